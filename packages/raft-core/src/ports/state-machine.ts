@@ -1,0 +1,40 @@
+import type { Configuration, LogEntry, LogIndex } from '../core/types.js';
+import type { MaybePromise } from './log-store.js';
+
+/** What a state machine may do to the log while it applies. */
+export interface ApplyContext {
+  /**
+   * Asks to redact the entry at `index`, which the entry being applied supersedes: its data leaves the log on this
+   * replica, its index, term and SHA-256 stay. Decided by the state machine alone, so every replica must decide alike.
+   * `index` must be below the index of the entry being applied; one that is gone already is ignored.
+   */
+  redact(index: LogIndex): void;
+}
+
+/** A frozen view of the state, taken between two entries. */
+export interface StateMachineSnapshot {
+  /** Writes the state; may take long, while the state machine goes on. */
+  persist(write: (chunk: Uint8Array) => MaybePromise<void>): MaybePromise<void>;
+  /** Called once, whether `persist` was called or not. */
+  release(): void;
+}
+
+/** The bytes of a snapshot, in order. */
+export type SnapshotBytes = AsyncIterable<Uint8Array>;
+
+/**
+ * What the log drives (hashicorp/raft's `FSM`). Calls never overlap. It must be deterministic, and a throw from `apply`
+ * stops the node: an outcome such as "key not found" is a return value.
+ *
+ * @typeParam Response what `apply` returns to the proposer on the leader
+ */
+export interface StateMachine<Response = unknown> {
+  /** Applies one committed command; called once per command and index, in order; never with a tombstone. */
+  apply(entry: LogEntry, context: ApplyContext): Response;
+  /** Freezes the state as it is; must be quick. */
+  snapshot(): StateMachineSnapshot;
+  /** Replaces the state by a snapshot's. */
+  restore(bytes: SnapshotBytes): Promise<void>;
+  /** Told of each committed configuration. */
+  storeConfiguration?(index: LogIndex, configuration: Configuration): void;
+}

@@ -1,1 +1,21 @@
-export {};
+/**
+ * The consensus of discovery nodes: thirteen states, voting rounds in slots of the wall clock, and a directory that a
+ * quorum has signed. Pure rules at the core; `DiscoveryConsensus` drives them through ports.
+ *
+ * @packageDocumentation
+ */
+export * from './machine/states.js';
+export * from './machine/transitions.js';
+export * from './machine/transition.js';
+export * from './machine/draw-transitions.js';
+export * from './policy/thresholds.js';
+export * from './policy/judgement.js';
+export * from './policy/slots.js';
+export * from './policy/listing.js';
+export * from './errors.js';
+export * from './refusals.js';
+export * from './config.js';
+export type * from './messages.js';
+export type * from './ports.js';
+export type * from './operations.js';
+export type * from './events.js';

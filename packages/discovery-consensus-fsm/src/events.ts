@@ -1,0 +1,31 @@
+import type { StateName } from './machine/states.js';
+import type { AlarmCode, PublishCode, RefusalCode } from './refusals.js';
+import type { StoredDirectory } from './ports.js';
+
+/** What a `DiscoveryConsensus` tells, after the fact. A listener that throws harms nobody else. */
+export interface ConsensusEvents {
+  stateChanged: (change: { readonly from: StateName; readonly to: StateName; readonly round: number | null }) => void;
+  /** This node, leading, asked for votes. */
+  votingStarted: (round: { readonly round: number; readonly items: number; readonly frozenIndex: number }) => void;
+  /** A round ended here. `reason` says why no directory came of it. */
+  roundEnded: (round: {
+    readonly round: number;
+    readonly published: boolean;
+    readonly signatures: number;
+    readonly items: number;
+    readonly reason: string;
+  }) => void;
+  /** A directory went public here: of a round, or one that was fetched. */
+  directoryPublished: (directory: StoredDirectory) => void;
+  /** A vote came in at the leader. */
+  voteReceived: (vote: {
+    readonly round: number;
+    readonly from: string;
+    readonly verdict: string;
+    readonly reason: string;
+  }) => void;
+  /** A member's message was not heeded. */
+  messageRefused: (refusal: { readonly from: string; readonly code: RefusalCode; readonly detail: string }) => void;
+  publishRefused: (refusal: { readonly source: string; readonly code: PublishCode; readonly detail: string }) => void;
+  alarmRaised: (alarm: { readonly code: AlarmCode; readonly detail: string }) => void;
+}

@@ -1,0 +1,199 @@
+import type {
+  DiscoveryDirectory,
+  DiscoveryItem,
+  DiscoveryRaftPacket,
+  DiscoverySignature,
+} from '@discovery-raft/protocol';
+import type { DiscoveryMessage } from './messages.js';
+
+/** The way to the other discovery nodes. A peer is named by its identity, which is also its Raft server id. */
+export interface PeerChannel {
+  /**
+   * Sends one message. Resolves when the link has taken it over, which is how it slows the sender down; that says
+   * nothing about its arrival. The bytes inside may be kept, never written into.
+   *
+   * @throws anything when the peer cannot be reached; it is counted and tried again where that makes sense
+   */
+  send(peer: string, message: DiscoveryMessage): Promise<void>;
+  /** Whether an authenticated link to this peer stands. Left out: every link is authenticated. */
+  isAuthenticated?(peer: string): boolean;
+}
+
+/** This node's own key. */
+export interface Signer {
+  /** This node's identity. */
+  readonly identity: string;
+  /** Signs exactly these bytes with the key of the certificate that the signature carries. */
+  sign(bytes: Uint8Array): Promise<DiscoverySignature>;
+}
+
+/**
+ * The period in which a verdict holds: the dates of all certificates that it rests upon. Unix seconds, both ends
+ * included.
+ */
+export interface VerdictPeriod {
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+/** Why something was not verified. `code` is the verifier's own and only ever counted and shown. */
+export interface FailedVerdict {
+  readonly ok: false;
+  readonly code: string;
+  readonly detail?: string;
+  /** True when another `atSeconds` could give another verdict: a certificate that is not valid yet or no more. */
+  readonly timeDependent?: boolean;
+}
+
+/** A publisher's packet that is authentic: signature, certificate chain and authorities have been checked. */
+export interface VerifiedPacket extends VerdictPeriod {
+  readonly ok: true;
+  readonly item: DiscoveryItem;
+  /** The item exactly as the publisher encoded it; goes into the listing. Not to be written into. */
+  readonly itemBytes: Uint8Array;
+  /** Identity of the certificate that signed the packet. */
+  readonly signer: string;
+}
+
+/** What a packet's verification gives. */
+export type PacketVerdict = VerifiedPacket | FailedVerdict;
+
+/** A signature that is authentic: it is over the content, by a certificate that the trust root accepts. */
+export interface VerifiedSignature extends VerdictPeriod {
+  readonly ok: true;
+  /** Whose signature it is. */
+  readonly identity: string;
+}
+
+/** What a signature's verification gives. */
+export type SignatureVerdict = VerifiedSignature | FailedVerdict;
+
+/**
+ * The cryptographic judge. It may use a thread pool and should keep verdicts of certificates. It decides from the bytes
+ * and `atSeconds` alone, so that honest nodes agree, and never rejects because of what the bytes say.
+ */
+export interface Verifier {
+  /** Judges a publisher's signed packet at a Unix time in seconds. */
+  verifyPacket(packet: Uint8Array, atSeconds: number): Promise<PacketVerdict>;
+  /** Judges a discovery node's signature over `content` at a Unix time in seconds. */
+  verifySignature(signature: DiscoverySignature, content: Uint8Array, atSeconds: number): Promise<SignatureVerdict>;
+}
+
+/** A directory as it is kept: with what is needed to compare it without decoding. */
+export interface StoredDirectory {
+  /** Its slot; 0 for an interim one that this node alone signed. */
+  readonly round: number;
+  /** Unix seconds. */
+  readonly creation: number;
+  /** Unix seconds; from then on it is not served. */
+  readonly expiration: number;
+  /** SHA-256 of the listing bytes. */
+  readonly digest: Uint8Array;
+  /** Number of items. */
+  readonly items: number;
+  readonly directory: DiscoveryDirectory;
+}
+
+/** The one listing that this node signed in a round. */
+export interface SignedRound {
+  readonly round: number;
+  /** SHA-256 of the listing bytes. */
+  readonly digest: Uint8Array;
+}
+
+/** Where directories and the promise not to sign twice outlive the process. */
+export interface DirectoryStore {
+  /** What was saved last. Called once, by `start`. */
+  load(): Promise<{ readonly directory: StoredDirectory | null; readonly signed: SignedRound | null }>;
+  /** Replaces the newest directory in one step and keeps some of the previous ones. Durable when it resolves. */
+  saveDirectory(directory: StoredDirectory): Promise<void>;
+  /** Durable when it resolves: the signature is sent only after that. Rounds only ever grow. */
+  recordSigned(signed: SignedRound): Promise<void>;
+}
+
+/** Time of day. Rounds are slots of it. */
+export interface WallClock {
+  /** Unix seconds, with a fraction if the clock has one. */
+  now(): number;
+  /**
+   * Calls back once, not before `unixSeconds` (at once when that has passed).
+   *
+   * @returns calls the timer off; idempotent
+   */
+  setTimerAt(unixSeconds: number, callback: () => void): () => void;
+}
+
+/** SHA-256 of `bytes`, 32 bytes; synchronous and pure. */
+export type Sha256 = (bytes: Uint8Array) => Uint8Array;
+
+/** An attestation as the list keeps it. `SharedList` of raft-log-list has records with these. */
+export interface ListedAttestation {
+  /** Claimed identity of the signer. */
+  readonly attester: string;
+  readonly signature: DiscoverySignature;
+  /** Unix seconds. */
+  readonly expiration: number;
+}
+
+/** One live record of the shared list. Immutable; the list has verified nothing of it. */
+export interface ListedRecord {
+  readonly index: number;
+  readonly identity: string;
+  /** The publisher's signed packet. */
+  readonly packet: Uint8Array;
+  /** Claimed, Unix seconds. */
+  readonly expiration: number;
+  readonly attestations: readonly ListedAttestation[];
+}
+
+/** The list at an index: an immutable snapshot. */
+export interface ListedView {
+  readonly index: number;
+  readonly size: number;
+  get(identity: string): readonly ListedRecord[];
+  /** By identity bytewise, then by expiration. */
+  entries(): Iterable<ListedRecord>;
+}
+
+/** A freeze marker that was applied. */
+export interface FrozenList {
+  readonly round: number;
+  /** Log index of the marker. */
+  readonly index: number;
+  readonly view: ListedView;
+}
+
+/** Takes back a subscription; idempotent. */
+export type Unsubscribe = () => void;
+
+/** What this package reads of the shared list (`listReader` makes one from a `SharedList`). */
+export interface ListReader {
+  view(): ListedView;
+  get(identity: string): readonly ListedRecord[];
+  /** A record was applied: new, or updated. */
+  onInserted(listener: (record: ListedRecord) => void): Unsubscribe;
+  /** A freeze marker was applied. */
+  onFrozen(listener: (frozen: FrozenList) => void): Unsubscribe;
+  /** The whole list was replaced by a snapshot. */
+  onRestored(listener: () => void): Unsubscribe;
+}
+
+/** How the leader writes the shared list (`ListWriter` of raft-log-list is one). Every promise may reject. */
+export interface ListLeader {
+  /** Inserts a packet or adds an attestation to it. Resolves when it is committed, or needs no write. */
+  upsert(packet: Uint8Array, attestation: ListedAttestation): Promise<unknown>;
+  /** Removes what has expired at that Unix second. */
+  expire(nowSeconds: number): Promise<unknown>;
+  /** Appends the freeze marker of a round. */
+  freeze(round: number): Promise<{ readonly index: number }>;
+  /** This node begins to lead. */
+  takeOver(): void | Promise<void>;
+  /** This node leads no more. */
+  stepDown(): void | Promise<void>;
+}
+
+/** What becomes of raft packets that arrive or leave by way of `DiscoveryConsensus`. */
+export interface RaftPacketSink {
+  /** Hands a packet of a member to the local Raft. */
+  deliver(from: string, packet: DiscoveryRaftPacket): Promise<void>;
+}

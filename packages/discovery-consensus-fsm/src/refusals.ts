@@ -1,0 +1,109 @@
+/** Why a publish was not accepted, with the number that event 2009 carries. Numbers are never reused. */
+export const PUBLISH_CODES = {
+  accepted: 0,
+  unsupportedVersion: 1,
+  tooLarge: 2,
+  malformed: 3,
+  notAuthentic: 4,
+  identityMismatch: 5,
+  badFingerprint: 6,
+  badHandshake: 7,
+  badMode: 8,
+  badAddress: 9,
+  expired: 10,
+  lifetimeTooLong: 11,
+  notNewer: 12,
+  rateLimited: 13,
+  overloaded: 14,
+  notRunning: 15,
+  unconfirmed: 16,
+  internal: 17,
+} as const;
+
+/** Name of a publish result. `unconfirmed`: accepted, but not seen in the shared list in time; publish again. */
+export type PublishCode = keyof typeof PUBLISH_CODES;
+
+/** What became of a publish. */
+export interface PublishOutcome {
+  readonly code: PublishCode;
+  /** For people: the verifier's code or the field that is wrong; never longer than 200 characters. */
+  readonly detail: string;
+}
+
+/** Why a member's message was not heeded. A refusal is an expected outcome: returned and counted, never thrown. */
+export const REFUSAL_CODES = [
+  'notRunning',
+  'unknownPeer',
+  'notLeading',
+  'senderIsNotLeader',
+  'leaderNotVerified',
+  'unsupportedVersion',
+  'malformed',
+  'tooLarge',
+  'tooMany',
+  'staleRound',
+  'wrongRound',
+  'lateVote',
+  'duplicateVote',
+  'equivocation',
+  'badSignature',
+  'wrongSigner',
+  'packetRefused',
+  'digestMismatch',
+  'quorumMissing',
+  'staleDirectory',
+  'overloaded',
+  'noRaft',
+  'internal',
+] as const;
+
+/** One of {@link REFUSAL_CODES}. */
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
+
+/** What a handler of a member's message gives. */
+export type Handled =
+  { readonly ok: true } | { readonly ok: false; readonly code: RefusalCode; readonly detail: string };
+
+/** The answer of a handler that heeded the message. */
+export const HEEDED: Handled = Object.freeze({ ok: true });
+
+/** Something that a person should look at. */
+export const ALARM_CODES = [
+  /** The leader asked for two different listings in one round, or froze one round twice. */
+  'leaderEquivocated',
+  /** The leader's listing lacks too many entries that this node attested. */
+  'entriesOmitted',
+  /** A quorum signed bytes that this node did not build. */
+  'listingDiffers',
+  /** The directory store failed. */
+  'storeFailed',
+  /** The signer failed. */
+  'signerFailed',
+  /** A listener or port broke its contract. */
+  'internal',
+] as const;
+
+/** One of {@link ALARM_CODES}. */
+export type AlarmCode = (typeof ALARM_CODES)[number];
+
+/** Counts since the node was made. Plain data: a copy, safe to keep or to encode. */
+export interface ConsensusCounters {
+  readonly publishes: Readonly<Record<PublishCode, number>>;
+  readonly refusals: Readonly<Record<RefusalCode, number>>;
+  readonly alarms: Readonly<Record<AlarmCode, number>>;
+  /** Rounds that this node entered as leader or voter. */
+  readonly roundsEntered: number;
+  /** Directories published here. */
+  readonly directoriesPublished: number;
+  readonly votesYes: number;
+  readonly votesNo: number;
+  readonly votesNotReady: number;
+  /** Messages sent, and sends that failed. */
+  readonly sent: number;
+  readonly sendFailures: number;
+  /** Accepted packets on their way into the shared list now. */
+  readonly pendingForwards: number;
+  readonly pendingForwardBytes: number;
+  /** Verifications under way or waiting now. */
+  readonly pendingVerifications: number;
+}

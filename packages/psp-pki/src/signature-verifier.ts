@@ -1,0 +1,41 @@
+import { BoundedCache } from './bounded-cache.js';
+import { ED25519_KEY_BYTES, VerifyingKey } from './ed25519.js';
+
+/** Verifies single signatures with imported keys kept for the next one, up to a bound. */
+export class SignatureVerifier {
+  readonly #keys: BoundedCache<VerifyingKey>;
+  #checks = 0;
+
+  constructor(maxKeys: number) {
+    this.#keys = new BoundedCache(maxKeys);
+  }
+
+  /** Signatures verified so far. */
+  get checks(): number {
+    return this.#checks;
+  }
+
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+    const key = this.#keyOf(publicKey);
+    if (key === undefined) return false;
+    this.#checks++;
+    return key.verify(message, signature);
+  }
+
+  async verifyAsync(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
+    const key = this.#keyOf(publicKey);
+    if (key === undefined) return false;
+    this.#checks++;
+    return key.verifyAsync(message, signature);
+  }
+
+  #keyOf(publicKey: Uint8Array): VerifyingKey | undefined {
+    if (publicKey.length !== ED25519_KEY_BYTES) return undefined;
+    const name = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.byteLength).toString('latin1');
+    const known = this.#keys.get(name);
+    if (known !== undefined) return known;
+    const key = VerifyingKey.fromBytes(publicKey);
+    this.#keys.set(name, key);
+    return key;
+  }
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+// `npm test`: everything that must hold before a change is merged, in one command on any machine.
+//
+//   npm test                      all steps
+//   npm test -- --only lint       one step (may be given several times)
+//   npm test -- --list            the steps and what each shows
+//
+// The last line is `N passed, N failed`: tests of all packages plus the single checks of the other steps. The exit code
+// is 0 only if something ran and nothing failed.
+import { parseArgs } from 'node:util';
+import { createReport } from './report.mjs';
+import { steps } from './steps.mjs';
+
+const { values } = parseArgs({
+  options: { only: { type: 'string', multiple: true }, list: { type: 'boolean' } },
+});
+
+const width = Math.max(...steps.map((step) => step.name.length));
+
+if (values.list) {
+  for (const step of steps) process.stdout.write(`${step.name.padEnd(width)}  ${step.shows}\n`);
+  process.exit(0);
+}
+
+const unknown = values.only?.filter((name) => !steps.some((step) => step.name === name)) ?? [];
+if (unknown.length > 0) {
+  process.stderr.write(`No step is called ${unknown.join(', ')}; npm test -- --list names them.\n`);
+  process.exit(2);
+}
+
+const report = createReport(width);
+const begin = performance.now();
+let passed = 0;
+let failed = 0;
+
+for (const step of steps.filter(({ name }) => values.only?.includes(name) ?? true)) {
+  report.started(step.name);
+  const since = performance.now();
+  const outcome = await step.run().catch((error) => ({ passed: 0, failed: 1, output: String(error?.stack ?? error) }));
+  // A step that looked at nothing has shown nothing.
+  const empty = outcome.passed + outcome.failed === 0;
+  const result = empty ? { passed: 0, failed: 1, output: 'Nothing was checked.' } : outcome;
+  passed += result.passed;
+  failed += result.failed;
+  report.finished(step.name, result, performance.now() - since);
+}
+
+report.closed(passed, failed, performance.now() - begin);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

@@ -1,0 +1,48 @@
+// The steps of `npm test`, in order: cheap ones first, what needs a build after it.
+import { check } from './command.mjs';
+import { sum } from './report.mjs';
+import { boundaries } from './steps/boundaries.mjs';
+import { tests } from './steps/jest.mjs';
+import { lint } from './steps/lint.mjs';
+import { installed } from './steps/packages.mjs';
+import { generated } from './steps/proto.mjs';
+import { purity } from './steps/purity.mjs';
+import { release } from './steps/release.mjs';
+import { snippets } from './steps/snippets.mjs';
+import { packagesOnDisk } from './workspace.mjs';
+
+const build = () => check('tsc', ['-b', ...packagesOnDisk().map(({ path }) => `${path}/tsconfig.lib.json`)]);
+
+async function typecheck() {
+  const results = [await check('tsc', ['-b']), await check('tsc', ['-p', 'tools'])];
+  return sum(results);
+}
+
+/**
+ * @typedef {object} Step
+ * @property {string} name
+ * @property {string} shows
+ * @property {() => Promise<import('./report.mjs').Outcome>} run
+ */
+
+/** @type {readonly Step[]} */
+export const steps = [
+  { name: 'proto-lint', shows: 'buf lint', run: () => check('buf', ['lint', 'proto']) },
+  { name: 'proto-format', shows: 'buf format', run: () => check('buf', ['format', '--diff', '--exit-code', 'proto']) },
+  {
+    name: 'proto-breaking',
+    shows: 'nothing breaks the committed schema, proto/baseline.txtpb',
+    run: () => check('buf', ['breaking', 'proto', '--against', 'proto/baseline.txtpb']),
+  },
+  { name: 'proto-generated', shows: 'generating again changes nothing', run: generated },
+  { name: 'format', shows: 'prettier', run: () => check('prettier', ['--check', '--log-level', 'warn', '.']) },
+  { name: 'build', shows: 'the packages compile', run: build },
+  { name: 'typecheck', shows: 'tests, benchmarks and tools compile too', run: typecheck },
+  { name: 'purity', shows: 'raft-core/src/core compiles without clock and chance, and only so', run: purity },
+  { name: 'lint', shows: 'eslint through nx, with the table of arrows', run: lint },
+  { name: 'boundaries', shows: 'lint refuses imports that are not in the table', run: boundaries },
+  { name: 'test', shows: 'jest, all packages', run: tests },
+  { name: 'snippets', shows: 'TypeScript in README and docs compiles', run: snippets },
+  { name: 'packages', shows: 'each package packs, installs and imports', run: installed },
+  { name: 'release', shows: 'nx release would run', run: release },
+];

@@ -1,0 +1,75 @@
+import type { DiscoverySignature } from '@discovery-raft/protocol';
+import type { LogIndex } from '@discovery-raft/raft-core';
+
+/**
+ * What a list is about: the only part that knows what packets and signatures mean. Injected, so that the list itself
+ * knows no PKI.
+ *
+ * Both functions must be **deterministic and the same on every replica**: their answer may depend on nothing but the
+ * bytes, not on the time, not on a configuration that differs between nodes, not on whether a signature is valid (who
+ * writes checks that before). They must not throw; a throw counts as `undefined`.
+ */
+export interface ListSchema {
+  /**
+   * Reads a packet.
+   *
+   * @param packet the publisher's bytes; not to be written into
+   * @returns whose it is (never empty) and until when it holds (Unix seconds, an integer from 0), or undefined when it
+   * is no packet of this list
+   */
+  describe(packet: Uint8Array): { readonly identity: string; readonly expiration: number } | undefined;
+  /** Names who made an attestation (never empty), or undefined when that cannot be read. */
+  attester(signature: DiscoverySignature): string | undefined;
+}
+
+/** One node's word for a packet: its signature over exactly the packet's bytes. Immutable. */
+export interface Attestation {
+  /** Who signed, as the schema names it; once in a record. */
+  readonly attester: string;
+  readonly signature: DiscoverySignature;
+  /** Unix seconds. */
+  readonly expiration: number;
+}
+
+/** An attestation on its way into the list; who made it is read from the signature. */
+export type NewAttestation = Pick<Attestation, 'signature' | 'expiration'>;
+
+/** One live record. Immutable; its bytes belong to the log entry that holds them. */
+export interface ListRecord {
+  /** The record's id: the index of its log entry. */
+  readonly index: LogIndex;
+  readonly identity: string;
+  readonly packet: Uint8Array;
+  /** Of the packet; Unix seconds. A packet with a greater one is the newer. */
+  readonly expiration: number;
+  /** In the order in which they came; each attester once. */
+  readonly attestations: readonly Attestation[];
+}
+
+/** A record together with its place in the chain of updates. */
+export interface StoredRecord extends ListRecord {
+  /** The record that this one replaced; 0 for none. */
+  readonly deleteIndex: LogIndex;
+  /** First record of the chain of updates that led here; its own index when it began one. */
+  readonly origin: LogIndex;
+}
+
+const RECORD_OVERHEAD_BYTES = 32;
+const ATTESTATION_OVERHEAD_BYTES = 16;
+
+/** What a record counts for in `liveBytes`: its bytes, and a fixed overhead of 32 a record and 16 an attestation. */
+export function recordBytes(record: ListRecord): number {
+  let bytes = RECORD_OVERHEAD_BYTES + record.packet.length;
+  for (const { signature } of record.attestations) {
+    bytes += ATTESTATION_OVERHEAD_BYTES + signature.certificate.length + signature.signature.length;
+  }
+  return bytes;
+}
+
+/** Whether two byte strings are the same. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

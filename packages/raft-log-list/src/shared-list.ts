@@ -1,0 +1,200 @@
+import {
+  silentLogger,
+  type ApplyContext,
+  type LogEntry,
+  type LogIndex,
+  type Logger,
+  type SnapshotBytes,
+  type StateMachine,
+  type StateMachineSnapshot,
+} from '@discovery-raft/raft-core';
+import { completeLimits, type ListLimits } from './limits.js';
+import { ListEmitter, type FrozenList, type ListEvents } from './list-events.js';
+import type { ListSchema, StoredRecord } from './record.js';
+import { readSnapshot } from './snapshot/read-snapshot.js';
+import { writeSnapshot } from './snapshot/write-snapshot.js';
+import { applyEntry, mayRedact, type EntryEffect, type IgnoredReason } from './state/apply-entry.js';
+import { ListState } from './state/list-state.js';
+import type { TreeView } from './state/list-view.js';
+
+/** What applying an entry gave; the answer that the proposer gets. */
+export type ListResult =
+  | { readonly kind: 'inserted'; readonly record: StoredRecord; readonly replaced: readonly StoredRecord[] }
+  | { readonly kind: 'deleted'; readonly records: readonly StoredRecord[] }
+  | ({ readonly kind: 'frozen' } & FrozenList)
+  | { readonly kind: 'ignored'; readonly reason: IgnoredReason };
+
+/** Options of a {@link SharedList}. */
+export interface SharedListOptions {
+  /** The same on every replica. */
+  readonly schema: ListSchema;
+  /** The same on every replica. */
+  readonly limits?: Partial<ListLimits>;
+  readonly logger?: Logger;
+}
+
+/** Counts of what was applied since this object was made. */
+export interface ListStats {
+  readonly inserted: number;
+  readonly replaced: number;
+  readonly deleted: number;
+  readonly frozen: number;
+  readonly ignored: Readonly<Record<IgnoredReason, number>>;
+  /** Entries that were asked to leave the log. */
+  readonly redacted: number;
+}
+
+/**
+ * The shared list, as every replica holds it: the state machine of a Raft group. Give it to `Raft.create` and read from
+ * it; nothing but the log changes it. The leader's {@link ListWriter} decides what goes into the log.
+ *
+ * @example
+ * const list = new SharedList({ schema });
+ * const raft = await Raft.create({ ...options, stateMachine: list });
+ * const frozen = list.view(); // stays as it is
+ */
+export class SharedList implements StateMachine<ListResult> {
+  readonly schema: ListSchema;
+  readonly limits: ListLimits;
+  readonly #events: ListEmitter;
+  #state = new ListState();
+  #appliedIndex: LogIndex = 0;
+  #view: TreeView | undefined;
+  #lastFrozen: FrozenList | undefined;
+  /** An entry without effect whose data is to leave the log; it takes a later entry to say so. 0 for none. */
+  #deadOnArrival: LogIndex = 0;
+  readonly #counts = { inserted: 0, replaced: 0, deleted: 0, frozen: 0, redacted: 0 };
+  readonly #ignored: Record<IgnoredReason, number> = { malformed: 0, unknownPacket: 0, empty: 0, nothingToDelete: 0 };
+
+  /** @throws ListError LIST_OPTION_INVALID */
+  constructor(options: SharedListOptions) {
+    const logger = options.logger ?? silentLogger;
+    this.schema = options.schema;
+    this.limits = completeLimits(options.limits);
+    this.#events = new ListEmitter((event, error) => logger.error('a listener of the list threw', { event, error }));
+  }
+
+  /** Log index of the last entry that was applied here; entries that are not the list's do not count. */
+  get appliedIndex(): LogIndex {
+    return this.#appliedIndex;
+  }
+
+  /** Live records. */
+  get size(): number {
+    return this.#state.size;
+  }
+
+  /** Bytes of the live records, see {@link recordBytes}: what the log needs to hold of them. */
+  get liveBytes(): number {
+    return this.#state.liveBytes;
+  }
+
+  /** The list as of the last freeze marker applied since the start or the last restore. */
+  get lastFrozen(): FrozenList | undefined {
+    return this.#lastFrozen;
+  }
+
+  /** What was applied since this object was made. */
+  get stats(): ListStats {
+    return { ...this.#counts, ignored: { ...this.#ignored } };
+  }
+
+  /** The list as it is now, for good; O(1). */
+  view(): TreeView {
+    this.#view ??= this.#state.view(this.#appliedIndex);
+    return this.#view;
+  }
+
+  /** The live records of an identity, the older packet first; O(log size). */
+  get(identity: string): readonly StoredRecord[] {
+    return this.#state.get(identity);
+  }
+
+  /** All live records in order, of a view taken now. */
+  entries(): Iterable<StoredRecord> {
+    return this.view().entries();
+  }
+
+  /** Listens; the function that comes back ends it. A listener must not write to the list's objects. */
+  on<Name extends keyof ListEvents>(name: Name, listener: (event: ListEvents[Name]) => void): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** For Raft: applies one committed entry. Total: any bytes are applied alike on every replica. */
+  apply(entry: LogEntry, context: ApplyContext): ListResult {
+    const { index } = entry;
+    const effect = applyEntry(this.#state, index, entry.data, this.schema, this.limits);
+    this.#appliedIndex = index;
+    this.#view = undefined;
+    this.#redact(effect, index, context);
+    return this.#tell(effect, index);
+  }
+
+  /** For Raft: freezes the state; constant time. */
+  snapshot(): StateMachineSnapshot {
+    let view: TreeView | undefined = this.view();
+    const deadOnArrival = this.#deadOnArrival;
+    return {
+      persist: async (write) => {
+        if (view !== undefined) await writeSnapshot(view, deadOnArrival, write);
+      },
+      release: () => {
+        view = undefined;
+      },
+    };
+  }
+
+  /**
+   * For Raft: replaces the list by a snapshot's. When it rejects, the list is as it was.
+   *
+   * @throws ListError LIST_SNAPSHOT_CORRUPT, LIST_SNAPSHOT_VERSION; what `bytes` throws
+   */
+  async restore(bytes: SnapshotBytes): Promise<void> {
+    const { state, index, deadOnArrival } = await readSnapshot(bytes, this.schema, this.limits);
+    this.#state = state;
+    this.#appliedIndex = index;
+    this.#deadOnArrival = deadOnArrival;
+    this.#view = undefined;
+    this.#lastFrozen = undefined;
+    this.#events.emit('restored', { index, size: state.size });
+  }
+
+  #redact(effect: EntryEffect, index: LogIndex, context: ApplyContext): void {
+    const redact = (dead: LogIndex): void => {
+      this.#counts.redacted++;
+      context.redact(dead);
+    };
+    if (this.#deadOnArrival > 0) redact(this.#deadOnArrival);
+    const useless = effect.kind === 'ignored' && (effect.reason === 'malformed' || effect.reason === 'unknownPacket');
+    this.#deadOnArrival = useless ? index : 0;
+    if (effect.kind === 'inserted') {
+      for (const dead of effect.replaced) if (mayRedact(dead, effect.record.origin)) redact(dead.index);
+    } else if (effect.kind === 'deleted') {
+      for (const dead of effect.records) if (mayRedact(dead, effect.origin)) redact(dead.index);
+    }
+  }
+
+  #tell(effect: EntryEffect, index: LogIndex): ListResult {
+    if (effect.kind === 'inserted') {
+      this.#counts.inserted++;
+      this.#counts.replaced += effect.replaced.length;
+      this.#events.emit('inserted', { record: effect.record, replaced: effect.replaced });
+      return effect;
+    }
+    if (effect.kind === 'deleted') {
+      this.#counts.deleted += effect.records.length;
+      for (const record of effect.records) this.#events.emit('deleted', { record, index });
+      return { kind: 'deleted', records: effect.records };
+    }
+    if (effect.kind === 'marked') {
+      this.#counts.frozen++;
+      const frozen: FrozenList = { round: effect.round, index, view: this.view() };
+      this.#lastFrozen = frozen;
+      this.#events.emit('frozen', frozen);
+      return { kind: 'frozen', ...frozen };
+    }
+    this.#ignored[effect.reason]++;
+    this.#events.emit('ignored', { index, reason: effect.reason });
+    return effect;
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * The snapshot of a list, version 1. A stream of blocks, each
+ *
+ *     [payload length: 4 bytes, big-endian][checksum: 4 bytes, big-endian][payload]
+ *
+ * The checksum is the CRC-32 of all payloads up to and including this one, so a block that is damaged, missing, repeated
+ * or out of its place shows. Integers in payloads are 8 bytes, big-endian.
+ *
+ * - The first payload: the 8 bytes `RAFTLIST`, then version (1), index, entry that is dead on arrival (0 for none),
+ *   number of records.
+ * - Then payloads of one record or more, in list order. A record: its log index, the length of its entry in 4 bytes, and
+ *   the entry (`protocol.RaftLogEntry`, canonical, always with origin).
+ * - The last payload is empty; nothing follows.
+ *
+ * What can be worked out is not stored: identity, expiration and attesters come from the schema again.
+ */
+
+/** The only version so far. */
+export const SNAPSHOT_VERSION = 1;
+
+/** `RAFTLIST` in ASCII. */
+export const SNAPSHOT_MAGIC = Uint8Array.of(0x52, 0x41, 0x46, 0x54, 0x4c, 0x49, 0x53, 0x54);
+
+/** Length and checksum of a block. */
+export const BLOCK_HEADER_BYTES = 8;
+
+/** Bytes of the first payload. */
+export const HEADER_BYTES = 40;
+
+/** Log index and length before each entry. */
+export const RECORD_HEADER_BYTES = 12;
+
+/** A block is closed once its payload reaches this. */
+export const BLOCK_TARGET_BYTES = 65_536;

@@ -1,0 +1,105 @@
+import type { LogIndex, SnapshotBytes } from '@discovery-raft/raft-core';
+import { decodeEntry } from '../codec/entry-codec.js';
+import { ListError } from '../errors.js';
+import type { ListLimits } from '../limits.js';
+import { sameBytes, type ListSchema, type StoredRecord } from '../record.js';
+import { readRecord } from '../state/apply-entry.js';
+import { ListState } from '../state/list-state.js';
+import { compareRecords } from '../state/record-order.js';
+import { corrupt, readBlocks } from './block-reader.js';
+import { BLOCK_TARGET_BYTES, HEADER_BYTES, RECORD_HEADER_BYTES, SNAPSHOT_MAGIC, SNAPSHOT_VERSION } from './format.js';
+
+/** What a snapshot holds. */
+export interface SnapshotContents {
+  readonly state: ListState;
+  readonly index: LogIndex;
+  readonly deadOnArrival: LogIndex;
+}
+
+/** The longest entry that the limits allow, with room for tags and lengths. */
+function maxEntryBytes(limits: ListLimits): number {
+  return limits.maxPacketBytes + limits.maxAttestations * (2 * limits.maxAttestationBytes + 64) + 128;
+}
+
+/**
+ * Reads a snapshot into a new state.
+ *
+ * @throws ListError LIST_SNAPSHOT_CORRUPT, LIST_SNAPSHOT_VERSION; what `bytes` throws
+ */
+export async function readSnapshot(
+  bytes: SnapshotBytes,
+  schema: ListSchema,
+  limits: ListLimits,
+): Promise<SnapshotContents> {
+  const state = new ListState();
+  let header: Header | undefined;
+  let previous: StoredRecord | undefined;
+  for await (const payload of readBlocks(bytes, BLOCK_TARGET_BYTES + RECORD_HEADER_BYTES + maxEntryBytes(limits))) {
+    if (header === undefined) {
+      header = readHeader(payload);
+      continue;
+    }
+    for (const record of readRecords(payload, schema, limits)) {
+      if (record.index > header.index || state.at(record.index) !== undefined) throw corrupt('an index is impossible');
+      if (previous !== undefined && compareRecords(previous, record) >= 0) throw corrupt('records are out of order');
+      if (state.size >= header.size) throw corrupt('it holds more records than it says');
+      state.insert(record);
+      previous = record;
+    }
+  }
+  if (header === undefined) throw corrupt('it has no header');
+  if (state.size !== header.size) throw corrupt('it holds fewer records than it says');
+  return { state, index: header.index, deadOnArrival: header.deadOnArrival };
+}
+
+interface Header {
+  readonly index: LogIndex;
+  readonly deadOnArrival: LogIndex;
+  readonly size: number;
+}
+
+function readHeader(payload: Uint8Array): Header {
+  if (payload.length < 16 || !sameBytes(payload.subarray(0, 8), SNAPSHOT_MAGIC)) throw corrupt('it is not of a list');
+  const version = readInteger(payload, 8);
+  if (version !== SNAPSHOT_VERSION) {
+    throw new ListError('LIST_SNAPSHOT_VERSION', 'the snapshot is of another version', { version });
+  }
+  if (payload.length !== HEADER_BYTES) throw corrupt('its header has the wrong length');
+  const header = {
+    index: readInteger(payload, 16),
+    deadOnArrival: readInteger(payload, 24),
+    size: readInteger(payload, 32),
+  };
+  if (header.deadOnArrival > header.index) throw corrupt('an index is impossible');
+  return header;
+}
+
+function* readRecords(payload: Uint8Array, schema: ListSchema, limits: ListLimits): Generator<StoredRecord> {
+  let position = 0;
+  while (position < payload.length) {
+    if (payload.length - position < RECORD_HEADER_BYTES) throw corrupt('a record is cut short');
+    const index = readInteger(payload, position);
+    const length = fieldsOf(payload).getUint32(position + 8);
+    position += RECORD_HEADER_BYTES;
+    if (length > payload.length - position) throw corrupt('a record is cut short');
+    // A copy, so that a live record does not hold on to its whole block.
+    const entry = decodeEntry(payload.slice(position, position + length), limits);
+    position += length;
+    if (entry === undefined || entry.origin === 0 || entry.origin > index || entry.round !== 0) {
+      throw corrupt('a record is malformed');
+    }
+    const record = readRecord(index, entry, schema, limits);
+    if (record === undefined) throw corrupt('a record is none of this schema');
+    yield record;
+  }
+}
+
+function readInteger(payload: Uint8Array, position: number): number {
+  const value = fieldsOf(payload).getBigUint64(position);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw corrupt('an integer is too large');
+  return Number(value);
+}
+
+function fieldsOf(payload: Uint8Array): DataView {
+  return new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+}

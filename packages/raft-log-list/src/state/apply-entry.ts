@@ -1,0 +1,175 @@
+/**
+ * What one log entry does to the list, and which earlier entries may then leave the log.
+ *
+ * The difficulty: an entry that is redacted here reaches a replica that lags as a tombstone, and its state machine never
+ * sees it. If that entry was the one that deleted an older record, which the lagging replica still holds, then the older
+ * record would live there for ever. So what deletes must outlast what it deletes, or something later must delete the
+ * same again. Two rules give that:
+ *
+ * 1. Updates form a chain, and every entry after the first names the chain's `origin`. An entry with an origin deletes
+ *    *all* records of that chain up to its `deleteIndex`. So the latest entry of a chain does everything again that the
+ *    entries before it did, and those may be redacted.
+ * 2. A removal ends the chain and is never redacted. Nor is a freeze marker. Both are smaller than a tombstone, which
+ *    holds a hash of 32 bytes, so redacting them would save nothing.
+ *
+ * A leader without our extension field names no origin. Then an entry deletes exactly the record it names, and a record
+ * that has itself deleted something stays in the log until compaction takes it.
+ */
+import type { LogIndex } from '@discovery-raft/raft-core';
+import { decodeEntry, type EntryFields } from '../codec/entry-codec.js';
+import type { ListLimits } from '../limits.js';
+import type { Attestation, ListSchema, NewAttestation, StoredRecord } from '../record.js';
+import type { ListState } from './list-state.js';
+
+/**
+ * Why an entry had no effect.
+ *
+ * - `malformed`: no `RaftLogEntry`, over a limit, or its fields contradict each other;
+ * - `unknownPacket`: the schema does not know the packet;
+ * - `empty`: neither packet nor deletion nor round; the writer uses it as a fence;
+ * - `nothingToDelete`: a removal whose record is not there (any more).
+ */
+export type IgnoredReason = 'malformed' | 'unknownPacket' | 'empty' | 'nothingToDelete';
+
+/** What an entry did. */
+export type EntryEffect =
+  | { readonly kind: 'inserted'; readonly record: StoredRecord; readonly replaced: readonly StoredRecord[] }
+  | { readonly kind: 'deleted'; readonly records: readonly StoredRecord[]; readonly origin: LogIndex }
+  | { readonly kind: 'marked'; readonly round: number }
+  | { readonly kind: 'ignored'; readonly reason: IgnoredReason };
+
+/** Removals and markers stay in the log for good, so they must be small. */
+const MAX_RETAINED_BYTES = 64;
+
+const MALFORMED: EntryEffect = { kind: 'ignored', reason: 'malformed' };
+
+/** Applies the data of the entry at `index` to `state`. Total and deterministic. */
+export function applyEntry(
+  state: ListState,
+  index: LogIndex,
+  data: Uint8Array,
+  schema: ListSchema,
+  limits: ListLimits,
+): EntryEffect {
+  const entry = decodeEntry(data, limits);
+  if (entry === undefined || entry.origin > entry.deleteIndex) return MALFORMED;
+  if (entry.packet.length > 0) return entry.round === 0 ? applyRecord(state, index, entry, schema, limits) : MALFORMED;
+  if (entry.attestations.length > 0 || data.length > MAX_RETAINED_BYTES) return MALFORMED;
+  if (entry.round > 0) return entry.deleteIndex === 0 ? { kind: 'marked', round: entry.round } : MALFORMED;
+  if (entry.deleteIndex === 0) return { kind: 'ignored', reason: 'empty' };
+  const records = deleteNamed(state, entry, undefined);
+  return records.length > 0
+    ? { kind: 'deleted', records, origin: entry.origin }
+    : { kind: 'ignored', reason: 'nothingToDelete' };
+}
+
+function applyRecord(
+  state: ListState,
+  index: LogIndex,
+  entry: EntryFields,
+  schema: ListSchema,
+  limits: ListLimits,
+): EntryEffect {
+  const record = readRecord(index, entry, schema, limits);
+  if (record === undefined) return { kind: 'ignored', reason: 'unknownPacket' };
+  const replaced = deleteNamed(state, entry, record.identity);
+  state.insert(record);
+  return { kind: 'inserted', record, replaced };
+}
+
+/** Deletes what the entry names: of `identity` alone when given. */
+function deleteNamed(state: ListState, entry: EntryFields, identity: string | undefined): readonly StoredRecord[] {
+  if (entry.deleteIndex === 0) return [];
+  const exact = state.at(entry.deleteIndex);
+  const candidates = entry.origin > 0 ? state.chain(entry.origin) : exact === undefined ? [] : [exact];
+  const named = candidates.filter(
+    (record) => record.index <= entry.deleteIndex && (identity === undefined || record.identity === identity),
+  );
+  for (const record of named) state.delete(record);
+  return named;
+}
+
+/**
+ * Whether the entry of a record that `by` deleted may leave the log: when it deleted nothing itself, or when `by`
+ * belongs to (or ends) the same chain by name. See the top of this file.
+ *
+ * @param byOrigin the origin that the deleting entry names; 0 for none
+ */
+export function mayRedact(deleted: StoredRecord, byOrigin: LogIndex): boolean {
+  if (deleted.deleteIndex === 0) return true;
+  return deleted.origin < deleted.index && deleted.origin === byOrigin;
+}
+
+/** Reads a record out of an entry with a packet; undefined when the schema does not know the packet. */
+export function readRecord(
+  index: LogIndex,
+  entry: EntryFields,
+  schema: ListSchema,
+  limits: ListLimits,
+): StoredRecord | undefined {
+  const described = describePacket(entry.packet, schema, limits);
+  if (described === undefined) return undefined;
+  return {
+    index,
+    identity: described.identity,
+    packet: entry.packet,
+    expiration: described.expiration,
+    attestations: readAttestations(entry.attestations, schema),
+    deleteIndex: entry.deleteIndex,
+    origin: entry.origin > 0 ? entry.origin : index,
+  };
+}
+
+/** What the schema says of a packet, held to the limits; undefined when it says nothing usable. */
+export function describePacket(
+  packet: Uint8Array,
+  schema: ListSchema,
+  limits: ListLimits,
+): { readonly identity: string; readonly expiration: number } | undefined {
+  try {
+    const described = schema.describe(packet);
+    if (described === undefined) return undefined;
+    const { identity, expiration } = described;
+    if (identity.length === 0 || identity.length > limits.maxIdentityLength) return undefined;
+    return Number.isSafeInteger(expiration) && expiration >= 0 ? { identity, expiration } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Names the attester; undefined when the schema cannot. */
+export function readAttestation(
+  { signature, expiration }: NewAttestation,
+  schema: ListSchema,
+): Attestation | undefined {
+  try {
+    const attester = schema.attester(signature);
+    return attester === undefined || attester === '' ? undefined : { attester, signature, expiration };
+  } catch {
+    return undefined;
+  }
+}
+
+function readAttestations(entries: readonly NewAttestation[], schema: ListSchema): readonly Attestation[] {
+  const read: Attestation[] = [];
+  for (const entry of entries) {
+    const attestation = readAttestation(entry, schema);
+    if (attestation !== undefined) addAttestation(read, attestation);
+  }
+  return read;
+}
+
+/**
+ * Adds an attestation: of one attester, the one that holds longer stays, and the one that was there when both hold
+ * equally long.
+ *
+ * @returns whether `attestations` changed
+ */
+export function addAttestation(attestations: Attestation[], added: Attestation): boolean {
+  const at = attestations.findIndex(({ attester }) => attester === added.attester);
+  const present = attestations[at];
+  if (present === undefined) attestations.push(added);
+  else if (present.expiration < added.expiration) attestations[at] = added;
+  else return false;
+  return true;
+}

@@ -1,0 +1,445 @@
+import type { Clock, LogIndex } from '@discovery-raft/raft-core';
+import { encodeEntry } from '../codec/entry-codec.js';
+import { ListError } from '../errors.js';
+import type { FrozenList } from '../list-events.js';
+import { sameBytes, type Attestation, type StoredRecord } from '../record.js';
+import type { ListResult, SharedList } from '../shared-list.js';
+import { addAttestation } from '../state/apply-entry.js';
+import { CoalescingWindow } from './coalescing-window.js';
+import {
+  createDeferred,
+  dispensable,
+  planUpsert,
+  type Deferred,
+  type Operation,
+  type RemoveOperation,
+  type UpsertOperation,
+  type UpsertOutcome,
+} from './operations.js';
+
+/** What a leader needs in order to write. */
+export interface LeadershipPorts {
+  readonly list: SharedList;
+  /** Appends to the log; resolves once the entry is applied to `list`. */
+  readonly propose: (data: Uint8Array) => Promise<{ readonly index: LogIndex; readonly response: ListResult }>;
+  readonly clock: Clock;
+  readonly coalesceMs: number;
+  readonly maxPendingBytes: number;
+  readonly maxRecordsPerIdentity: number;
+  readonly threshold: () => number;
+}
+
+/** A packet that has been read. */
+export interface ReadPacket {
+  readonly packet: Uint8Array;
+  readonly identity: string;
+  readonly expiration: number;
+  readonly attestations: readonly Attestation[];
+}
+
+/**
+ * The writes of one identity, one after the other. An entry that is in flight has no log index yet, so nothing can name
+ * it as its original: what comes meanwhile waits, and is merged. So the speculative view of an identity is the applied
+ * one plus at most one write, and two writes in flight never name the same original. Identities do not wait for each
+ * other.
+ */
+interface Lane {
+  readonly identity: string;
+  readonly operations: Operation[];
+  /** What is in flight. */
+  current: Operation | undefined;
+  busy: boolean;
+  /** The outcome of a write is unknown, so the list may still change: a fence must be applied before the next one. */
+  uncertain: boolean;
+}
+
+const OPERATION_OVERHEAD_BYTES = 64;
+const REMOVALS_AT_ONCE = 1024;
+const RECORDS_PER_TURN = 8192;
+const FENCE = new Uint8Array(0);
+
+/**
+ * One term of leadership: all that a leader holds beside the log. Dropped whole at its end, so that nothing outlives the
+ * term; the next leader starts from the applied list alone.
+ */
+export class Leadership {
+  readonly #ports: LeadershipPorts;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #window: CoalescingWindow<{ readonly lane: Lane; readonly operation: UpsertOperation }>;
+  /** Promises beside those of the operations, to be rejected at the end. */
+  readonly #waiting = new Set<Deferred<never>>();
+  #pendingBytes = 0;
+  #ended = false;
+
+  constructor(ports: LeadershipPorts) {
+    this.#ports = ports;
+    this.#window = new CoalescingWindow(ports.clock, ports.coalesceMs, ({ lane, operation }) => {
+      operation.ready = true;
+      this.#pump(lane);
+    });
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  upsert(read: ReadPacket): Promise<UpsertOutcome> {
+    const known = this.#lanes.get(read.identity);
+    const records = this.#ports.list.get(read.identity);
+    if (known === undefined) {
+      const plan = planUpsert(records, { ...read, attestations: [...read.attestations] });
+      if (plan.kind !== 'update') return Promise.resolve(plan);
+    }
+    const cost = OPERATION_OVERHEAD_BYTES + read.packet.length + attestationBytes(read.attestations);
+    if (this.#pendingBytes + cost > this.#ports.maxPendingBytes) {
+      throw new ListError('LIST_OVERLOADED', 'too many bytes wait to be written', { outcome: 'notAppended' });
+    }
+    const waiting = known === undefined ? undefined : findWaiting(known, read.packet);
+    this.#checkLimits(read, records, known, waiting);
+    const lane = known ?? this.#createLane(read.identity);
+    const operation = waiting ?? addUpsert(lane, read);
+    operation.bytes += cost;
+    this.#pendingBytes += cost;
+
+    const before = countAttesters(records, read.packet, waiting === undefined ? [] : operation.attestations);
+    for (const attestation of read.attestations) addAttestation(operation.attestations, attestation);
+    const after = countAttesters(records, read.packet, operation.attestations);
+    const threshold = this.#ports.threshold();
+    if (this.#ports.coalesceMs === 0 || (before < threshold && after >= threshold)) operation.ready = true;
+    else if (waiting === undefined) this.#window.add({ lane, operation });
+    if (operation.ready) this.#pump(lane);
+    return operation.done.promise;
+  }
+
+  remove(identity: string, choose: RemoveOperation['choose']): Promise<number> {
+    const lane = this.#lanes.get(identity) ?? this.#createLane(identity);
+    for (const operation of lane.operations) if (operation.kind === 'upsert') operation.ready = true;
+    const bytes = OPERATION_OVERHEAD_BYTES;
+    const operation: RemoveOperation = { kind: 'remove', choose, ready: true, bytes, done: createDeferred() };
+    this.#pendingBytes += bytes;
+    lane.operations.push(operation);
+    this.#pump(lane);
+    return operation.done.promise;
+  }
+
+  async expire(nowSeconds: number): Promise<number> {
+    const choose = (records: readonly StoredRecord[]): readonly StoredRecord[] =>
+      dispensable(records, this.#ports.threshold(), nowSeconds);
+    let removed = 0;
+    let failure: unknown;
+    let scanned = 0;
+    let removals: Promise<void>[] = [];
+    const finish = async (): Promise<void> => {
+      await Promise.all(removals);
+      removals = [];
+      if (failure !== undefined) throw failure;
+    };
+    for (const records of groupByIdentity(this.#ports.list.view().entries())) {
+      if (choose(records).length > 0) {
+        const removal = this.remove(records[0]!.identity, choose);
+        removals.push(
+          removal.then(
+            (count) => void (removed += count),
+            (error: unknown) => void (failure ??= error),
+          ),
+        );
+      }
+      if (removals.length >= REMOVALS_AT_ONCE) await finish();
+      scanned += records.length;
+      if (scanned >= RECORDS_PER_TURN) {
+        scanned = 0;
+        await this.#turn();
+      }
+    }
+    await finish();
+    return removed;
+  }
+
+  async freeze(round: number): Promise<FrozenList> {
+    this.#window.flush();
+    const { promise, resolve, reject } = this.#track<FrozenList>();
+    this.#propose(encodeEntry({ round }), resolveFrozen, reject);
+    return promise;
+
+    function resolveFrozen(result: ListResult): void {
+      if (result.kind === 'frozen') resolve({ round: result.round, index: result.index, view: result.view });
+      else reject(ignoredError(result));
+    }
+  }
+
+  /** Ends the term: every promise that has not settled is rejected. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#window.close();
+    for (const lane of this.#lanes.values()) {
+      lane.current?.done.reject(lostError('unknownOutcome'));
+      for (const operation of lane.operations) operation.done.reject(lostError('notAppended'));
+    }
+    for (const deferred of this.#waiting) deferred.reject(lostError('unknownOutcome'));
+    this.#lanes.clear();
+    this.#waiting.clear();
+    this.#pendingBytes = 0;
+  }
+
+  #checkLimits(
+    read: ReadPacket,
+    records: readonly StoredRecord[],
+    lane: Lane | undefined,
+    waiting: UpsertOperation | undefined,
+  ): void {
+    const { maxAttestations } = this.#ports.list.limits;
+    const all = [...(waiting?.attestations ?? []), ...read.attestations];
+    if (countAttesters(records, read.packet, all) > maxAttestations) {
+      throw new ListError('LIST_TOO_MANY_ATTESTATIONS', 'a record holds as many attestations as it may', {
+        maxAttestations,
+      });
+    }
+    if (waiting !== undefined || records.some((record) => sameBytes(record.packet, read.packet))) return;
+    const { maxRecordsPerIdentity } = this.#ports;
+    const beside = lane?.operations.filter((operation) => operation.kind === 'upsert').length ?? 0;
+    if (records.length + beside >= maxRecordsPerIdentity) {
+      throw new ListError('LIST_TOO_MANY_RECORDS', 'an identity has as many packets side by side as it may', {
+        identity: read.identity,
+        maxRecordsPerIdentity,
+      });
+    }
+  }
+
+  #createLane(identity: string): Lane {
+    const lane: Lane = { identity, operations: [], current: undefined, busy: false, uncertain: false };
+    this.#lanes.set(identity, lane);
+    return lane;
+  }
+
+  /** Starts the next write of a lane that may start. */
+  #pump(lane: Lane): void {
+    while (!lane.busy && !this.#ended) {
+      const at = lane.operations.findIndex(({ ready }) => ready);
+      if (at < 0) {
+        if (lane.operations.length === 0 && !lane.uncertain) this.#lanes.delete(lane.identity);
+        return;
+      }
+      if (lane.uncertain) return this.#fence(lane);
+      const operation = lane.operations.splice(at, 1)[0]!;
+      if (operation.kind === 'upsert') this.#writeUpsert(lane, operation);
+      else this.#writeRemoval(lane, operation);
+    }
+  }
+
+  #writeUpsert(lane: Lane, operation: UpsertOperation): void {
+    const plan = planUpsert(this.#ports.list.get(lane.identity), operation);
+    if (plan.kind !== 'update') {
+      this.#pendingBytes -= operation.bytes;
+      operation.done.resolve(plan);
+      return;
+    }
+    const { original, duplicates, attestations } = plan;
+    const entry = { packet: operation.packet, attestations, ...namesOf(original) };
+    this.#begin(lane, operation);
+    this.#propose(
+      encodeEntry(entry),
+      (result) => {
+        if (result.kind !== 'inserted') {
+          operation.done.reject(ignoredError(result));
+          this.#end(lane, operation);
+          return;
+        }
+        operation.done.resolve({ kind: 'written', record: result.record });
+        const rest = this.#ports.list.get(lane.identity);
+        const superseded = rest.length > 1 ? dispensable(rest, this.#ports.threshold(), -1) : [];
+        this.#removeAll(lane, [...new Set([...duplicates, ...superseded])], () => this.#end(lane, operation));
+      },
+      (error) => {
+        operation.done.reject(error);
+        this.#fail(lane, error);
+        this.#end(lane, operation);
+      },
+    );
+  }
+
+  #writeRemoval(lane: Lane, operation: RemoveOperation): void {
+    this.#begin(lane, operation);
+    const chosen = operation.choose(this.#ports.list.get(lane.identity));
+    this.#removeAll(lane, chosen, (removed, error) => {
+      if (error === undefined) operation.done.resolve(removed);
+      else operation.done.reject(error);
+      this.#end(lane, operation);
+    });
+  }
+
+  /** Removes records of a busy lane, all at once: they are different originals. */
+  #removeAll(
+    lane: Lane,
+    records: readonly StoredRecord[],
+    done: (removed: number, error: ListError | undefined) => void,
+  ): void {
+    let open = records.length;
+    let removed = 0;
+    let failure: ListError | undefined;
+    if (open === 0) return done(0, undefined);
+    const settle = (): void => {
+      if (--open === 0) done(removed, failure);
+    };
+    for (const record of records) {
+      this.#propose(
+        encodeEntry(namesOf(record)),
+        (result) => {
+          if (result.kind === 'deleted') removed += result.records.length;
+          settle();
+        },
+        (error) => {
+          failure ??= error;
+          this.#fail(lane, error);
+          settle();
+        },
+      );
+    }
+  }
+
+  /** Waits until an entry proposed now is applied: by then, whatever was proposed before is applied or never will be. */
+  #fence(lane: Lane): void {
+    lane.busy = true;
+    this.#propose(
+      FENCE,
+      () => {
+        lane.uncertain = false;
+        lane.busy = false;
+        this.#pump(lane);
+      },
+      (error) => {
+        lane.busy = false;
+        const at = lane.operations.findIndex(({ ready }) => ready);
+        for (const operation of lane.operations.splice(at, 1)) {
+          this.#pendingBytes -= operation.bytes;
+          operation.done.reject(error);
+        }
+        this.#pump(lane);
+      },
+    );
+  }
+
+  #begin(lane: Lane, operation: Operation): void {
+    lane.busy = true;
+    lane.current = operation;
+  }
+
+  #end(lane: Lane, operation: Operation): void {
+    this.#pendingBytes -= operation.bytes;
+    lane.busy = false;
+    lane.current = undefined;
+    this.#pump(lane);
+  }
+
+  #fail(lane: Lane, error: ListError): void {
+    if (error.details.outcome === 'unknownOutcome') lane.uncertain = true;
+  }
+
+  /** Proposes; after the end of the term, neither callback is called. */
+  #propose(data: Uint8Array, applied: (result: ListResult) => void, failed: (error: ListError) => void): void {
+    this.#pendingBytes += data.length;
+    this.#ports.propose(data).then(
+      ({ response }) => {
+        if (this.#ended) return;
+        this.#pendingBytes -= data.length;
+        applied(response);
+      },
+      (cause: unknown) => {
+        if (this.#ended) return;
+        this.#pendingBytes -= data.length;
+        failed(failedError(cause));
+      },
+    );
+  }
+
+  /** A promise that the end of the term rejects. */
+  #track<T>(): Deferred<T> {
+    const deferred = createDeferred<T>();
+    const tracked: Deferred<never> = { ...deferred, promise: deferred.promise as Promise<never> };
+    this.#waiting.add(tracked);
+    const forget = (): void => {
+      this.#waiting.delete(tracked);
+    };
+    deferred.promise.then(forget, forget);
+    return deferred;
+  }
+
+  /** Lets the event loop turn. */
+  #turn(): Promise<void> {
+    const { promise, resolve } = this.#track<undefined>();
+    this.#ports.clock.defer(() => resolve(undefined));
+    return promise;
+  }
+}
+
+function findWaiting(lane: Lane, packet: Uint8Array): UpsertOperation | undefined {
+  for (const operation of lane.operations.toReversed()) {
+    if (operation.kind === 'remove') return undefined;
+    if (sameBytes(operation.packet, packet)) return operation;
+  }
+  return undefined;
+}
+
+function addUpsert(lane: Lane, { packet, expiration }: ReadPacket): UpsertOperation {
+  const operation: UpsertOperation = {
+    kind: 'upsert',
+    packet,
+    expiration,
+    attestations: [],
+    ready: false,
+    bytes: 0,
+    done: createDeferred(),
+  };
+  lane.operations.push(operation);
+  return operation;
+}
+
+/** The fields with which an entry names what it deletes. */
+function namesOf(original: StoredRecord | undefined): { deleteIndex: LogIndex; origin: LogIndex } {
+  return { deleteIndex: original?.index ?? 0, origin: original?.origin ?? 0 };
+}
+
+/** Attesters of a packet: those in the list, and those of `more`. */
+function countAttesters(records: readonly StoredRecord[], packet: Uint8Array, more: readonly Attestation[]): number {
+  const attesters = new Set<string>();
+  for (const record of records) {
+    if (sameBytes(record.packet, packet)) for (const { attester } of record.attestations) attesters.add(attester);
+  }
+  for (const { attester } of more) attesters.add(attester);
+  return attesters.size;
+}
+
+function attestationBytes(attestations: readonly Attestation[]): number {
+  let bytes = 0;
+  for (const { signature } of attestations) bytes += signature.certificate.length + signature.signature.length;
+  return bytes;
+}
+
+function* groupByIdentity(records: Iterable<StoredRecord>): Generator<readonly StoredRecord[]> {
+  let group: StoredRecord[] = [];
+  for (const record of records) {
+    if (group.length > 0 && group[0]!.identity !== record.identity) {
+      yield group;
+      group = [];
+    }
+    group.push(record);
+  }
+  if (group.length > 0) yield group;
+}
+
+function lostError(outcome: 'notAppended' | 'unknownOutcome'): ListError {
+  return new ListError('LIST_LEADERSHIP_LOST', 'this node stopped leading before the write was applied', { outcome });
+}
+
+function ignoredError(result: ListResult): ListError {
+  const reason = result.kind === 'ignored' ? result.reason : result.kind;
+  return new ListError('LIST_PROPOSAL_IGNORED', 'the entry was applied without effect', { reason });
+}
+
+/** Raft's errors say what became of the proposal; of any other, nothing is known. */
+function failedError(cause: unknown): ListError {
+  const details = cause instanceof Error && 'details' in cause ? cause.details : undefined;
+  const said = typeof details === 'object' && details !== null && 'outcome' in details ? details.outcome : undefined;
+  const outcome = said === 'notAppended' || said === 'lost' ? said : 'unknownOutcome';
+  return new ListError('LIST_PROPOSAL_FAILED', 'Raft rejected the write', { outcome }, cause);
+}

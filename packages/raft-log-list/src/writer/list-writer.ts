@@ -1,0 +1,170 @@
+import type { Clock, LogIndex } from '@discovery-raft/raft-core';
+import { ListError } from '../errors.js';
+import { requireInteger } from '../limits.js';
+import type { FrozenList } from '../list-events.js';
+import type { Attestation, NewAttestation } from '../record.js';
+import type { ListResult, SharedList } from '../shared-list.js';
+import { describePacket, readAttestation } from '../state/apply-entry.js';
+import { Leadership, type LeadershipPorts, type ReadPacket } from './leadership.js';
+import type { UpsertOutcome } from './operations.js';
+
+/** Options of a {@link ListWriter}. */
+export interface ListWriterOptions {
+  /** This node's replica. */
+  readonly list: SharedList;
+  /**
+   * Appends to the log, as `Raft.apply` does: resolves once the entry is applied to `list`, in log order. Rejects with an
+   * error whose `details.outcome` may say `notAppended` or `lost`; without, the outcome counts as unknown.
+   */
+  readonly propose: (data: Uint8Array) => Promise<{ readonly index: LogIndex; readonly response: ListResult }>;
+  readonly clock: Clock;
+  /** Attestations that make a packet complete, so that it takes the place of older ones; asked at each decision. */
+  readonly attestationThreshold: number | (() => number);
+  /** Attestations of one packet that come within this time are written together. Default 50; 0 writes each at once. */
+  readonly coalesceMs?: number;
+  /** Most bytes that wait or are in flight. Default 64 MiB. */
+  readonly maxPendingBytes?: number;
+  /** Most packets of one identity side by side. Default 4. */
+  readonly maxRecordsPerIdentity?: number;
+}
+
+/**
+ * The leader's side of the list: decides what is written. Every node has one; it works while its node leads.
+ *
+ * Order of calls: when this node becomes leader, wait until the list has applied the new term's first entry (a
+ * `raft.barrier()`), then {@link takeOver}; when it ceases to lead, {@link stepDown} at once. Nothing is handed over from
+ * leader to leader but the list itself.
+ *
+ * All promises settle: with the outcome, or with a {@link ListError}. After `LIST_LEADERSHIP_LOST` or
+ * `LIST_PROPOSAL_FAILED` the same call may be made again, here or at the new leader: what was written after all is found
+ * and not written twice.
+ *
+ * @example
+ * const writer = new ListWriter({ list, propose: (data) => raft.apply(data), clock, attestationThreshold: 2 });
+ * raft.on('stateChange', async ({ to }) => {
+ *   writer.stepDown();
+ *   if (to === 'leader') await raft.barrier().then(() => writer.takeOver());
+ * });
+ */
+export class ListWriter {
+  readonly #ports: LeadershipPorts;
+  #leadership: Leadership | undefined;
+
+  /** @throws ListError LIST_OPTION_INVALID */
+  constructor(options: ListWriterOptions) {
+    const { attestationThreshold, coalesceMs = 50, maxPendingBytes = 2 ** 26, maxRecordsPerIdentity = 4 } = options;
+    requireInteger('coalesceMs', coalesceMs, 0, 60_000);
+    requireInteger('maxPendingBytes', maxPendingBytes, 1, Number.MAX_SAFE_INTEGER);
+    requireInteger('maxRecordsPerIdentity', maxRecordsPerIdentity, 1, 1024);
+    if (typeof attestationThreshold === 'number')
+      requireInteger('attestationThreshold', attestationThreshold, 1, 2 ** 20);
+    this.#ports = {
+      list: options.list,
+      propose: options.propose,
+      clock: options.clock,
+      coalesceMs,
+      maxPendingBytes,
+      maxRecordsPerIdentity,
+      threshold: typeof attestationThreshold === 'number' ? () => attestationThreshold : attestationThreshold,
+    };
+  }
+
+  /** Whether this node writes. */
+  get leading(): boolean {
+    return this.#leadership !== undefined;
+  }
+
+  /** Bytes that wait or are in flight; 0 while it does not lead. */
+  get pendingBytes(): number {
+    return this.#leadership?.pendingBytes ?? 0;
+  }
+
+  /** Begins to write, from the list as it is applied here. What a term before left open is rejected first. */
+  takeOver(): void {
+    this.stepDown();
+    this.#leadership = new Leadership(this.#ports);
+  }
+
+  /** Stops writing. Whatever waits or is in flight is rejected with LIST_LEADERSHIP_LOST. Idempotent. */
+  stepDown(): void {
+    this.#leadership?.end();
+    this.#leadership = undefined;
+  }
+
+  /**
+   * Brings a packet and attestations for it into the list; merges them with what is there and with what comes within the
+   * coalescing window.
+   *
+   * @param packet owned by the writer from here on
+   * @param attestation one or more, verified by the caller
+   * @returns when the record is applied here; at once when there is nothing to write
+   * @throws ListError LIST_NOT_LEADER, LIST_LEADERSHIP_LOST, LIST_OVERLOADED, LIST_TOO_MANY_RECORDS,
+   * LIST_TOO_MANY_ATTESTATIONS, LIST_PACKET_TOO_LARGE, LIST_PACKET_INVALID, LIST_ATTESTATION_INVALID,
+   * LIST_PROPOSAL_FAILED, LIST_PROPOSAL_IGNORED
+   */
+  async upsert(packet: Uint8Array, attestation: NewAttestation | readonly NewAttestation[]): Promise<UpsertOutcome> {
+    const leadership = this.#leading();
+    const attestations = 'signature' in attestation ? [attestation] : attestation;
+    return leadership.upsert(this.#read(packet, attestations));
+  }
+
+  /**
+   * Removes all records of an identity, after what was asked for it before.
+   *
+   * @returns how many were removed
+   * @throws ListError LIST_NOT_LEADER, LIST_LEADERSHIP_LOST, LIST_PROPOSAL_FAILED
+   */
+  async remove(identity: string): Promise<number> {
+    return this.#leading().remove(identity, (records) => records);
+  }
+
+  /**
+   * Removes what nobody needs any more: expired records; older packets beside one that holds and has reached the
+   * threshold; records that say nothing that another does not say too.
+   *
+   * @param nowSeconds Unix seconds; a record has expired when its expiration is not above it
+   * @returns how many were removed
+   * @throws ListError LIST_NOT_LEADER, LIST_LEADERSHIP_LOST, LIST_PROPOSAL_FAILED, LIST_OPTION_INVALID
+   */
+  async expire(nowSeconds: number): Promise<number> {
+    requireInteger('nowSeconds', nowSeconds, 0, Number.MAX_SAFE_INTEGER);
+    return this.#leading().expire(nowSeconds);
+  }
+
+  /**
+   * Writes a freeze marker; every replica takes its view as it applies it. What waits for its coalescing window is
+   * written before, so it is in the view unless an earlier write of the same identity is still in flight.
+   *
+   * @param round an integer from 1
+   * @returns the marker's log index and this replica's view at it
+   * @throws ListError LIST_NOT_LEADER, LIST_LEADERSHIP_LOST, LIST_PROPOSAL_FAILED, LIST_OPTION_INVALID
+   */
+  async freeze(round: number): Promise<FrozenList> {
+    requireInteger('round', round, 1, Number.MAX_SAFE_INTEGER);
+    return this.#leading().freeze(round);
+  }
+
+  #leading(): Leadership {
+    if (this.#leadership !== undefined) return this.#leadership;
+    throw new ListError('LIST_NOT_LEADER', 'this node does not write the list', { outcome: 'notAppended' });
+  }
+
+  #read(packet: Uint8Array, attestations: readonly NewAttestation[]): ReadPacket {
+    const { schema, limits } = this.#ports.list;
+    if (packet.length > limits.maxPacketBytes) {
+      throw new ListError('LIST_PACKET_TOO_LARGE', 'the packet is too long', { bytes: packet.length });
+    }
+    const described = packet.length === 0 ? undefined : describePacket(packet, schema, limits);
+    if (described === undefined) throw new ListError('LIST_PACKET_INVALID', 'the schema does not know the packet');
+    const read = attestations.map((attestation): Attestation => {
+      const { signature, expiration } = attestation;
+      const longest = Math.max(signature.certificate.length, signature.signature.length);
+      const attester = readAttestation(attestation, schema);
+      if (longest <= limits.maxAttestationBytes && Number.isSafeInteger(expiration) && expiration >= 0) {
+        if (attester !== undefined) return attester;
+      }
+      throw new ListError('LIST_ATTESTATION_INVALID', 'the attestation names nobody, or is over a limit');
+    });
+    return { packet, ...described, attestations: read };
+  }
+}

@@ -1,0 +1,134 @@
+import { sameBytes, type Attestation, type StoredRecord } from '../record.js';
+import { addAttestation } from '../state/apply-entry.js';
+
+/** What became of an upsert. */
+export type UpsertOutcome =
+  /** The record is committed and applied here. */
+  | { readonly kind: 'written'; readonly record: StoredRecord }
+  /** The list held all of it already. */
+  | { readonly kind: 'unchanged'; readonly record: StoredRecord }
+  /** The list holds a packet of this identity that is as new or newer, and not this one. Nothing was written. */
+  | { readonly kind: 'stale'; readonly newest: StoredRecord };
+
+/** A promise that is settled from outside, once. */
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/** Makes one. */
+export function createDeferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}
+
+/** A packet and the attestations that came for it, waiting to be written together. */
+export interface UpsertOperation {
+  readonly kind: 'upsert';
+  readonly packet: Uint8Array;
+  readonly expiration: number;
+  readonly attestations: Attestation[];
+  /** Whether it may be written: its window is over, or the threshold is reached. */
+  ready: boolean;
+  /** Taken from the limit on pending bytes. */
+  bytes: number;
+  readonly done: Deferred<UpsertOutcome>;
+}
+
+/** The removal of those records of an identity that are chosen when its turn comes. */
+export interface RemoveOperation {
+  readonly kind: 'remove';
+  readonly choose: (records: readonly StoredRecord[]) => readonly StoredRecord[];
+  readonly ready: true;
+  bytes: number;
+  readonly done: Deferred<number>;
+}
+
+/** What waits in a lane. */
+export type Operation = UpsertOperation | RemoveOperation;
+
+/**
+ * What writing a packet comes to, given what the list holds of its identity.
+ *
+ * - `update` with `original`: insert new + delete original; `attestations` is all that the original carried and what is
+ *   new, and `duplicates` are further records of the same packet, whose attestations are in it too;
+ * - `update` without: a plain insert beside whatever there is.
+ */
+export type UpsertPlan =
+  | {
+      readonly kind: 'update';
+      readonly original: StoredRecord | undefined;
+      readonly duplicates: readonly StoredRecord[];
+      readonly attestations: readonly Attestation[];
+    }
+  | { readonly kind: 'unchanged'; readonly record: StoredRecord }
+  | { readonly kind: 'stale'; readonly newest: StoredRecord };
+
+/** Plans a write. Pure. */
+export function planUpsert(
+  records: readonly StoredRecord[],
+  upsert: Pick<UpsertOperation, 'packet' | 'expiration' | 'attestations'>,
+): UpsertPlan {
+  const same = records.filter((record) => sameBytes(record.packet, upsert.packet));
+  const original = same.at(-1);
+  if (original === undefined) {
+    const newest = records.at(-1);
+    if (newest !== undefined && newest.expiration >= upsert.expiration) return { kind: 'stale', newest };
+    return { kind: 'update', original, duplicates: [], attestations: upsert.attestations };
+  }
+  const duplicates = same.slice(0, -1);
+  const attestations = [...original.attestations];
+  let changed = false;
+  for (const duplicate of duplicates) {
+    for (const attestation of duplicate.attestations) changed = addAttestation(attestations, attestation) || changed;
+  }
+  for (const attestation of upsert.attestations) changed = addAttestation(attestations, attestation) || changed;
+  return changed ? { kind: 'update', original, duplicates, attestations } : { kind: 'unchanged', record: original };
+}
+
+/**
+ * The records of one identity that nobody needs any more: expired ones, those older than a packet that holds and has
+ * reached the threshold, and those whose packet and attesters another record has too.
+ *
+ * @param records of one identity, the older packet first
+ * @param nowSeconds Unix seconds; -1 when nothing counts as expired
+ */
+export function dispensable(
+  records: readonly StoredRecord[],
+  threshold: number,
+  nowSeconds: number,
+): readonly StoredRecord[] {
+  const kept: StoredRecord[] = [];
+  let complete = false;
+  let completeExpiration = 0;
+  for (const record of records.toReversed()) {
+    if (record.expiration <= nowSeconds) continue;
+    if (complete && record.expiration < completeExpiration) continue;
+    if (kept.some((other) => covers(other, record))) continue;
+    kept.push(record);
+    if (!complete && holding(record, nowSeconds) >= threshold) {
+      complete = true;
+      completeExpiration = record.expiration;
+    }
+  }
+  return records.filter((record) => !kept.includes(record));
+}
+
+/** Attestations that have not expired. */
+function holding(record: StoredRecord, nowSeconds: number): number {
+  return record.attestations.filter(({ expiration }) => expiration > nowSeconds).length;
+}
+
+/** Whether `a` says all that `b` says. */
+function covers(a: StoredRecord, b: StoredRecord): boolean {
+  if (!sameBytes(a.packet, b.packet)) return false;
+  return b.attestations.every(({ attester, expiration }) =>
+    a.attestations.some((other) => other.attester === attester && other.expiration >= expiration),
+  );
+}

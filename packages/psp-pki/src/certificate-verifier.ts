@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import { BoundedCache } from './bounded-cache.js';
 import {
@@ -37,7 +37,7 @@ export interface CertificateVerifierStats {
 const SIGNER_CACHE_ENTRIES = 1_024;
 
 function digestOf(certificate: FlatCertificate): string {
-  return createHash('sha256').update(certificate.bytes).digest('base64');
+  return hash('sha256', certificate.bytes, 'base64');
 }
 
 /**

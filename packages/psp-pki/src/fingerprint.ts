@@ -1,4 +1,4 @@
-import { X509Certificate, createHash, type KeyObject } from 'node:crypto';
+import { X509Certificate, hash, type KeyObject } from 'node:crypto';
 
 import { PkiError } from './errors.js';
 
@@ -53,11 +53,7 @@ export function fingerprintOfRsaKey(publicKey: KeyObject): Uint8Array {
   if (publicKey.type !== 'public' || publicKey.asymmetricKeyType !== 'rsa') {
     throw new PkiError('PKI_INVALID_KEY', 'a fingerprint is of an RSA public key');
   }
-  return new Uint8Array(
-    createHash('sha256')
-      .update(publicKey.export({ type: 'pkcs1', format: 'der' }))
-      .digest(),
-  );
+  return new Uint8Array(hash('sha256', publicKey.export({ type: 'pkcs1', format: 'der' }), 'buffer'));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import { decodeBase58, encodeBase58 } from './base58.js';
 import { ED25519_KEY_BYTES } from './ed25519.js';
@@ -34,7 +34,7 @@ const MAX_KEY_CHARS = 50;
 const NAME = /^[A-Za-z0-9_-]+$/;
 
 function sha256(data: string | Uint8Array): Buffer {
-  return createHash('sha256').update(data).digest();
+  return hash('sha256', data, 'buffer');
 }
 
 /** First 4 bytes of the double SHA-256 of the names and the key in upper-case hex. */

@@ -61,7 +61,8 @@ export function issueRegularCertificate(
   if (!sameBytes(master, request.identity.publicKey) && !sameBytes(master, request.publicKey)) {
     throw new PkiError('PKI_INVALID_ARGUMENT', "the master key is neither the identity's nor the certificate's");
   }
-  return authorities.reduce(addTrustSignature, issue('regular', request));
+  const certificate = issue('regular', request);
+  return authorities.length === 0 ? certificate : withTrustSignatures(certificate, authorities);
 }
 
 /**
@@ -74,10 +75,15 @@ export function addTrustSignature(certificate: FlatCertificate, authority: Autho
   if (certificate.method !== 'regular') {
     throw new PkiError('PKI_INVALID_ARGUMENT', 'only a regular certificate carries trust signatures');
   }
-  if (!sameBytes(authority.key.publicKey, authority.certificate.publicKey)) {
-    throw new PkiError('PKI_INVALID_ARGUMENT', "the authority's key is not the key of its certificate");
-  }
-  const signature = authority.key.sign(certificate.wholeBody);
-  const trust = { signature, certificate: authority.certificate };
-  return buildCertificate({ ...certificate, trustSignatures: [...certificate.trustSignatures, trust] });
+  return withTrustSignatures(certificate, [authority]);
+}
+
+function withTrustSignatures(certificate: FlatCertificate, authorities: readonly Authority[]): FlatCertificate {
+  const added = authorities.map((authority) => {
+    if (!sameBytes(authority.key.publicKey, authority.certificate.publicKey)) {
+      throw new PkiError('PKI_INVALID_ARGUMENT', "the authority's key is not the key of its certificate");
+    }
+    return { signature: authority.key.sign(certificate.wholeBody), certificate: authority.certificate };
+  });
+  return buildCertificate({ ...certificate, trustSignatures: [...certificate.trustSignatures, ...added] });
 }

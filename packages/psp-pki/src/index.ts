@@ -23,6 +23,8 @@ export type {
 } from './certificate.js';
 export { CertificateVerifier } from './certificate-verifier.js';
 export type { CertificateVerifierOptions, CertificateVerifierStats } from './certificate-verifier.js';
+export { openDetachedSignatureAsync } from './detached-signature.js';
+export type { DetachedSignature, OpenedSignature } from './detached-signature.js';
 export {
   ED25519_KEY_BYTES,
   ED25519_SIGNATURE_BYTES,

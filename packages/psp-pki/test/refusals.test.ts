@@ -23,8 +23,8 @@ import {
 import { ANNA, BERT, CLEO, NODE, RELAY, ROOT, keyOf, member, regular, selfSigned } from './network.js';
 import { NOT_AFTER, NOT_BEFORE, identityOfSeed } from './vectors.js';
 
-function coded(code: string) {
-  return expect.objectContaining({ name: 'PkiError', code });
+function coded(code: string): Error {
+  return expect.objectContaining({ name: 'PkiError', code }) as Error;
 }
 
 const good = regular(RELAY, [ANNA, BERT, CLEO]);

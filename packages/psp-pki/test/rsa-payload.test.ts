@@ -15,8 +15,8 @@ import { createPublicKey } from 'node:crypto';
 import { ANNA, BERT, CLEO, RELAY, ROOT, regular, rsaIdentity } from './network.js';
 import { NOW, fromHex, vectors } from './vectors.js';
 
-function coded(code: string) {
-  return expect.objectContaining({ name: 'PkiError', code });
+function coded(code: string): Error {
+  return expect.objectContaining({ name: 'PkiError', code }) as Error;
 }
 
 const rsa = rsaIdentity();

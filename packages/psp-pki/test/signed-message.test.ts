@@ -14,8 +14,8 @@ const certificate = regular(RELAY, [ANNA, BERT, CLEO]);
 const message = new TextEncoder().encode('here I am');
 const bytes = buildSignedMessage({ certificate, key: RELAY.key, message });
 
-function coded(code: string) {
-  return expect.objectContaining({ name: 'PkiError', code, retryable: false });
+function coded(code: string): Error {
+  return expect.objectContaining({ name: 'PkiError', code, retryable: false }) as Error;
 }
 
 describe('a signed message', () => {

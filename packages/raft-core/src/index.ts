@@ -3,6 +3,13 @@
  *
  * @packageDocumentation
  */
+export { Raft } from './runtime/raft.js';
+export type { ApplyOptions, CallOptions, RaftOptions, RaftStats } from './runtime/raft-options.js';
+export type { Applied } from './runtime/pending-proposals.js';
+export { hasExistingState } from './runtime/load-state.js';
+export { DEFAULT_RAFT_CONFIG, type RaftConfig } from './core/options.js';
+export type { ConfigurationAt } from './core/configuration.js';
+export type { RaftEvents } from './core/observations.js';
 export * from './core/types.js';
 export * from './core/rpc.js';
 export * from './core/errors.js';
@@ -14,6 +21,9 @@ export type * from './ports/state-machine.js';
 export type * from './ports/clock.js';
 export type * from './ports/random.js';
 export * from './ports/logger.js';
+export { MemoryLogStore } from './memory/memory-log-store.js';
+export { MemoryStableStore } from './memory/memory-stable-store.js';
+export { MemorySnapshotStore } from './memory/memory-snapshot-store.js';
 export { systemClock } from './clock/system-clock.js';
 export { SimulatedClock } from './clock/simulated-clock.js';
 export { seededRandom, systemRandom } from './clock/seeded-random.js';

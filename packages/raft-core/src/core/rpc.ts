@@ -110,19 +110,11 @@ export type TimeoutNowResponse = Rpc<'timeoutNowResponse'>;
 
 /** Any request, told apart by `kind`. */
 export type RpcRequest =
-  | AppendEntriesRequest
-  | RequestVoteRequest
-  | RequestPreVoteRequest
-  | InstallSnapshotRequest
-  | TimeoutNowRequest;
+  AppendEntriesRequest | RequestVoteRequest | RequestPreVoteRequest | InstallSnapshotRequest | TimeoutNowRequest;
 
 /** Any response, told apart by `kind`. */
 export type RpcResponse =
-  | AppendEntriesResponse
-  | RequestVoteResponse
-  | RequestPreVoteResponse
-  | InstallSnapshotResponse
-  | TimeoutNowResponse;
+  AppendEntriesResponse | RequestVoteResponse | RequestPreVoteResponse | InstallSnapshotResponse | TimeoutNowResponse;
 
 /** The response that belongs to a kind of request. */
 export interface ResponseOf {

@@ -1,0 +1,402 @@
+import { handleAppendEntries } from './append.js';
+import { ConfigurationHistory, type ConfigurationAt } from './configuration.js';
+import type { Effect } from './effects.js';
+import {
+  becomeFollower,
+  countSelfVote,
+  electionTimedOut,
+  handleRequestPreVote,
+  handleRequestVote,
+  resetElectionTimer,
+  voteReceived,
+} from './election.js';
+import type { HardStateValue, Input, Proposal } from './inputs.js';
+import { advanceCommit, appendAsLeader, checkQuorum } from './leadership.js';
+import { CoreLog } from './log.js';
+import { CoreNode, type LeaderRole } from './node.js';
+import type { RaftConfig } from './options.js';
+import { requestRead } from './reads.js';
+import {
+  appendAnswered,
+  appendFailed,
+  broadcast,
+  logRead,
+  logReadFailed,
+  mustHearCommit,
+  sendEntries,
+  sendHeartbeat,
+} from './replication.js';
+import type { RpcRequest, RpcResponse } from './rpc.js';
+import {
+  answerSnapshot,
+  handleInstallSnapshot,
+  snapshotInstalled,
+  snapshotProgress,
+  snapshotSendFailed,
+  snapshotSent,
+  snapshotTaken,
+} from './snapshots.js';
+import type { TermRuns } from './term-runs.js';
+import { failTransfer, handleTimeoutNow, requestTransfer } from './transfer.js';
+import {
+  entrySize,
+  type LogEntry,
+  type LogIndex,
+  type MonotonicMs,
+  type RaftState,
+  type ServerAddress,
+  type ServerId,
+  type Term,
+} from './types.js';
+
+/** What a core starts from: what its stores hold. */
+export interface CoreInit {
+  readonly id: ServerId;
+  readonly address: ServerAddress;
+  readonly config: RaftConfig;
+  readonly hardState: HardStateValue | null;
+  /** Terms of the stored log, based at the last compacted entry. */
+  readonly terms: TermRuns;
+  /** The configurations that the snapshot and the log hold, oldest first; at least one. */
+  readonly configurations: readonly ConfigurationAt[];
+  /** Index of the newest snapshot: what is known to be committed. */
+  readonly snapshotIndex: LogIndex;
+}
+
+/**
+ * Raft without I/O: {@link RaftCore.step} is the only thing that changes it. The same inputs, with the same times and
+ * random numbers, give the same effects.
+ */
+export class RaftCore {
+  readonly #node: CoreNode;
+
+  constructor(init: CoreInit) {
+    const [base, ...later] = init.configurations;
+    const configurations = new ConfigurationHistory(base ?? { index: 0, configuration: { servers: [] } });
+    for (const item of later) configurations.append(item);
+    this.#node = new CoreNode({
+      id: init.id,
+      address: init.address,
+      config: init.config,
+      term: init.hardState?.term ?? 0,
+      votedFor: init.hardState?.votedFor ?? null,
+      log: new CoreLog(init.terms, init.config.logCacheBytes),
+      configurations,
+      commitIndex: init.snapshotIndex,
+    });
+  }
+
+  get state(): RaftState {
+    return this.#node.role.kind;
+  }
+
+  get term(): Term {
+    return this.#node.term;
+  }
+
+  get leader(): { readonly id: ServerId; readonly address: ServerAddress } | null {
+    const { leaderId, leaderAddress } = this.#node;
+    return leaderId === null ? null : { id: leaderId, address: leaderAddress ?? '' };
+  }
+
+  /** Number of this leadership, null when not leading. */
+  get leaderEpoch(): number | null {
+    const { role } = this.#node;
+    return role.kind === 'leader' ? role.epoch : null;
+  }
+
+  get firstIndex(): LogIndex {
+    return this.#node.log.firstIndex;
+  }
+
+  get lastIndex(): LogIndex {
+    return this.#node.log.lastIndex;
+  }
+
+  get lastTerm(): Term {
+    return this.#node.log.lastTerm;
+  }
+
+  get stableIndex(): LogIndex {
+    return this.#node.log.stableIndex;
+  }
+
+  get commitIndex(): LogIndex {
+    return this.#node.commitIndex;
+  }
+
+  /** Highest superseding entry that this node, or its leader, knows of; see RAFT.md, section 5. */
+  get redactedThrough(): LogIndex {
+    return this.#node.redactedThrough;
+  }
+
+  /** When a leader was last heard; this moment on a leader. */
+  get leaderContactAt(): MonotonicMs {
+    return this.#node.role.kind === 'leader' ? this.#node.now : this.#node.leaderContactAt;
+  }
+
+  get configuration(): ConfigurationAt {
+    return this.#node.configurations.latest;
+  }
+
+  /** The configuration that counted at `index`. */
+  configurationAt(index: LogIndex): ConfigurationAt {
+    return this.#node.configurations.at(index);
+  }
+
+  termAt(index: LogIndex): Term | undefined {
+    return this.#node.log.termAt(index);
+  }
+
+  /** Entries from memory, by number and bytes; undefined when the store must be asked. */
+  entries(from: LogIndex, to: LogIndex, maxBytes: number): readonly LogEntry[] | undefined {
+    return this.#node.log.slice(from, to, maxBytes, to - from + 1);
+  }
+
+  /** Numbers for people: bytes of entries in memory, uncommitted bytes, what each peer has. */
+  stats(): {
+    readonly cacheBytes: number;
+    readonly uncommittedBytes: number;
+    readonly peers: Readonly<Record<ServerId, { match: LogIndex; next: LogIndex; mode: string }>>;
+  } {
+    const { role, log } = this.#node;
+    const peers: Record<ServerId, { match: LogIndex; next: LogIndex; mode: string }> = {};
+    if (role.kind === 'leader')
+      for (const [id, p] of role.progress) peers[id] = { match: p.match, next: p.next, mode: p.mode };
+    return { cacheBytes: log.cacheBytes, uncommittedBytes: role.kind === 'leader' ? role.uncommittedBytes : 0, peers };
+  }
+
+  /** When the next `tick` is due; it does no harm to come earlier. */
+  nextDeadline(): MonotonicMs {
+    const { role, electionAt } = this.#node;
+    if (role.kind !== 'leader') return electionAt;
+    let deadline = Math.min(role.notifyCommitAt, role.transfer?.deadline ?? Infinity);
+    if (this.#node.config.checkQuorum) deadline = Math.min(deadline, role.checkQuorumAt);
+    for (const p of role.progress.values()) {
+      deadline = Math.min(deadline, p.nextHeartbeatAt);
+      if (p.retryAt > this.#node.now) deadline = Math.min(deadline, p.retryAt);
+    }
+    return deadline;
+  }
+
+  /** Starts the election timer. */
+  start(now: MonotonicMs, random: number): void {
+    this.#node.now = now;
+    this.#node.random = random;
+    resetElectionTimer(this.#node, this.#node.config.heartbeatTimeoutMs);
+  }
+
+  /**
+   * Takes one input and returns what is to be done about it.
+   *
+   * @param now monotonic milliseconds, never less than before
+   * @param random a fresh number in [0, 1)
+   */
+  step(now: MonotonicMs, random: number, input: Input): readonly Effect[] {
+    const node = this.#node;
+    node.now = Math.max(node.now, now);
+    node.random = random;
+    handle(node, input);
+    return node.takeEffects();
+  }
+}
+
+function handle(node: CoreNode, input: Input): void {
+  const { role } = node;
+  switch (input.type) {
+    case 'tick':
+      return tick(node);
+    case 'request':
+      return request(node, input.requestId, input.request);
+    case 'response':
+      return response(node, input.rpcId, input.peerId, input.response);
+    case 'rpcFailed':
+      return rpcFailed(node, input.rpcId);
+    case 'propose':
+      return propose(node, input.proposals, input.wallNowMs);
+    case 'persisted':
+      node.markDurable(input.seq);
+      if (node.log.markStable(input.logEpoch, input.lastIndex)) {
+        if (role.kind === 'leader') advanceCommit(node, role);
+        node.log.trimCache(Math.min(node.appliedIndex, node.commitIndex));
+      }
+      return countSelfVote(node);
+    case 'persistFailed':
+      node.storeFailed = true;
+      return becomeFollower(node, node.term, null);
+    case 'applied':
+      node.appliedIndex = Math.max(node.appliedIndex, input.index);
+      return node.log.trimCache(Math.min(node.appliedIndex, node.commitIndex));
+    case 'read':
+      if (role.kind === 'leader') return requestRead(node, role, input.id);
+      return node.emit({
+        type: 'refuseReads',
+        ids: [input.id],
+        failure: { code: 'RAFT_NOT_LEADER', message: 'only the leader can confirm a read' },
+      });
+    case 'transfer':
+      if (role.kind === 'leader') return requestTransfer(node, role, input.id, input.target);
+      return node.emit({
+        type: 'transferDone',
+        id: input.id,
+        failure: { code: 'RAFT_NOT_LEADER', message: 'only the leader can hand leadership over' },
+      });
+    case 'snapshotChunkStored':
+      return answerSnapshot(node, input.requestId, true, input.nextOffset);
+    case 'snapshotRefused':
+      return answerSnapshot(node, input.requestId, false, input.nextOffset);
+    case 'snapshotInstalled':
+      return snapshotInstalled(node, input.requestId, input.meta);
+    case 'snapshotTaken':
+      return snapshotTaken(node, input.meta);
+    case 'redacted':
+      node.log.redact(input.tombstones);
+      node.redactedThrough = Math.max(node.redactedThrough, input.through);
+      if (input.tombstones.length > 0) node.write({ op: 'redact', tombstones: input.tombstones });
+      return;
+    default:
+      // What is left concerns one leadership; when that is over, so is this.
+      if (role.kind === 'leader' && role.epoch === input.epoch) leaderInput(node, role, input);
+  }
+}
+
+type LeaderInput = Extract<Input, { readonly epoch: number }>;
+
+function leaderInput(node: CoreNode, role: LeaderRole, input: LeaderInput): void {
+  switch (input.type) {
+    case 'logRead':
+      return logRead(node, role, input.peerId, input.entries);
+    case 'logReadFailed':
+      return logReadFailed(node, role, input.peerId);
+    case 'snapshotProgress':
+      if ('term' in input.response && input.response.term > node.term)
+        return becomeFollower(node, input.response.term, null);
+      return snapshotProgress(node, role, input.peerId);
+    case 'snapshotSent':
+      return snapshotSent(node, role, input.peerId, input.index);
+    case 'snapshotSendFailed':
+      return snapshotSendFailed(node, role, input.peerId);
+  }
+}
+
+function tick(node: CoreNode): void {
+  const { role } = node;
+  if (role.kind !== 'leader') {
+    if (node.now >= node.electionAt) electionTimedOut(node);
+    return;
+  }
+  if (node.config.checkQuorum && node.now >= role.checkQuorumAt && !checkQuorum(node, role)) {
+    becomeFollower(node, node.term, null);
+    return;
+  }
+  if (role.transfer !== null && node.now >= role.transfer.deadline) {
+    failTransfer(node, role, `${role.transfer.target} did not take over within ${node.config.electionTimeoutMs} ms`);
+  }
+  const notify = node.now >= role.notifyCommitAt;
+  if (notify) role.notifyCommitAt = Infinity;
+  for (const p of role.progress.values()) {
+    sendEntries(node, role, p);
+    if (node.now >= p.nextHeartbeatAt || (notify && mustHearCommit(node, p))) sendHeartbeat(node, role, p);
+  }
+}
+
+function request(node: CoreNode, requestId: number, message: RpcRequest): void {
+  if (node.storeFailed) {
+    return node.emit({
+      type: 'refuseRequest',
+      requestId,
+      failure: {
+        code: 'RAFT_STORE_FAILED',
+        message: 'a write failed on this node; it takes no part until it is restarted',
+      },
+    });
+  }
+  switch (message.kind) {
+    case 'appendEntries':
+      return handleAppendEntries(node, requestId, message);
+    case 'requestVote':
+      return handleRequestVote(node, requestId, message);
+    case 'requestPreVote':
+      return handleRequestPreVote(node, requestId, message);
+    case 'installSnapshot':
+      return handleInstallSnapshot(node, requestId, message);
+    case 'timeoutNow':
+      return handleTimeoutNow(node, requestId, message);
+  }
+}
+
+function response(node: CoreNode, rpcId: number, peerId: ServerId, message: RpcResponse): void {
+  if ('term' in message && message.term > node.term) return becomeFollower(node, message.term, null);
+  const { role } = node;
+  if (message.kind === 'requestVoteResponse' || message.kind === 'requestPreVoteResponse') {
+    return voteReceived(node, rpcId, peerId, message);
+  }
+  if (role.kind === 'leader' && message.kind === 'appendEntriesResponse' && message.term === node.term) {
+    appendAnswered(node, role, rpcId, message);
+  }
+}
+
+function rpcFailed(node: CoreNode, rpcId: number): void {
+  const { role } = node;
+  if (role.kind !== 'leader') return;
+  if (role.transfer?.rpcId === rpcId)
+    failTransfer(node, role, `${role.transfer.target} could not be told to take over`);
+  appendFailed(node, role, rpcId);
+}
+
+/** Appends proposals, all or none of them within the bounds. */
+function propose(node: CoreNode, proposals: readonly Proposal[], wallNowMs: number): void {
+  const { role } = node;
+  const refuse = (
+    refused: readonly Proposal[],
+    code: 'RAFT_NOT_LEADER' | 'RAFT_TRANSFER_IN_PROGRESS' | 'RAFT_OVERLOADED',
+    message: string,
+  ): void =>
+    node.emit({
+      type: 'refuseProposals',
+      ids: refused.map((p) => p.id),
+      outcome: 'notAppended',
+      failure: { code, message },
+    });
+  if (role.kind !== 'leader') return refuse(proposals, 'RAFT_NOT_LEADER', 'this node does not lead');
+  if (role.transfer !== null)
+    return refuse(
+      proposals,
+      'RAFT_TRANSFER_IN_PROGRESS',
+      'leadership is being handed over; propose to the next leader',
+    );
+  const entries: LogEntry[] = [];
+  let bytes = role.uncommittedBytes;
+  let index = node.log.lastIndex;
+  for (const { type, data, extensions } of proposals) {
+    const entry: LogEntry = {
+      index: index + 1,
+      term: node.term,
+      type,
+      data,
+      ...(extensions ? { extensions } : {}),
+      appendedAtMs: wallNowMs,
+    };
+    bytes += entrySize(entry);
+    if (bytes > node.config.maxUncommittedBytes) break;
+    index++;
+    entries.push(entry);
+  }
+  if (entries.length > 0) {
+    node.emit({
+      type: 'proposed',
+      ids: proposals.slice(0, entries.length).map((p) => p.id),
+      firstIndex: entries[0]!.index,
+      term: node.term,
+    });
+    appendAsLeader(node, role, entries);
+    broadcast(node, role);
+  }
+  if (entries.length < proposals.length) {
+    refuse(
+      proposals.slice(entries.length),
+      'RAFT_OVERLOADED',
+      `more than maxUncommittedBytes (${node.config.maxUncommittedBytes}) wait to be committed`,
+    );
+  }
+}

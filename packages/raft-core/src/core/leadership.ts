@@ -1,0 +1,119 @@
+import { allServers, voterGroups } from './configuration.js';
+import type { LeaderRole, CoreNode } from './node.js';
+import { Progress } from './progress.js';
+import { reachedByQuorum } from './quorum.js';
+import { broadcast } from './replication.js';
+import { startReads } from './reads.js';
+import { entrySize, EntryType, type LogEntry, type LogIndex } from './types.js';
+
+/** Heartbeat interval: random in [1/10, 2/10) of the heartbeat timeout. */
+export function heartbeatInterval(node: CoreNode): number {
+  return node.spread(node.config.heartbeatTimeoutMs / 10);
+}
+
+/** Builds the role of a new leader and appends its first entry, which lets older entries commit (section 8). */
+export function startLeading(node: CoreNode): LeaderRole {
+  const firstIndex = node.log.lastIndex + 1;
+  const role: LeaderRole = {
+    kind: 'leader',
+    epoch: ++node.epochs,
+    firstIndex,
+    progress: new Map(),
+    rpcs: new Map(),
+    round: 0,
+    currentRead: null,
+    waitingReads: [],
+    notifyCommitAt: Infinity,
+    checkQuorumAt: node.now + node.config.leaderLeaseTimeoutMs,
+    transfer: null,
+    uncommittedBytes: 0,
+  };
+  syncProgress(node, role);
+  const noop: LogEntry = { index: firstIndex, term: node.term, type: EntryType.noop, data: new Uint8Array(0) };
+  appendAsLeader(node, role, [noop]);
+  broadcast(node, role);
+  return role;
+}
+
+/** Follows the configuration: a progress for each other server, none for who left. */
+export function syncProgress(node: CoreNode, role: LeaderRole): void {
+  const servers = allServers(node.configurations.latest.configuration).filter((server) => server.id !== node.id);
+  for (const server of servers) {
+    const known = role.progress.get(server.id);
+    if (known) known.server = server;
+    else role.progress.set(server.id, new Progress(server, node.log.lastIndex + 1, node.now));
+  }
+  const ids = new Set(servers.map((server) => server.id));
+  for (const id of role.progress.keys()) if (!ids.has(id)) role.progress.delete(id);
+}
+
+/** Appends entries of this term. */
+export function appendAsLeader(node: CoreNode, role: LeaderRole, entries: readonly LogEntry[]): void {
+  node.append(entries);
+  for (const entry of entries) role.uncommittedBytes += entrySize(entry);
+}
+
+/** What a leader knows to be stored at a server, itself included. */
+function storedAt(node: CoreNode, role: LeaderRole, id: string): LogIndex {
+  if (id === node.id) return node.log.stableIndex;
+  return role.progress.get(id)?.match ?? 0;
+}
+
+/**
+ * Commits what a quorum has stored; only entries of this term by counting (Raft paper, section 5.4.2), older ones along
+ * with them.
+ */
+export function advanceCommit(node: CoreNode, role: LeaderRole): void {
+  const groups = voterGroups(node.configurations.latest.configuration);
+  const index = reachedByQuorum(groups, (id) => storedAt(node, role, id));
+  if (index <= node.commitIndex || index < role.firstIndex || index > node.log.lastIndex) return;
+  for (let i = Math.max(node.commitIndex + 1, role.firstIndex); i <= index; i++) {
+    const entry = node.log.cached(i);
+    if (entry !== undefined) role.uncommittedBytes -= entrySize(entry);
+  }
+  const first = node.commitIndex < role.firstIndex;
+  setCommit(node, index);
+  role.notifyCommitAt = Math.min(role.notifyCommitAt, node.now + node.config.commitTimeoutMs);
+  if (first) startReads(node, role);
+}
+
+/** Moves the commit index. It never moves back. */
+export function setCommit(node: CoreNode, index: LogIndex): void {
+  if (index <= node.commitIndex) return;
+  node.commitIndex = index;
+  node.configurations.compact(index);
+  node.emit({ type: 'commit', index });
+  node.observe({ event: 'commit', payload: { index } });
+}
+
+/** When a quorum (this node counts) was last heard from. */
+function quorumContactAt(node: CoreNode, role: LeaderRole): number {
+  const groups = voterGroups(node.configurations.latest.configuration);
+  return reachedByQuorum(groups, (id) =>
+    id === node.id ? node.now : (role.progress.get(id)?.lastContact ?? -Infinity),
+  );
+}
+
+/** Whether this leader has heard from a quorum within its lease; also says when to look again. */
+export function checkQuorum(node: CoreNode, role: LeaderRole): boolean {
+  const contact = quorumContactAt(node, role);
+  role.checkQuorumAt = contact + node.config.leaderLeaseTimeoutMs;
+  return role.checkQuorumAt > node.now;
+}
+
+/** Tells everyone who waits on this leadership that it is over. */
+export function abandonLeadership(node: CoreNode, role: LeaderRole): void {
+  const ids = [...(role.currentRead?.ids ?? []), ...role.waitingReads];
+  if (ids.length > 0) {
+    node.emit({
+      type: 'refuseReads',
+      ids,
+      failure: { code: 'RAFT_LEADERSHIP_LOST', message: 'this node lost leadership while it confirmed a read' },
+    });
+  }
+  for (const progress of role.progress.values()) {
+    if (progress.mode === 'snapshot')
+      node.emit({ type: 'cancelSnapshot', peerId: progress.server.id, epoch: role.epoch });
+  }
+  if (role.transfer !== null) node.emit({ type: 'transferDone', id: role.transfer.id, failure: null });
+}

@@ -1,0 +1,122 @@
+import { RaftError } from './errors.js';
+
+/** What may be set of a node's behaviour. Times are milliseconds, sizes bytes. */
+export interface RaftConfig {
+  /**
+   * How long a follower goes without hearing from a leader before it campaigns: random in [1, 2) times this. Leaders
+   * send heartbeats every random [1/10, 2/10) of it. Reloadable. Default 1000.
+   */
+  readonly heartbeatTimeoutMs: number;
+  /** How long a candidate waits for votes: random in [1, 2) times this. At least heartbeatTimeoutMs. Reloadable. Default 1000. */
+  readonly electionTimeoutMs: number;
+  /** How long an idle leader waits before it tells followers of a new commit index. Default 50. */
+  readonly commitTimeoutMs: number;
+  /** How long a leader goes without hearing from a quorum before it steps down. At most heartbeatTimeoutMs. Default 500. */
+  readonly leaderLeaseTimeoutMs: number;
+  /** When a request to a peer counts as failed. Lost appends are noticed earlier, by later heartbeats. Default 10,000. */
+  readonly rpcTimeoutMs: number;
+  /** Entries in one AppendEntries request. Default 1024. */
+  readonly maxAppendEntries: number;
+  /** Bytes of entries in one AppendEntries request (one entry always fits). Default 1 MiB. */
+  readonly maxAppendBytes: number;
+  /** AppendEntries requests with entries under way to one follower. Default 16. */
+  readonly maxInflightAppends: number;
+  /** Bytes of entries under way to one follower. Default 8 MiB. */
+  readonly maxInflightBytes: number;
+  /** Bytes of entries that a leader has appended and not committed; above, proposals are refused. Default 64 MiB. */
+  readonly maxUncommittedBytes: number;
+  /** Bytes of one entry's data and extensions. Default 1 MiB. */
+  readonly maxEntryBytes: number;
+  /** Bytes of recent entries kept in memory for followers, beside those that are not stored or applied yet. Default 16 MiB. */
+  readonly logCacheBytes: number;
+  /** Entries kept behind a snapshot, for followers that lag. Reloadable. Default 10,240. */
+  readonly trailingLogs: number;
+  /** How often to look whether a snapshot is due: random in [1, 2) times this. Reloadable. Default 120,000. */
+  readonly snapshotIntervalMs: number;
+  /** Entries applied since the last snapshot that make one due. Reloadable. Default 8192. */
+  readonly snapshotThreshold: number;
+  /** Bytes in one InstallSnapshot request. Default 256 KiB. */
+  readonly snapshotChunkBytes: number;
+  /** Ask whether an election could be won before disturbing anyone. Default true. */
+  readonly preVote: boolean;
+  /** A leader that does not hear from a quorum steps down. Default true. */
+  readonly checkQuorum: boolean;
+  /**
+   * How long a proposal that was under way when leadership ended waits to learn whether it was committed, before it is
+   * rejected as `unknownOutcome`. Default 2000.
+   */
+  readonly outcomeGraceMs: number;
+}
+
+/** The defaults; hashicorp/raft's where it has the option. */
+export const DEFAULT_RAFT_CONFIG: RaftConfig = {
+  heartbeatTimeoutMs: 1000,
+  electionTimeoutMs: 1000,
+  commitTimeoutMs: 50,
+  leaderLeaseTimeoutMs: 500,
+  rpcTimeoutMs: 10_000,
+  maxAppendEntries: 1024,
+  maxAppendBytes: 1 << 20,
+  maxInflightAppends: 16,
+  maxInflightBytes: 8 << 20,
+  maxUncommittedBytes: 64 << 20,
+  maxEntryBytes: 1 << 20,
+  logCacheBytes: 16 << 20,
+  trailingLogs: 10_240,
+  snapshotIntervalMs: 120_000,
+  snapshotThreshold: 8192,
+  snapshotChunkBytes: 256 << 10,
+  preVote: true,
+  checkQuorum: true,
+  outcomeGraceMs: 2000,
+};
+
+const MINIMUM: Partial<Record<keyof RaftConfig, number>> = {
+  heartbeatTimeoutMs: 5,
+  electionTimeoutMs: 5,
+  commitTimeoutMs: 1,
+  leaderLeaseTimeoutMs: 5,
+  trailingLogs: 0,
+  outcomeGraceMs: 0,
+};
+
+/**
+ * Completes and checks a configuration.
+ *
+ * @throws RaftError RAFT_INVALID_OPTION, naming the option, its value and what is allowed
+ */
+export function resolveConfig(given: Partial<RaftConfig> = {}): RaftConfig {
+  const config: Record<string, unknown> = { ...DEFAULT_RAFT_CONFIG };
+  for (const [name, value] of Object.entries(given)) {
+    if (!(name in DEFAULT_RAFT_CONFIG)) throw invalid(name, value, 'is not an option');
+    if (value === undefined) continue;
+    if (typeof value !== typeof DEFAULT_RAFT_CONFIG[name as keyof RaftConfig]) {
+      throw invalid(name, value, `must be a ${typeof DEFAULT_RAFT_CONFIG[name as keyof RaftConfig]}`);
+    }
+    const minimum = MINIMUM[name as keyof RaftConfig] ?? 1;
+    if (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= minimum)) {
+      throw invalid(name, value, `must be a whole number of at least ${minimum}`);
+    }
+    config[name] = value;
+  }
+  const result = config as unknown as RaftConfig;
+  if (result.electionTimeoutMs < result.heartbeatTimeoutMs) {
+    throw invalid(
+      'electionTimeoutMs',
+      result.electionTimeoutMs,
+      `must be at least heartbeatTimeoutMs (${result.heartbeatTimeoutMs})`,
+    );
+  }
+  if (result.leaderLeaseTimeoutMs > result.heartbeatTimeoutMs) {
+    throw invalid(
+      'leaderLeaseTimeoutMs',
+      result.leaderLeaseTimeoutMs,
+      `must be at most heartbeatTimeoutMs (${result.heartbeatTimeoutMs})`,
+    );
+  }
+  return result;
+}
+
+function invalid(option: string, value: unknown, why: string): RaftError {
+  return new RaftError('RAFT_INVALID_OPTION', `${option} ${why}, not ${String(value)}`, { option, value });
+}

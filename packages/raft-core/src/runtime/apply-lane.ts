@@ -1,0 +1,230 @@
+import { createHash } from 'node:crypto';
+import { decodeConfiguration } from '../core/configuration.js';
+import { RaftError } from '../core/errors.js';
+import { EntryType, type LogEntry, type LogIndex, type SnapshotMeta, type Term } from '../core/types.js';
+import type { Clock } from '../ports/clock.js';
+import type { MaybePromise } from '../ports/log-store.js';
+import type { ApplyContext, StateMachine, StateMachineSnapshot } from '../ports/state-machine.js';
+import type { SnapshotSource } from '../ports/snapshot-store.js';
+import { restoreFrom } from './load-state.js';
+import { isPending } from './maybe-promise.js';
+
+/** Entries applied before the event loop gets its turn. */
+const SLICE_ENTRIES = 4096;
+const SLICE_BYTES = 8 << 20;
+
+/** What the lane needs of the node. */
+export interface ApplyPorts<Response> {
+  readonly stateMachine: StateMachine<Response>;
+  readonly clock: Clock;
+  /** Committed entries from `from` to at most `to`. */
+  readEntries(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<readonly LogEntry[]>;
+  /** One entry, wherever it is; undefined when it is compacted. */
+  readEntry(index: LogIndex): MaybePromise<LogEntry | undefined>;
+  entryApplied(index: LogIndex, term: Term, response: Response | undefined): void;
+  /** A slice is done: everything up to `index` is applied. */
+  advanced(index: LogIndex): void;
+  redacted(tombstones: readonly LogEntry[], through: LogIndex): void;
+  failed(error: RaftError): void;
+}
+
+/** A state of the state machine between two entries. */
+export interface FrozenState {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly snapshot: StateMachineSnapshot;
+}
+
+/**
+ * Drives the state machine: committed entries in order, and between them restores. It never overlaps two calls, and it
+ * lets the event loop run between slices.
+ */
+export class ApplyLane<Response> {
+  readonly #ports: ApplyPorts<Response>;
+  readonly #context: ApplyContext;
+  #applied: LogIndex;
+  #appliedTerm: Term;
+  #target: LogIndex;
+  #busy = false;
+  #stopped = false;
+  /** Restores that wait for their turn. */
+  readonly #restores: (() => Promise<void>)[] = [];
+  /** What the slice being applied redacts: superseded index to superseding one. */
+  #redactions = new Map<LogIndex, LogIndex>();
+  #applying: LogIndex = 0;
+
+  constructor(ports: ApplyPorts<Response>, applied: LogIndex, appliedTerm: Term) {
+    this.#ports = ports;
+    this.#applied = applied;
+    this.#appliedTerm = appliedTerm;
+    this.#target = applied;
+    this.#context = {
+      redact: (index) => {
+        if (index > 0 && index < this.#applying) this.#redactions.set(index, this.#applying);
+      },
+    };
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#applied;
+  }
+
+  /** Entries up to `index` are committed. */
+  commit(index: LogIndex): void {
+    this.#target = Math.max(this.#target, index);
+    this.#run();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Freezes the state as it is now. @throws RaftError RAFT_STATE_MACHINE_FAILED; RAFT_SNAPSHOT_FAILED while restoring */
+  freeze(): FrozenState {
+    if (this.#busy) throw new RaftError('RAFT_SNAPSHOT_FAILED', 'the state machine is busy; try again');
+    try {
+      return { index: this.#applied, term: this.#appliedTerm, snapshot: this.#ports.stateMachine.snapshot() };
+    } catch (cause) {
+      throw new RaftError('RAFT_STATE_MACHINE_FAILED', 'the state machine could not freeze its state', {}, cause);
+    }
+  }
+
+  /** Replaces the state by a snapshot's; skipped when the state is there already. Resolves when done. */
+  restore(meta: SnapshotMeta, open: () => MaybePromise<SnapshotSource>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#restores.push(async () => {
+        try {
+          if (meta.index > this.#applied) {
+            await restoreFrom(await open(), this.#ports.stateMachine);
+            this.#applied = meta.index;
+            this.#appliedTerm = meta.term;
+            this.#target = Math.max(this.#target, meta.index);
+            this.#ports.stateMachine.storeConfiguration?.(meta.configurationIndex, meta.configuration);
+          }
+          resolve();
+        } catch (error) {
+          // A state machine that failed half way holds nothing that may be served.
+          const failure =
+            error instanceof RaftError
+              ? error
+              : new RaftError('RAFT_STATE_MACHINE_FAILED', 'a restore failed', {}, error);
+          reject(failure);
+          this.#ports.failed(failure);
+        }
+      });
+      this.#run();
+    });
+  }
+
+  #run(): void {
+    if (this.#busy || this.#stopped) return;
+    const restore = this.#restores.shift();
+    if (restore !== undefined) {
+      this.#await(restore());
+      return;
+    }
+    if (this.#applied >= this.#target) return;
+    try {
+      const entries = this.#ports.readEntries(
+        this.#applied + 1,
+        Math.min(this.#target, this.#applied + SLICE_ENTRIES),
+        SLICE_BYTES,
+      );
+      if (isPending(entries)) this.#await(entries.then((read) => this.#applySlice(read)));
+      else {
+        const slice = this.#applySlice(entries);
+        if (isPending(slice)) this.#await(slice);
+        else if (this.#applied < this.#target) this.#yield();
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #yield(): void {
+    this.#busy = true;
+    this.#ports.clock.defer(() => {
+      this.#busy = false;
+      this.#run();
+    });
+  }
+
+  #await(work: Promise<void>): void {
+    this.#busy = true;
+    work.then(
+      () => {
+        this.#busy = false;
+        this.#run();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #fail(error: unknown): void {
+    this.#stopped = true;
+    this.#ports.failed(
+      error instanceof RaftError
+        ? error
+        : new RaftError('RAFT_STATE_MACHINE_FAILED', 'the state machine threw', {}, error),
+    );
+  }
+
+  #applySlice(entries: readonly LogEntry[]): MaybePromise<void> {
+    for (const entry of entries) {
+      if (this.#stopped) return;
+      this.#applying = entry.index;
+      const response = this.#applyEntry(entry);
+      this.#applied = entry.index;
+      this.#appliedTerm = entry.term;
+      this.#ports.entryApplied(entry.index, entry.term, response);
+    }
+    this.#ports.advanced(this.#applied);
+    if (this.#redactions.size > 0) return this.#redact();
+  }
+
+  #applyEntry(entry: LogEntry): Response | undefined {
+    const { stateMachine } = this.#ports;
+    switch (entry.type) {
+      case EntryType.command:
+        return stateMachine.apply(entry, this.#context);
+      case EntryType.configuration:
+        stateMachine.storeConfiguration?.(entry.index, decodeConfiguration(entry.data));
+        return undefined;
+      case EntryType.noop:
+      case EntryType.barrier:
+      case EntryType.tombstone:
+        return undefined;
+    }
+  }
+
+  /** Makes the tombstones of what the slice superseded. */
+  #redact(): MaybePromise<void> {
+    const redactions = this.#redactions;
+    this.#redactions = new Map();
+    let through = 0;
+    const originals: MaybePromise<LogEntry | undefined>[] = [];
+    for (const [index, by] of redactions) {
+      through = Math.max(through, by);
+      originals.push(this.#ports.readEntry(index));
+    }
+    const finish = (entries: readonly (LogEntry | undefined)[]): void => {
+      const tombstones = entries
+        .filter((entry) => entry !== undefined && entry.type === EntryType.command)
+        .map((entry) => tombstoneOf(entry!));
+      this.#ports.redacted(tombstones, through);
+    };
+    if (originals.some(isPending)) return Promise.all(originals).then(finish);
+    finish(originals as (LogEntry | undefined)[]);
+  }
+}
+
+/** The tombstone of an entry: same index and term, and the SHA-256 of its data (RAFT.md, section 5). */
+export function tombstoneOf(entry: LogEntry): LogEntry {
+  const hash = createHash('sha256').update(entry.data).digest();
+  return {
+    index: entry.index,
+    term: entry.term,
+    type: EntryType.tombstone,
+    data: new Uint8Array(hash.buffer, hash.byteOffset, hash.length),
+  };
+}

@@ -1,0 +1,120 @@
+import type { Effect, LogWrite } from '../core/effects.js';
+import type { LogEntry } from '../core/types.js';
+import type { LogStore, MaybePromise } from '../ports/log-store.js';
+import type { StableStore } from '../ports/stable-store.js';
+import { isPending, runInOrder } from './maybe-promise.js';
+
+/** A write that the core asked for. */
+export type Persist = Extract<Effect, { readonly type: 'persist' }>;
+
+/**
+ * Carries out the core's writes, one at a time and in order; those that come while one runs become a single write
+ * (RAFT.md, section 4, rule 4). After a failure it writes nothing more: an index must not be used twice.
+ */
+export class StorageLane {
+  readonly #logStore: LogStore;
+  readonly #stableStore: StableStore;
+  readonly #done: (writes: readonly Persist[]) => void;
+  readonly #failed: (error: unknown) => void;
+  #queue: Persist[] = [];
+  #running: Promise<void> | null = null;
+  #broken = false;
+
+  constructor(ports: {
+    logStore: LogStore;
+    stableStore: StableStore;
+    done: (writes: readonly Persist[]) => void;
+    failed: (error: unknown) => void;
+  }) {
+    this.#logStore = ports.logStore;
+    this.#stableStore = ports.stableStore;
+    this.#done = ports.done;
+    this.#failed = ports.failed;
+  }
+
+  push(persist: Persist): void {
+    if (this.#broken) return;
+    this.#queue.push(persist);
+    if (this.#running === null) this.#run();
+  }
+
+  /** Resolves when nothing is being written. */
+  async idle(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+  }
+
+  #run(): void {
+    while (this.#queue.length > 0 && !this.#broken) {
+      const writes = this.#queue;
+      this.#queue = [];
+      try {
+        const result = this.#write(writes);
+        if (isPending(result)) {
+          this.#running = result.then(
+            () => this.#resume(() => this.#done(writes)),
+            (error: unknown) => this.#resume(() => this.#fail(error)),
+          );
+          return;
+        }
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
+      this.#done(writes);
+    }
+  }
+
+  #resume(report: () => void): void {
+    this.#running = null;
+    report();
+    this.#run();
+  }
+
+  #fail(error: unknown): void {
+    this.#broken = true;
+    this.#queue = [];
+    this.#failed(error);
+  }
+
+  #write(writes: readonly Persist[]): MaybePromise<void> {
+    const jobs: (() => MaybePromise<void>)[] = [];
+    const hardState = writes.findLast((write) => write.hardState !== null)?.hardState;
+    if (hardState) jobs.push(() => this.#stableStore.save(hardState));
+    for (const write of mergeAppends(writes.flatMap((persist) => persist.log))) jobs.push(() => this.#apply(write));
+    return runInOrder(jobs);
+  }
+
+  #apply(write: LogWrite): MaybePromise<void> {
+    switch (write.op) {
+      case 'append':
+        return this.#logStore.append(write.entries);
+      case 'truncate':
+        return this.#logStore.truncateSuffix(write.from);
+      case 'reset':
+        return this.#logStore.reset(write.nextIndex);
+      case 'compact':
+        return this.#logStore.truncatePrefix(write.through);
+      case 'redact':
+        return this.#logStore.redact(write.tombstones);
+    }
+  }
+}
+
+/** Neighbouring appends become one. */
+function mergeAppends(writes: readonly LogWrite[]): readonly LogWrite[] {
+  if (writes.length < 2) return writes;
+  const merged: LogWrite[] = [];
+  let open: LogEntry[] | null = null;
+  for (const write of writes) {
+    if (write.op !== 'append') {
+      open = null;
+      merged.push(write);
+    } else if (open === null) {
+      open = [...write.entries];
+      merged.push({ op: 'append', entries: open });
+    } else {
+      for (const entry of write.entries) open.push(entry);
+    }
+  }
+  return merged;
+}

@@ -1,0 +1,140 @@
+import { EnvelopeError, requireAtMost } from '../errors.js';
+import { DEFAULT_LIMITS, type EnvelopeLimits } from '../limits.js';
+import { eventNameOf, maxBodyBytes } from './events.js';
+import { CELL_PAYLOAD_BYTES, LENGTH_BYTES } from './segment.js';
+
+/**
+ * What the pieces are.
+ *
+ * - `cells`: payloads of stream cells, cut by the rules of WIRE.md, section 2. A short middle cell and bytes past the
+ *   declared length are refused.
+ * - `stream`: the same bytes cut anyhow, as a byte stream delivers them; messages follow one another without a gap.
+ */
+export type Framing = 'cells' | 'stream';
+
+/** Length bytes and event id: what must be there to judge a message's size. */
+const HEAD_BYTES = LENGTH_BYTES + 2;
+
+/**
+ * Puts application messages together again.
+ *
+ * A length over the limit is refused when its bytes arrive; for a known event, the limit is that event's own. Memory
+ * grows with what has arrived, not with what was announced: at most twice the bytes received of one message.
+ * After an error the stream is lost: every further call throws the same error.
+ */
+export class Reassembler {
+  readonly #limits: EnvelopeLimits;
+  readonly #framing: Framing;
+  #buffer = new Uint8Array(HEAD_BYTES);
+  /** Bytes of the current message in `#buffer`, the length among them. */
+  #filled = 0;
+  /** Total length of the current message; 0 while its length bytes are not all there. */
+  #total = 0;
+  #failed: EnvelopeError | undefined;
+
+  constructor(limits: EnvelopeLimits = DEFAULT_LIMITS, framing: Framing = 'cells') {
+    this.#limits = limits;
+    this.#framing = framing;
+  }
+
+  /** Bytes of a message that is not complete yet. */
+  get bufferedBytes(): number {
+    return this.#filled;
+  }
+
+  /**
+   * Takes the next piece. It is copied: the caller may reuse its bytes.
+   *
+   * @returns the messages that it completes, without their length; the caller's own
+   * @throws EnvelopeError ENVELOPE_BAD_FRAMING, ENVELOPE_TOO_LARGE, ENVELOPE_TRUNCATED
+   */
+  push(piece: Uint8Array): Uint8Array[] {
+    if (this.#failed !== undefined) throw this.#failed;
+    try {
+      return this.#framing === 'cells' ? this.#pushCell(piece) : this.#pushStream(piece);
+    } catch (error) {
+      if (error instanceof EnvelopeError) {
+        this.#failed = error;
+        this.#buffer = new Uint8Array(0);
+        this.#filled = 0;
+      }
+      throw error;
+    }
+  }
+
+  #pushCell(piece: Uint8Array): Uint8Array[] {
+    if (piece.length > CELL_PAYLOAD_BYTES) throw badFraming('a cell is longer than 65,535 bytes', piece.length);
+    if (this.#filled === 0 && piece.length < LENGTH_BYTES) {
+      throw new EnvelopeError('ENVELOPE_TRUNCATED', 'the first cell ends inside the length', { found: piece.length });
+    }
+    const taken = this.#fill(piece, 0);
+    if (taken < piece.length) throw badFraming('bytes follow the declared length', piece.length - taken);
+    if (this.#filled < this.#total) {
+      if (piece.length < CELL_PAYLOAD_BYTES) throw badFraming('a cell before the last is not full', piece.length);
+      return [];
+    }
+    return [this.#finish()];
+  }
+
+  #pushStream(piece: Uint8Array): Uint8Array[] {
+    const messages: Uint8Array[] = [];
+    let at = 0;
+    while (at < piece.length) {
+      at += this.#fill(piece, at);
+      if (this.#total > 0 && this.#filled === this.#total) messages.push(this.#finish());
+    }
+    return messages;
+  }
+
+  /** Takes what belongs to the current message, judging its head as soon as that is there. Returns the bytes taken. */
+  #fill(piece: Uint8Array, from: number): number {
+    let at = from;
+    while (at < piece.length && (this.#total === 0 || this.#filled < this.#total)) {
+      const goal = this.#nextGoal();
+      const count = Math.min(goal - this.#filled, piece.length - at);
+      this.#reserve(this.#filled + count);
+      this.#buffer.set(piece.subarray(at, at + count), this.#filled);
+      this.#filled += count;
+      at += count;
+      if (this.#filled === LENGTH_BYTES) this.#readLength();
+      if (this.#filled === HEAD_BYTES && this.#filled <= this.#total) this.#judgeEvent();
+    }
+    return at - from;
+  }
+
+  #nextGoal(): number {
+    if (this.#filled < LENGTH_BYTES) return LENGTH_BYTES;
+    return this.#filled < HEAD_BYTES ? Math.min(HEAD_BYTES, this.#total) : this.#total;
+  }
+
+  #readLength(): void {
+    const total = new DataView(this.#buffer.buffer).getUint32(0);
+    if (total <= LENGTH_BYTES) throw badFraming('the declared length leaves no message', total);
+    requireAtMost('message', total, this.#limits.maxMessageBytes);
+    this.#total = total;
+  }
+
+  #judgeEvent(): void {
+    const event = eventNameOf(new DataView(this.#buffer.buffer).getUint16(LENGTH_BYTES));
+    if (event !== undefined) requireAtMost(event, this.#total - HEAD_BYTES, maxBodyBytes(event, this.#limits));
+  }
+
+  #reserve(bytes: number): void {
+    if (bytes <= this.#buffer.length) return;
+    const grown = new Uint8Array(Math.min(this.#total, Math.max(bytes, 2 * this.#buffer.length)));
+    grown.set(this.#buffer.subarray(0, this.#filled));
+    this.#buffer = grown;
+  }
+
+  #finish(): Uint8Array {
+    const message = this.#buffer.subarray(LENGTH_BYTES, this.#total);
+    this.#buffer = new Uint8Array(HEAD_BYTES);
+    this.#filled = 0;
+    this.#total = 0;
+    return message;
+  }
+}
+
+function badFraming(message: string, found: number): EnvelopeError {
+  return new EnvelopeError('ENVELOPE_BAD_FRAMING', message, { found });
+}

@@ -296,7 +296,7 @@ export class MemoryNetwork {
 
   #link(from: ServerId, to: ServerId): DirectedLink {
     let row = this.#links.get(from);
-    if (row === undefined) this.#links.set(from, (row = new Map()));
+    if (row === undefined) this.#links.set(from, (row = new Map<ServerId, DirectedLink>()));
     let link = row.get(to);
     if (link === undefined) row.set(to, (link = new DirectedLink(from, to, this.#faults)));
     return link;

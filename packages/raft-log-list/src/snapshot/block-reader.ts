@@ -15,20 +15,25 @@ export function corrupt(what: string): ListError {
  * @throws ListError LIST_SNAPSHOT_CORRUPT
  */
 export async function* readBlocks(bytes: SnapshotBytes, maxPayloadBytes: number): AsyncGenerator<Uint8Array> {
-  const input = new ByteQueue(bytes[Symbol.asyncIterator]());
+  const chunks = bytes[Symbol.asyncIterator]();
+  const input = new ByteQueue(chunks);
   let crc = 0;
-  for (;;) {
-    const header = await input.take(BLOCK_HEADER_BYTES);
-    const fields = new DataView(header.buffer);
-    const length = fields.getUint32(0);
-    if (length > maxPayloadBytes) throw corrupt('a block is too long');
-    const payload = await input.take(length);
-    crc = crc32(payload, crc);
-    if (crc !== fields.getUint32(4)) throw corrupt('a checksum does not match');
-    if (length === 0) break;
-    yield payload;
+  try {
+    for (;;) {
+      const header = await input.take(BLOCK_HEADER_BYTES);
+      const fields = new DataView(header.buffer);
+      const length = fields.getUint32(0);
+      if (length > maxPayloadBytes) throw corrupt('a block is too long');
+      const payload = await input.take(length);
+      crc = crc32(payload, crc);
+      if (crc !== fields.getUint32(4)) throw corrupt('a checksum does not match');
+      if (length === 0) break;
+      yield payload;
+    }
+    if (!(await input.ended())) throw corrupt('bytes follow its end');
+  } finally {
+    await chunks.return?.();
   }
-  if (!(await input.ended())) throw corrupt('bytes follow its end');
 }
 
 /** Gives out an exact number of bytes at a time, each time as an array of its own. */

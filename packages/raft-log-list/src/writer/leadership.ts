@@ -197,8 +197,12 @@ export class Leadership {
     }
     if (waiting !== undefined || records.some((record) => sameBytes(record.packet, read.packet))) return;
     const { maxRecordsPerIdentity } = this.#ports;
-    const beside = lane?.operations.filter((operation) => operation.kind === 'upsert').length ?? 0;
-    if (records.length + beside >= maxRecordsPerIdentity) {
+    const packets = records.map(({ packet }) => packet);
+    for (const operation of [lane?.current, ...(lane?.operations ?? [])]) {
+      if (operation?.kind !== 'upsert') continue;
+      if (!packets.some((packet) => sameBytes(packet, operation.packet))) packets.push(operation.packet);
+    }
+    if (packets.length >= maxRecordsPerIdentity && !packets.some((packet) => sameBytes(packet, read.packet))) {
       throw new ListError('LIST_TOO_MANY_RECORDS', 'an identity has as many packets side by side as it may', {
         identity: read.identity,
         maxRecordsPerIdentity,

@@ -73,9 +73,11 @@ export type MachineEventType = MachineEvent['type'];
  * What the runtime has to do after a transition.
  *
  * - `recover`: load what is stored, ask the others for their last directory;
- * - `takeOverList` / `stepDown`: begin / stop writing the shared list;
+ * - `takeOverList` / `stepDown`: begin / stop writing the shared list; once it is taken over, accepted packets go into it
+ *   and the next slot is awaited;
  * - `verifyLeader`: judge the leader, answer with `leaderVerified` or `leaderRefused`;
  * - `retryVerifyLeader`: the same, a little later;
+ * - `holdPending`: accepted packets wait until somebody leads;
  * - `forwardPending`: send the leader every accepted packet that is not in the list yet;
  * - `collectVotes`: freeze the list and ask for votes;
  * - `castVote`: answer the vote request of this round;
@@ -94,6 +96,7 @@ export type EffectType =
   | 'stepDown'
   | 'verifyLeader'
   | 'retryVerifyLeader'
+  | 'holdPending'
   | 'forwardPending'
   | 'collectVotes'
   | 'castVote'

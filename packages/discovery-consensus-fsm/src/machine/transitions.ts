@@ -29,13 +29,19 @@ export const TRANSITIONS: readonly TransitionRow[] = [
   { from: 'Nil', event: 'start', to: 'Initializing', effects: ['recover'], why: 'the node starts' },
 
   // The global rules: they hold in every state but Nil.
-  { from: 'any', event: 'shutdown', to: 'Nil', effects: ['dropRound', 'stepDown', 'stop'], why: 'the node stops' },
+  {
+    from: 'any',
+    event: 'shutdown',
+    to: 'Nil',
+    effects: ['dropRound', 'stepDown', 'holdPending', 'stop'],
+    why: 'the node stops',
+  },
   {
     from: 'any',
     event: 'leadershipWon',
     guard: 'leadershipChanged',
     to: 'LeaderRunning',
-    effects: ['dropRound', 'stepDown', 'takeOverList', 'forwardPending', 'awaitSlot'],
+    effects: ['dropRound', 'stepDown', 'holdPending', 'takeOverList'],
     why: 'this node leads now; a round under way is dropped and the next slot starts afresh',
   },
   {
@@ -43,7 +49,7 @@ export const TRANSITIONS: readonly TransitionRow[] = [
     event: 'leaderFound',
     guard: 'leadershipChanged',
     to: 'FollowerVerifyLeader',
-    effects: ['dropRound', 'stepDown', 'verifyLeader'],
+    effects: ['dropRound', 'stepDown', 'holdPending', 'verifyLeader'],
     why: 'another node leads now, or leads in a new term',
   },
   {
@@ -51,7 +57,7 @@ export const TRANSITIONS: readonly TransitionRow[] = [
     event: 'leaderLost',
     guard: 'leadershipChanged',
     to: 'Initializing',
-    effects: ['dropRound', 'stepDown'],
+    effects: ['dropRound', 'stepDown', 'holdPending'],
     why: 'no leader is known any more',
   },
 

@@ -1,0 +1,95 @@
+import { create } from '@bufbuild/protobuf';
+import { DiscoveryRequestAttestationSchema } from '@discovery-raft/protocol';
+import type { ListedRecord } from '../ports.js';
+import type { Context } from './context.js';
+import { sendCounted } from './context.js';
+import type { PublishDesk } from './publish-desk.js';
+import type { RecordBook } from './record-book.js';
+
+/** Requests to one peer in one pass; what is left waits for the next pass. */
+const MAX_REQUESTS_PER_PASS = 64;
+
+/**
+ * The leader's search for missing attestations: packets that a member has not attested are sent to that member, and the
+ * leader attests itself what it has not. Packets that came in just now are left alone, as attestations of them are
+ * probably on their way.
+ */
+export class AttestationRound {
+  readonly #context: Context;
+  readonly #book: RecordBook;
+  readonly #desk: PublishDesk;
+  #running: Promise<void> | undefined;
+
+  constructor(context: Context, book: RecordBook, desk: PublishDesk) {
+    this.#context = context;
+    this.#book = book;
+    this.#desk = desk;
+  }
+
+  /** One pass over the list; a call while one runs joins it. Resolves when everything is sent. */
+  run(): Promise<void> {
+    this.#running ??= this.#pass().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #pass(): Promise<void> {
+    const { ports, members, self } = this.#context;
+    const missing = new Map<string, Uint8Array[]>();
+    const mine: Uint8Array[] = [];
+    const now = ports.clock.now();
+    for (const record of ports.list.view().entries()) {
+      const entry = this.#lacking(record, now);
+      if (entry === undefined) continue;
+      for (const member of members) {
+        if (this.#book.hasAttestation(entry, member)) continue;
+        if (member === self) mine.push(record.packet);
+        else getOrMake(missing, member).push(record.packet);
+      }
+    }
+    const asked = [...missing].map(([peer, packets]) => this.#ask(peer, packets));
+    await Promise.all([...asked, ...mine.map((packet) => this.#desk.accept(packet))]);
+  }
+
+  #lacking(record: ListedRecord, now: number): ReturnType<RecordBook['enter']> | undefined {
+    const { members, config } = this.#context;
+    if (record.expiration <= now) return undefined;
+    const entry = this.#book.enter(record);
+    const isSettled = now - entry.seenAt >= config.resendSeconds;
+    const isComplete =
+      entry.attestations.length >= members.size && [...members].every((m) => this.#book.hasAttestation(entry, m));
+    return isSettled && !isComplete && entry.verdict?.ok === true ? entry : undefined;
+  }
+
+  async #ask(peer: string, packets: readonly Uint8Array[]): Promise<void> {
+    const { maxAttestationPackets, maxAttestationBytes, protocolVersion: version } = this.#context.config;
+    let batch: Uint8Array[] = [];
+    let bytes = 0;
+    let requests = 0;
+    const flush = async (): Promise<boolean> => {
+      const body = create(DiscoveryRequestAttestationSchema, { version, packets: batch });
+      batch = [];
+      bytes = 0;
+      requests++;
+      return sendCounted(this.#context, peer, { event: 'discoveryRequestAttestation', body });
+    };
+    for (const packet of packets) {
+      if (batch.length > 0 && (batch.length >= maxAttestationPackets || bytes + packet.length > maxAttestationBytes)) {
+        if (!(await flush()) || requests >= MAX_REQUESTS_PER_PASS) return;
+      }
+      batch.push(packet);
+      bytes += packet.length;
+    }
+    if (batch.length > 0) await flush();
+  }
+}
+
+function getOrMake(map: Map<string, Uint8Array[]>, key: string): Uint8Array[] {
+  let list = map.get(key);
+  if (list === undefined) {
+    list = [];
+    map.set(key, list);
+  }
+  return list;
+}

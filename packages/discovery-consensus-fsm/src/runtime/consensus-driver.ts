@@ -1,0 +1,387 @@
+import { create } from '@bufbuild/protobuf';
+import { PullDiscoverySchema } from '@discovery-raft/protocol';
+import { ConsensusError } from '../errors.js';
+import type { Effect, MachineEvent, MachineState } from '../machine/states.js';
+import { INITIAL_STATE } from '../machine/states.js';
+import { isLeaderState, transition } from '../machine/transition.js';
+import type { RaftStatus } from '../operations.js';
+import { slotAt, slotStart } from '../policy/slots.js';
+import type { ListedRecord, Unsubscribe } from '../ports.js';
+import { AttestationRound } from './attestation-round.js';
+import type { Context } from './context.js';
+import { describeFailure, raiseAlarm, sendCounted } from './context.js';
+import { within } from './deadline.js';
+import { DirectoryShelf } from './directory-shelf.js';
+import { FrozenLists } from './frozen-lists.js';
+import { LeaderMessages } from './leader-messages.js';
+import { OwnVote } from './own-vote.js';
+import { PublishDesk } from './publish-desk.js';
+import { RecordBook } from './record-book.js';
+import { RoundLeader } from './round-leader.js';
+import type { RoundResult } from './round-leader.js';
+import { RoundVoter } from './round-voter.js';
+import { SigningLedger } from './signing-ledger.js';
+
+/** Pause before a leader that was not accepted is looked at again, and before the list is taken over again. */
+const RETRY_SECONDS = 1;
+/** Pause between two looks at what is due, seconds. */
+const TICK_SECONDS = 0.5;
+
+/**
+ * Drives the reducer: feeds it events one at a time and carries its effects out. All state of the node's consensus hangs
+ * here; the parts know nothing of each other's states, only of the events that they end in.
+ */
+export class ConsensusDriver {
+  readonly book: RecordBook;
+  readonly desk: PublishDesk;
+  readonly shelf: DirectoryShelf;
+  readonly leader: RoundLeader;
+  readonly voter: RoundVoter;
+  readonly leaderMessages: LeaderMessages;
+  readonly #context: Context;
+  readonly #frozen: FrozenLists;
+  readonly #ledger: SigningLedger;
+  readonly #attestations: AttestationRound;
+  readonly #timers = new Map<string, () => void>();
+  #subscriptions: Unsubscribe[] = [];
+  #machine: MachineState = INITIAL_STATE;
+  #queue: MachineEvent[] = [];
+  #running = false;
+  #started = false;
+  #raft: RaftStatus | undefined;
+  /** Whether the list is ours to write; false until the take-over is done. */
+  #writing = false;
+  /** A new leader waits for a fresh slot. */
+  #firstRound = 0;
+  #published: RoundResult | undefined;
+  /** The leader that accepted packets go to. */
+  #routedTo: string | null = null;
+  #nextEnhanceAt = 0;
+
+  constructor(context: Context) {
+    this.#context = context;
+    const dispatch = (event: MachineEvent): void => this.dispatch(event);
+    this.book = new RecordBook(context);
+    this.desk = new PublishDesk(context, this.book);
+    this.shelf = new DirectoryShelf(context, this.book);
+    this.#frozen = new FrozenLists(context, this.book);
+    this.#ledger = new SigningLedger(context);
+    const ownVote = new OwnVote(context, this.desk, this.#ledger);
+    this.leader = new RoundLeader(context, this.#frozen, ownVote, this.shelf, dispatch);
+    this.voter = new RoundVoter(context, this.#frozen, ownVote, dispatch);
+    this.leaderMessages = new LeaderMessages(context, this, this.voter, this.desk);
+    this.#attestations = new AttestationRound(context, this.book, this.desk);
+    this.#subscribe();
+  }
+
+  /** Where the machine is. */
+  get machine(): MachineState {
+    return this.#machine;
+  }
+
+  /** See `DiscoveryConsensus.start`. */
+  async start(): Promise<void> {
+    if (this.#started) throw new ConsensusError('CONSENSUS_NOT_RUNNING', 'a node is started once');
+    this.#started = true;
+    try {
+      const { directory, signed } = await this.#context.ports.store.load();
+      this.shelf.restore(directory);
+      this.#ledger.restore(signed);
+    } catch (error) {
+      this.#started = false;
+      throw new ConsensusError('CONSENSUS_STORE_FAILED', 'what was stored cannot be loaded', {}, error);
+    }
+    for (const record of this.#context.ports.list.view().entries()) this.#entered(record);
+    this.dispatch({ type: 'start' });
+    this.#tick();
+    if (this.#raft !== undefined) this.raftStateChanged(this.#raft);
+  }
+
+  /** See `DiscoveryConsensus.shutdown`. */
+  shutdown(): void {
+    this.#started = true;
+    for (const unsubscribe of this.#subscriptions) unsubscribe();
+    this.#subscriptions = [];
+    this.dispatch({ type: 'shutdown' });
+  }
+
+  /** See `DiscoveryConsensus.raftStateChanged`. */
+  raftStateChanged(status: RaftStatus): void {
+    this.#raft = status;
+    const { state, leaderId, term } = status;
+    const { self } = this.#context;
+    if (state === 'leader') this.dispatch({ type: 'leadershipWon', leaderId: self, term });
+    else if (leaderId === null || leaderId === self || state === 'shutdown')
+      this.dispatch({ type: 'leaderLost', term });
+    else this.dispatch({ type: 'leaderFound', leaderId, term });
+  }
+
+  /** @throws ConsensusError CONSENSUS_NOT_LEADER, CONSENSUS_ROUND_NOT_DUE */
+  initiateVoting(round: number): void {
+    if (!isLeaderState(this.#machine.name)) throw new ConsensusError('CONSENSUS_NOT_LEADER', 'only a leader can');
+    if (this.#machine.name !== 'LeaderRunning' || !this.#writing || round <= this.#machine.lastRound || round < 1) {
+      throw new ConsensusError('CONSENSUS_ROUND_NOT_DUE', 'a round is under way, or this slot had one', { round });
+    }
+    this.dispatch({ type: 'roundDue', round });
+  }
+
+  /** Feeds the machine. Events that come while another one is worked off wait for their turn. */
+  dispatch(event: MachineEvent): void {
+    this.#queue.push(event);
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #step(event: MachineEvent): void {
+    const before = this.#machine;
+    const { state, effects } = transition(before, event);
+    this.#machine = state;
+    if (state.round !== null && state.round !== before.round) this.#context.tally.roundsEntered++;
+    if (state.name !== before.name) {
+      this.#context.emit('stateChanged', { from: before.name, to: state.name, round: state.round });
+    }
+    for (const effect of effects) {
+      try {
+        this.#perform(effect);
+      } catch (error) {
+        raiseAlarm(this.#context, 'internal', describeFailure(error));
+      }
+    }
+    if (state.name === 'FollowerRunning') this.leaderMessages.takeHeld();
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'recover':
+      case 'fetchDirectory':
+        return this.#fetchDirectory();
+      case 'takeOverList':
+        return this.#takeOver(effect.term);
+      case 'stepDown':
+        return this.#stepDown();
+      case 'holdPending':
+        return this.#hold();
+      case 'verifyLeader':
+        return this.#verifyLeader(effect);
+      case 'retryVerifyLeader':
+        return this.#setTimer('verifyLeader', this.#now() + RETRY_SECONDS, () => this.#verifyLeader(effect));
+      case 'forwardPending':
+        return this.#forwardPending();
+      case 'collectVotes':
+        return this.leader.begin(effect.round ?? 0);
+      case 'castVote':
+        this.voter.enter(effect.round ?? 0, effect.leaderId ?? '', this.leaderMessages.request);
+        return this.voter.cast();
+      case 'verifyFinal':
+        return this.#verifyFinal(effect);
+      case 'publishDirectory':
+        return this.#publish(effect.round ?? 0);
+      case 'dropRound':
+        return this.#dropRound(effect.round ?? 0);
+      case 'cleanUp':
+        return this.#cleanUp(effect.round ?? 0);
+      case 'enhance':
+        return this.#enhance(effect.round ?? 0);
+      case 'awaitSlot':
+        return this.#awaitSlot();
+      case 'stop':
+        return this.#stop();
+    }
+  }
+
+  #now(): number {
+    return this.#context.ports.clock.now();
+  }
+
+  #setTimer(name: string, atSeconds: number, callback: () => void): void {
+    this.#timers.get(name)?.();
+    const cancel = this.#context.ports.clock.setTimerAt(atSeconds, () => {
+      this.#timers.delete(name);
+      callback();
+    });
+    this.#timers.set(name, cancel);
+  }
+
+  #subscribe(): void {
+    const { list } = this.#context.ports;
+    this.#subscriptions = [
+      list.onInserted((record) => this.#entered(record)),
+      list.onFrozen((frozen) => this.#frozen.add(frozen)),
+      list.onRestored(() => {
+        this.#frozen.clear();
+        for (const record of list.view().entries()) this.#entered(record);
+      }),
+    ];
+  }
+
+  #entered(record: ListedRecord): void {
+    const entry = this.book.enter(record);
+    this.desk.entered(record, entry).catch((error: unknown) => {
+      raiseAlarm(this.#context, 'internal', describeFailure(error));
+    });
+  }
+
+  #tick(): void {
+    const now = this.#now();
+    this.desk.tick(now);
+    if (this.#writing && this.#machine.name === 'LeaderRunning' && now >= this.#nextEnhanceAt) {
+      this.#nextEnhanceAt = now + this.#context.config.enhanceSeconds;
+      void this.#attestations.run();
+    }
+    this.#setTimer('tick', now + TICK_SECONDS, () => this.#tick());
+  }
+
+  #fetchDirectory(): void {
+    const { members, self, config } = this.#context;
+    const body = create(PullDiscoverySchema, { version: config.protocolVersion });
+    for (const peer of members) {
+      if (peer !== self) void sendCounted(this.#context, peer, { event: 'pullDiscovery', body });
+    }
+  }
+
+  // Leading.
+
+  #leads(term: number): boolean {
+    return isLeaderState(this.#machine.name) && this.#machine.term === term;
+  }
+
+  #takeOver(term: number): void {
+    const { writer } = this.#context.ports;
+    this.#writing = false;
+    this.#firstRound = slotAt(this.#context.config, this.#now()) + 1;
+    const takeOver = async (): Promise<void> => writer.takeOver();
+    takeOver().then(
+      () => {
+        if (this.#leads(term)) {
+          this.#writing = true;
+          this.desk.routeToList();
+          this.#awaitSlot();
+        } else if (!isLeaderState(this.#machine.name)) {
+          void writer.stepDown();
+        }
+      },
+      () => {
+        // The leader could not make sure of its own list (a barrier failed): it tries again as long as it leads.
+        if (this.#leads(term)) this.#setTimer('takeOver', this.#now() + RETRY_SECONDS, () => this.#retryTakeOver(term));
+      },
+    );
+  }
+
+  #retryTakeOver(term: number): void {
+    if (this.#leads(term)) this.#takeOver(term);
+  }
+
+  #stepDown(): void {
+    this.#writing = false;
+    this.#timers.get('slot')?.();
+    const stepDown = async (): Promise<void> => this.#context.ports.writer.stepDown();
+    stepDown().catch((error: unknown) => raiseAlarm(this.#context, 'internal', describeFailure(error)));
+  }
+
+  /** Begins the round of a slot that has just begun, or waits for the next slot. */
+  #awaitSlot(): void {
+    if (!this.#writing || this.#machine.name !== 'LeaderRunning') return;
+    const { config } = this.#context;
+    const now = this.#now();
+    const round = slotAt(config, now);
+    const isFresh = round >= Math.max(1, this.#firstRound) && round > this.#machine.lastRound;
+    // A voter's clock may differ, so a leader that comes late does not use up the whole tolerance.
+    if (isFresh && now - slotStart(config, round) <= config.clockToleranceSeconds / 2) {
+      this.dispatch({ type: 'roundDue', round });
+    } else {
+      this.#setTimer('slot', slotStart(config, round + 1), () => this.#awaitSlot());
+    }
+  }
+
+  #enhance(round: number): void {
+    const { clock } = this.#context.ports;
+    const { config } = this.#context;
+    this.#nextEnhanceAt = this.#now() + config.enhanceSeconds;
+    const done = (): void => this.dispatch({ type: 'enhanced', round });
+    within(clock, this.#now() + config.voteSeconds, this.#attestations.run()).then(done, done);
+  }
+
+  // Following.
+
+  #verifyLeader({ leaderId, term }: Effect): void {
+    const { members, ports } = this.#context;
+    if (leaderId === null || this.#machine.leaderId !== leaderId || this.#machine.term !== term) return;
+    const trusted = members.has(leaderId) && (ports.channel.isAuthenticated?.(leaderId) ?? true);
+    this.dispatch({ type: trusted ? 'leaderVerified' : 'leaderRefused', leaderId, term });
+  }
+
+  #forwardPending(): void {
+    const { name, leaderId } = this.#machine;
+    if (isLeaderState(name)) return; // begins when the take-over is done
+    if (leaderId === null || this.#routedTo === leaderId) return this.desk.queue.pump();
+    this.#routedTo = leaderId;
+    this.desk.routeToLeader(leaderId);
+  }
+
+  #hold(): void {
+    this.#routedTo = null;
+    this.desk.hold();
+  }
+
+  #verifyFinal({ round, leaderId }: Effect): void {
+    if (this.voter.round !== round) this.voter.enter(round ?? 0, leaderId ?? '', undefined);
+    const { final } = this.leaderMessages;
+    if (final !== undefined) this.voter.verify(final);
+  }
+
+  // Both.
+
+  #publish(round: number): void {
+    const leads = isLeaderState(this.#machine.name);
+    const result = leads ? this.leader.result : this.voter.result;
+    if (result === undefined || result.round !== round) return;
+    if (leads) this.leader.sendFinal(result);
+    this.#published = result;
+    const done = (): void => this.dispatch({ type: 'directoryPublished', round });
+    this.shelf.publish(round, result.listing, result.signatures).then(done, done);
+  }
+
+  #cleanUp(round: number): void {
+    const leads = isLeaderState(this.#machine.name);
+    this.#endRound(round, leads ? this.leader.failure : this.voter.failure);
+    const done = (): void => {
+      this.book.prune(this.#context.ports.list.view(), (entry) => this.desk.needs(entry));
+      this.dispatch({ type: 'cleanedUp', round });
+    };
+    if (!leads) return done();
+    const { writer, clock } = this.#context.ports;
+    const expire = async (): Promise<unknown> => writer.expire(Math.floor(this.#now()));
+    within(clock, this.#now() + this.#context.config.voteSeconds, expire()).then(done, done);
+  }
+
+  #dropRound(round: number): void {
+    this.#endRound(round, 'dropped');
+  }
+
+  #endRound(round: number, failure: string): void {
+    const result = this.#published?.round === round ? this.#published : undefined;
+    this.leader.drop();
+    this.voter.drop();
+    this.leaderMessages.drop();
+    this.#published = undefined;
+    const published = result !== undefined;
+    this.#context.emit('roundEnded', {
+      round,
+      published,
+      signatures: result?.signatures.length ?? 0,
+      items: result?.listing.items ?? 0,
+      reason: published ? '' : failure,
+    });
+  }
+
+  #stop(): void {
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.desk.queue.stop();
+  }
+}

@@ -1,0 +1,93 @@
+import type { ConsensusConfig } from '../config.js';
+import type { ConsensusEvents } from '../events.js';
+import type { Policy } from '../policy/thresholds.js';
+import { POLICIES, attestationsNeeded, consensusQuorum } from '../policy/thresholds.js';
+import type {
+  DirectoryStore,
+  ListLeader,
+  ListReader,
+  PeerChannel,
+  Sha256,
+  Signer,
+  Verifier,
+  WallClock,
+} from '../ports.js';
+import type { RaftPacketSink } from '../ports.js';
+import type { DiscoveryMessage } from '../messages.js';
+import type { AlarmCode } from '../refusals.js';
+import type { Tally } from './tally.js';
+
+/** The ports of a `DiscoveryConsensus`. */
+export interface ConsensusPorts {
+  readonly list: ListReader;
+  readonly writer: ListLeader;
+  readonly channel: PeerChannel;
+  readonly signer: Signer;
+  readonly verifier: Verifier;
+  readonly store: DirectoryStore;
+  readonly clock: WallClock;
+  readonly sha256: Sha256;
+  /** How far the local log is applied; goes into votes. Default: the index of the list's view. */
+  readonly appliedIndex?: () => number;
+  /** Where packets of `onReceivedRaftPacket` go; without it they are refused. */
+  readonly raft?: RaftPacketSink;
+}
+
+/** Emits an event; a listener that throws is counted. */
+export type Emit = <Name extends keyof ConsensusEvents>(name: Name, ...args: Parameters<ConsensusEvents[Name]>) => void;
+
+/** What the parts of the runtime share. */
+export interface Context {
+  readonly config: ConsensusConfig;
+  readonly ports: ConsensusPorts;
+  readonly policy: Policy;
+  readonly self: string;
+  /** The identities that count: all members, or this node alone when it is standalone. */
+  readonly members: ReadonlySet<string>;
+  readonly attestationsNeeded: number;
+  readonly quorum: number;
+  readonly tally: Tally;
+  readonly emit: Emit;
+}
+
+/** Puts the parts of a context together. */
+export function makeContext(config: ConsensusConfig, ports: ConsensusPorts, tally: Tally, emit: Emit): Context {
+  const self = ports.signer.identity;
+  const base = POLICIES[config.policy];
+  const policy = config.entryShare === undefined ? base : { ...base, entryShare: config.entryShare };
+  const members = new Set(config.standalone ? [self] : config.members.map((member) => member.identity));
+  return {
+    config,
+    ports,
+    policy,
+    self,
+    members,
+    attestationsNeeded: attestationsNeeded(policy, members.size),
+    quorum: consensusQuorum(policy, members.size),
+    tally,
+    emit,
+  };
+}
+
+/** Sends and counts. @returns whether the link took it */
+export async function sendCounted(context: Context, peer: string, message: DiscoveryMessage): Promise<boolean> {
+  context.tally.sent++;
+  try {
+    await context.ports.channel.send(peer, message);
+    return true;
+  } catch {
+    context.tally.sendFailures++;
+    return false;
+  }
+}
+
+/** Counts an alarm and tells of it. */
+export function raiseAlarm(context: Context, code: AlarmCode, detail: string): void {
+  context.tally.alarms[code]++;
+  context.emit('alarmRaised', { code, detail });
+}
+
+/** A short text for people of anything that was thrown. */
+export function describeFailure(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).slice(0, 200);
+}

@@ -1,0 +1,170 @@
+import { create, fromBinary } from '@bufbuild/protobuf';
+import { DiscoveryDirectorySchema, DiscoveryListingSchema } from '@discovery-raft/protocol';
+import type { DiscoveryDirectory, DiscoveryListing, DiscoverySignature } from '@discovery-raft/protocol';
+import { buildListing, sameBytes } from '../policy/listing.js';
+import type { BuiltListing } from '../policy/listing.js';
+import { POLICIES } from '../policy/thresholds.js';
+import { roundOfCreation, slotExpiration, slotStart } from '../policy/slots.js';
+import type { StoredDirectory } from '../ports.js';
+import type { Handled, RefusalCode } from '../refusals.js';
+import { HEEDED } from '../refusals.js';
+import type { Context } from './context.js';
+import { describeFailure, raiseAlarm } from './context.js';
+import { LATE, within } from './deadline.js';
+import type { RecordBook } from './record-book.js';
+import { checkSignatures } from './signature-set.js';
+
+/** How long an interim directory is given out before it is made anew, seconds. */
+const INTERIM_REUSE_SECONDS = 10;
+/** How long publishing waits for the store, seconds; the directory is public before. */
+const SAVE_SECONDS = 10;
+
+/**
+ * The directory that this node serves. It is replaced in one step, only by a newer one that carries a quorum, and looked
+ * at for expiry before every answer. While there is none, an interim one with this node's own signature stands in.
+ */
+export class DirectoryShelf {
+  readonly #context: Context;
+  readonly #book: RecordBook;
+  #current: StoredDirectory | null = null;
+  #interim: StoredDirectory | null = null;
+  #makingInterim: Promise<StoredDirectory | null> | undefined;
+  /** Directories of peers that are being checked: one each. */
+  readonly #checking = new Set<string>();
+
+  constructor(context: Context, book: RecordBook) {
+    this.#context = context;
+    this.#book = book;
+  }
+
+  /** The last directory that went public here, even if it has expired; null when there never was one. */
+  get last(): StoredDirectory | null {
+    return this.#current;
+  }
+
+  /** What the store has from before. */
+  restore(directory: StoredDirectory | null): void {
+    this.#current = directory;
+  }
+
+  /** What may be served at this moment. */
+  async get(): Promise<StoredDirectory | null> {
+    const { config, ports } = this.#context;
+    const now = ports.clock.now();
+    if (this.#current !== null && now < this.#current.expiration) return this.#current;
+    if (!config.serveInterim) return null;
+    if (
+      this.#interim !== null &&
+      now < Math.min(this.#interim.expiration, this.#interim.creation + INTERIM_REUSE_SECONDS)
+    ) {
+      return this.#interim;
+    }
+    this.#makingInterim ??= this.#makeInterim().finally(() => {
+      this.#makingInterim = undefined;
+    });
+    return this.#makingInterim;
+  }
+
+  /** Makes the directory of a round public, then saves it. */
+  async publish(round: number, listing: BuiltListing, signatures: readonly DiscoverySignature[]): Promise<void> {
+    const { config } = this.#context;
+    const directory: DiscoveryDirectory = create(DiscoveryDirectorySchema, {
+      directory: listing.bytes,
+      signatures: [...signatures],
+    });
+    const creation = slotStart(config, round);
+    const expiration = slotExpiration(config, round);
+    await this.#replace({ round, creation, expiration, digest: listing.digest, items: listing.items, directory });
+  }
+
+  /** Checks a peer's directory and, when it is newer than what is here and carries a quorum, makes it public. */
+  async offer(from: string, directory: DiscoveryDirectory): Promise<Handled> {
+    if (this.#checking.has(from)) return no('overloaded', 'one directory of a peer at a time');
+    this.#checking.add(from);
+    try {
+      return await this.#check(directory);
+    } finally {
+      this.#checking.delete(from);
+    }
+  }
+
+  async #check(directory: DiscoveryDirectory): Promise<Handled> {
+    const { config, ports, quorum, members } = this.#context;
+    if (directory.directory.length > config.maxDirectoryBytes) return no('tooLarge', 'directory');
+    if (directory.signatures.length > members.size) return no('tooMany', 'signatures');
+    const listing = decodeListing(directory.directory);
+    if (listing === undefined) return no('malformed', 'listing');
+    if (listing.version !== config.protocolVersion) return no('unsupportedVersion', 'listing');
+    const creation = Number(listing.creation);
+    const expiration = Number(listing.expiration);
+    const now = ports.clock.now();
+    const round = Number.isSafeInteger(creation) ? roundOfCreation(config, creation) : undefined;
+    if (round === undefined || expiration !== slotExpiration(config, round)) return no('malformed', 'times');
+    if (creation > now + config.clockToleranceSeconds) return no('malformed', 'creation is in the future');
+    if (now >= expiration || round <= (this.#current?.round ?? 0)) return no('staleDirectory', `round ${round}`);
+    const { good } = await checkSignatures(this.#context, directory.signatures, directory.directory, creation);
+    if (good.length < quorum) return no('quorumMissing', `${good.length} of ${quorum} signatures`);
+    if (round <= (this.#current?.round ?? 0)) return no('staleDirectory', `round ${round}`);
+    const digest = ports.sha256(directory.directory);
+    const checked = create(DiscoveryDirectorySchema, { directory: directory.directory, signatures: [...good] });
+    await this.#replace({ round, creation, expiration, digest, items: listing.items.length, directory: checked });
+    return HEEDED;
+  }
+
+  async #replace(directory: StoredDirectory): Promise<void> {
+    const { ports, tally, emit } = this.#context;
+    const before = this.#current;
+    if (before !== null && before.round > directory.round) return;
+    if (before?.round === directory.round && !sameBytes(before.digest, directory.digest)) {
+      raiseAlarm(this.#context, 'listingDiffers', `two directories of round ${directory.round}`);
+      return;
+    }
+    this.#current = directory;
+    this.#interim = null;
+    tally.directoriesPublished++;
+    emit('directoryPublished', directory);
+    try {
+      const saved = await within(ports.clock, ports.clock.now() + SAVE_SECONDS, ports.store.saveDirectory(directory));
+      if (saved === LATE) raiseAlarm(this.#context, 'storeFailed', 'saving the directory takes too long');
+    } catch (error) {
+      raiseAlarm(this.#context, 'storeFailed', describeFailure(error));
+    }
+  }
+
+  /**
+   * This node's own verified list with its own signature. Its creation is never the start of a slot, so it cannot be
+   * taken for the directory of a round, nor count as a second listing signed in one.
+   */
+  async #makeInterim(): Promise<StoredDirectory | null> {
+    const { config, ports } = this.#context;
+    const now = Math.floor(ports.clock.now());
+    const creation = roundOfCreation(config, now) === undefined ? now : now - 1;
+    if (config.slotSeconds === 1) return null;
+    const expiration = creation + config.slotSeconds;
+    const header = { version: config.protocolVersion, creation, expiration };
+    try {
+      const entries = await this.#book.judge(ports.list.view(), creation);
+      const listing = buildListing(entries, header, POLICIES.safe, 1, ports.sha256);
+      const signature = await ports.signer.sign(listing.bytes);
+      const directory = create(DiscoveryDirectorySchema, { directory: listing.bytes, signatures: [signature] });
+      const { digest, items } = listing;
+      this.#interim = { round: 0, creation, expiration, digest, items, directory };
+    } catch (error) {
+      raiseAlarm(this.#context, 'signerFailed', describeFailure(error));
+      return null;
+    }
+    return this.#interim;
+  }
+}
+
+function decodeListing(bytes: Uint8Array): DiscoveryListing | undefined {
+  try {
+    return fromBinary(DiscoveryListingSchema, bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function no(code: RefusalCode, detail: string): Handled {
+  return { ok: false, code, detail };
+}

@@ -1,0 +1,346 @@
+import { create } from '@bufbuild/protobuf';
+import { DiscoveryRaftPacketSchema, PullDiscoverySchema } from '@discovery-raft/protocol';
+import type {
+  DiscoveryConsensusVote,
+  DiscoveryDirectory,
+  DiscoveryFinalConsensus,
+  DiscoveryRaftPacket,
+  DiscoveryRequestAttestation,
+  DiscoveryRequestConsensusVote,
+  DiscoverySignature,
+  PublishToDiscovery,
+  PublishToDiscoveryForwarded,
+} from '@discovery-raft/protocol';
+import { EventEmitter } from 'eventemitter3';
+import type { ConsensusConfig, ConsensusConfigInput } from '../config.js';
+import { resolveConfig } from '../config.js';
+import { ConsensusError } from '../errors.js';
+import type { ConsensusEvents } from '../events.js';
+import type { MachineState, StateName } from '../machine/states.js';
+import { isLeaderState } from '../machine/transition.js';
+import type { DiscoveryMessage } from '../messages.js';
+import type { DiscoveryConsensusOperations, PublishSource, RaftStatus } from '../operations.js';
+import type { BuiltListing } from '../policy/listing.js';
+import { buildListing } from '../policy/listing.js';
+import { checkVoteRequest } from '../policy/request-check.js';
+import { DIRECTORY_LIFETIME_SLOTS, roundOfCreation, slotAt } from '../policy/slots.js';
+import type { StoredDirectory } from '../ports.js';
+import type { ConsensusCounters, Handled, PublishOutcome, RefusalCode } from '../refusals.js';
+import { HEEDED } from '../refusals.js';
+import type { ConsensusPorts, Context } from './context.js';
+import { describeFailure, makeContext, raiseAlarm, sendCounted } from './context.js';
+import { ConsensusDriver } from './consensus-driver.js';
+import { Tally } from './tally.js';
+
+const MAX_CERTIFICATE_BYTES = 16 * 1024;
+
+/**
+ * A discovery node's part in the consensus: takes publishes in, keeps them on their way into the shared list, leads or
+ * joins rounds, and serves the directory that comes of them. It does no I/O of its own; everything goes through the
+ * ports.
+ *
+ * Order of calls: make it before the Raft node applies anything, so that it sees every record; `start()`; then
+ * `raftStateChanged` on every change of Raft's state or leader; `shutdown()` at the end, after which it is of no more use.
+ *
+ * @example
+ * const consensus = new DiscoveryConsensus({ members }, ports);
+ * await consensus.start();
+ * raft.on('leaderChange', () => consensus.raftStateChanged({ state: raft.state, leaderId: raft.leader?.id ?? null, term: raft.term }));
+ */
+export class DiscoveryConsensus implements DiscoveryConsensusOperations {
+  readonly config: ConsensusConfig;
+  readonly #context: Context;
+  readonly #events = new EventEmitter();
+  readonly #driver: ConsensusDriver;
+
+  /** @throws ConsensusError CONSENSUS_INVALID_OPTION */
+  constructor(config: ConsensusConfigInput, ports: ConsensusPorts) {
+    this.config = resolveConfig(config, ports.signer.identity);
+    this.#context = makeContext(this.config, ports, new Tally(), (name, ...args) => this.#emit(name, args));
+    this.#driver = new ConsensusDriver(this.#context);
+  }
+
+  /** Where the state machine is. */
+  get state(): StateName {
+    return this.#driver.machine.name;
+  }
+
+  /** The same with the facts that its guards look at. */
+  get machine(): MachineState {
+    return this.#driver.machine;
+  }
+
+  /** Signatures that make a directory. */
+  get quorum(): number {
+    return this.#context.quorum;
+  }
+
+  /** A copy of all counts. */
+  get counters(): ConsensusCounters {
+    const { tally } = this.#context;
+    const { desk, book } = this.#driver;
+    return {
+      publishes: { ...tally.publishes },
+      refusals: { ...tally.refusals },
+      alarms: { ...tally.alarms },
+      roundsEntered: tally.roundsEntered,
+      directoriesPublished: tally.directoriesPublished,
+      votesYes: tally.votesYes,
+      votesNo: tally.votesNo,
+      votesNotReady: tally.votesNotReady,
+      sent: tally.sent,
+      sendFailures: tally.sendFailures,
+      pendingForwards: desk.queue.size,
+      pendingForwardBytes: desk.queue.bytes,
+      pendingVerifications: book.pending,
+    };
+  }
+
+  /** Listens to an event; the function that comes back ends it. */
+  on<Name extends keyof ConsensusEvents>(name: Name, listener: ConsensusEvents[Name]): () => void {
+    const anyListener = listener as (...args: unknown[]) => void;
+    const guarded = (...args: unknown[]): void => {
+      try {
+        anyListener(...args);
+      } catch {
+        this.#context.tally.alarms.internal++;
+      }
+    };
+    this.#events.on(name, guarded);
+    return () => void this.#events.off(name, guarded);
+  }
+
+  /**
+   * Loads what is stored and begins. Publishes are taken and the directory is served from here on.
+   *
+   * @throws ConsensusError CONSENSUS_STORE_FAILED, CONSENSUS_NOT_RUNNING after a shutdown
+   */
+  start(): Promise<void> {
+    return this.#driver.start();
+  }
+
+  /** Stops all that is under way. Idempotent. */
+  shutdown(): void {
+    this.#driver.shutdown();
+  }
+
+  /** To be called on every change of Raft's state, leader or term; repeating what is known does nothing. */
+  raftStateChanged(status: RaftStatus): void {
+    this.#driver.raftStateChanged(status);
+  }
+
+  isLeader(): boolean {
+    return isLeaderState(this.#driver.machine.name);
+  }
+
+  isLeaderFingerprint(fingerprint: string): boolean {
+    const { leaderId } = this.#driver.machine;
+    const leader = this.config.members.find((member) => member.identity === leaderId);
+    return leader?.fingerprint !== undefined && leader.fingerprint === fingerprint;
+  }
+
+  async getFullListForPublication(creation?: number): Promise<BuiltListing> {
+    const { ports, policy, attestationsNeeded } = this.#context;
+    const at = creation ?? Math.floor(ports.clock.now());
+    const entries = await this.#driver.book.judge(ports.list.view(), at);
+    const expiration = at + DIRECTORY_LIFETIME_SLOTS * this.config.slotSeconds;
+    const header = { version: this.config.protocolVersion, creation: at, expiration };
+    return buildListing(entries, header, policy, attestationsNeeded, ports.sha256);
+  }
+
+  async sendRaftPacket(peer: string, packet: DiscoveryRaftPacket): Promise<void> {
+    const body = create(DiscoveryRaftPacketSchema, packet);
+    await this.#send(peer, { event: 'discoveryRaftPacket', body });
+  }
+
+  initiateVoting(): number {
+    const round = slotAt(this.config, this.#context.ports.clock.now());
+    this.#driver.initiateVoting(round);
+    return round;
+  }
+
+  async vote(request: DiscoveryRequestConsensusVote): Promise<DiscoveryConsensusVote> {
+    const now = this.#context.ports.clock.now();
+    const check = checkVoteRequest(request, this.config, now);
+    if (!check.ok) return this.#driver.leaderMessages.voteNo(request, check.reason);
+    return this.#driver.voter.decide(check.request, now + this.config.voteSeconds);
+  }
+
+  async recover(): Promise<void> {
+    const body = create(PullDiscoverySchema, { version: this.config.protocolVersion });
+    const others = [...this.#context.members].filter((member) => member !== this.#context.self);
+    await Promise.all(others.map((peer) => sendCounted(this.#context, peer, { event: 'pullDiscovery', body })));
+  }
+
+  forwardPublishToDiscovery(): void {
+    this.#driver.desk.queue.pump();
+  }
+
+  async sendFinalConsensus(peer?: string): Promise<void> {
+    const { leader } = this.#driver;
+    if (leader.result === undefined) {
+      throw new ConsensusError('CONSENSUS_NO_DIRECTORY', 'this node has led no round to its quorum');
+    }
+    if (peer === undefined) leader.sendFinal(leader.result);
+    else await this.#send(peer, { event: 'discoveryFinalConsensus', body: leader.finalMessage(leader.result) });
+  }
+
+  async signDiscoveryContent(content: Uint8Array): Promise<DiscoverySignature> {
+    try {
+      return await this.#context.ports.signer.sign(content);
+    } catch (error) {
+      throw new ConsensusError('CONSENSUS_SIGNER_FAILED', 'the signer failed', {}, error);
+    }
+  }
+
+  async newSignedMessage(message: Uint8Array): Promise<Uint8Array> {
+    const { certificate, signature } = await this.signDiscoveryContent(message);
+    const method = certificate[0];
+    if (method === undefined || certificate.length > MAX_CERTIFICATE_BYTES || signature.length !== 64) {
+      throw new ConsensusError(
+        'CONSENSUS_SIGNER_FAILED',
+        'the signer gave no certificate or a signature of another length',
+      );
+    }
+    const bytes = new Uint8Array(5 + message.length + signature.length + certificate.length);
+    bytes[0] = method;
+    new DataView(bytes.buffer).setUint32(1, message.length);
+    bytes.set(message, 5);
+    bytes.set(signature, 5 + message.length);
+    bytes.set(certificate, 5 + message.length + signature.length);
+    return bytes;
+  }
+
+  async sendDirectory(peer: string): Promise<void> {
+    const served = await this.getDirectory();
+    if (served === null) throw new ConsensusError('CONSENSUS_NO_DIRECTORY', 'there is no directory to serve');
+    await this.#send(peer, { event: 'discoveryDirectory', body: served.directory });
+  }
+
+  getDirectory(): Promise<StoredDirectory | null> {
+    return this.#driver.shelf.get();
+  }
+
+  async onMessage(from: string, message: DiscoveryMessage): Promise<Handled> {
+    switch (message.event) {
+      case 'pullDiscovery':
+        return this.#heed(from, () => this.#answerPull(from));
+      case 'discoveryDirectory':
+        return this.onReceivedDirectory(from, message.body);
+      case 'publishToDiscovery':
+        return this.#heed(from, () => this.#publishOfMember(from, message.body));
+      case 'discoveryRaftPacket':
+        return this.onReceivedRaftPacket(from, message.body);
+      case 'discoveryRequestConsensusVote':
+        return this.onReceivedRequestConsensusVote(from, message.body);
+      case 'discoveryConsensusVote':
+        return this.onReceivedConsensusVote(from, message.body);
+      case 'discoveryFinalConsensus':
+        return this.onReceivedFinalConsensus(from, message.body);
+      case 'publishToDiscoveryForwarded':
+        return this.onReceivedPublishToDiscoveryForwarded(from, message.body);
+      case 'discoveryRequestAttestation':
+        return this.onReceivedRequestAttestation(from, message.body);
+      case 'publishToDiscoveryResult':
+        return HEEDED;
+    }
+  }
+
+  onReceivedRaftPacket(from: string, packet: DiscoveryRaftPacket): Promise<Handled> {
+    return this.#heed(from, async () => {
+      const { raft } = this.#context.ports;
+      if (raft === undefined) return no('noRaft', '');
+      await raft.deliver(from, packet);
+      return HEEDED;
+    });
+  }
+
+  async onReceivedPublishToDiscovery(source: PublishSource, message: PublishToDiscovery): Promise<PublishOutcome> {
+    const { tally } = this.#context;
+    const code = this.#driver.machine.name === 'Nil' ? 'notRunning' : undefined;
+    try {
+      if (code === undefined) return await this.#driver.desk.publish(source, message);
+    } catch (error) {
+      raiseAlarm(this.#context, 'internal', describeFailure(error));
+    }
+    tally.publishes[code ?? 'internal']++;
+    return { code: code ?? 'internal', detail: '' };
+  }
+
+  onReceivedPublishToDiscoveryForwarded(from: string, message: PublishToDiscoveryForwarded): Promise<Handled> {
+    return this.#heed(from, () => this.#driver.desk.forwarded(from, message));
+  }
+
+  onReceivedConsensusVote(from: string, vote: DiscoveryConsensusVote): Promise<Handled> {
+    return this.#heed(from, async () =>
+      this.isLeader() ? this.#driver.leader.vote(from, vote) : no('notLeading', 'vote'),
+    );
+  }
+
+  onReceivedRequestConsensusVote(from: string, request: DiscoveryRequestConsensusVote): Promise<Handled> {
+    return this.#heed(from, async () => this.#driver.leaderMessages.voteRequested(from, request));
+  }
+
+  onReceivedFinalConsensus(from: string, final: DiscoveryFinalConsensus): Promise<Handled> {
+    return this.#heed(from, async () => this.#driver.leaderMessages.finalReceived(from, final));
+  }
+
+  onReceivedRequestAttestation(from: string, request: DiscoveryRequestAttestation): Promise<Handled> {
+    return this.#heed(from, () => this.#driver.leaderMessages.attestationRequested(from, request));
+  }
+
+  onReceivedDirectory(from: string, directory: DiscoveryDirectory): Promise<Handled> {
+    return this.#heed(from, () => this.#driver.shelf.offer(from, directory));
+  }
+
+  async #answerPull(from: string): Promise<Handled> {
+    const served = await this.getDirectory();
+    // An interim list proves nothing to another discovery node.
+    if (served === null || roundOfCreation(this.config, served.creation) === undefined) return HEEDED;
+    await sendCounted(this.#context, from, { event: 'discoveryDirectory', body: served.directory });
+    return HEEDED;
+  }
+
+  async #publishOfMember(from: string, message: PublishToDiscovery): Promise<Handled> {
+    const outcome = await this.onReceivedPublishToDiscovery({ source: from }, message);
+    return outcome.code === 'accepted' ? HEEDED : no('packetRefused', outcome.code);
+  }
+
+  /** The way of every message of a member: strangers are refused, nothing is thrown, refusals are counted. */
+  async #heed(from: string, handle: () => Promise<Handled>): Promise<Handled> {
+    const { tally, members, self, emit } = this.#context;
+    let handled: Handled;
+    if (this.#driver.machine.name === 'Nil') handled = no('notRunning', '');
+    else if (!members.has(from) || from === self) handled = no('unknownPeer', from.slice(0, 255));
+    else {
+      try {
+        handled = await handle();
+      } catch (error) {
+        handled = no('internal', describeFailure(error));
+      }
+    }
+    if (!handled.ok) {
+      tally.refusals[handled.code]++;
+      emit('messageRefused', { from, code: handled.code, detail: handled.detail });
+    }
+    return handled;
+  }
+
+  async #send(peer: string, message: DiscoveryMessage): Promise<void> {
+    this.#context.tally.sent++;
+    try {
+      await this.#context.ports.channel.send(peer, message);
+    } catch (error) {
+      this.#context.tally.sendFailures++;
+      throw new ConsensusError('CONSENSUS_CHANNEL_FAILED', 'the peer cannot be reached', { peer }, error);
+    }
+  }
+
+  #emit(name: keyof ConsensusEvents, args: readonly unknown[]): void {
+    this.#events.emit(name, ...args);
+  }
+}
+
+function no(code: RefusalCode, detail: string): Handled {
+  return { ok: false, code, detail };
+}

@@ -1,0 +1,192 @@
+import type { DiscoverySignature } from '@discovery-raft/protocol';
+import { sameBytes } from '../policy/listing.js';
+import type { ListedRecord } from '../ports.js';
+import type { Context } from './context.js';
+
+/** An accepted packet with this node's attestation, on its way into the shared list. */
+export interface PendingForward {
+  readonly identity: string;
+  /** Unix seconds. */
+  readonly expiration: number;
+  readonly packet: Uint8Array;
+  readonly signature: DiscoverySignature;
+}
+
+interface Pending extends PendingForward {
+  readonly bytes: number;
+  /** Sends so far to the present leader. */
+  attempts: number;
+  /** Unix seconds; not sent again before. */
+  nextAt: number;
+  ready: boolean;
+  /** Told whether the packet reached the list. */
+  readonly waiters: { readonly untilSeconds: number; readonly tell: (seen: boolean) => void }[];
+}
+
+/** Takes one packet on its way; however that ends, it is done again until the packet is seen in the list. */
+export type Deliver = (pending: PendingForward) => Promise<unknown>;
+
+const RECORD_OVERHEAD_BYTES = 256;
+const MAX_BACKOFF_DOUBLINGS = 5;
+
+/**
+ * What this node accepted and has not seen in the shared list yet: the newest packet of each identity. Each is delivered
+ * again, ever less often, until it shows up in the list, has expired, or gives way to a newer one. Bounded in packets and
+ * bytes; what is in it is never dropped to make room.
+ */
+export class ForwardQueue {
+  readonly #context: Context;
+  readonly #pending = new Map<string, Pending>();
+  #ready: Pending[] = [];
+  #head = 0;
+  #bytes = 0;
+  #underWay = 0;
+  /** Counts the routes: what is still under way to an earlier receiver does not hold the present one up. */
+  #route = 0;
+  #deliver: Deliver | undefined;
+  #limit = 1;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether a packet of this size may come in beside `reserved` others that are on their way here. */
+  hasRoom(packetBytes: number, reserved: number): boolean {
+    const { maxForwardItems, maxForwardBytes } = this.#context.config;
+    const perItem = packetBytes + RECORD_OVERHEAD_BYTES;
+    return this.#pending.size + reserved < maxForwardItems && this.#bytes + perItem * (reserved + 1) <= maxForwardBytes;
+  }
+
+  /** The packet of an identity that is waiting. */
+  get(identity: string): PendingForward | undefined {
+    return this.#pending.get(identity);
+  }
+
+  /** Takes a packet over; an older one of the same identity gives way. */
+  add(forward: PendingForward): void {
+    this.#remove(forward.identity, true);
+    const { packet, signature } = forward;
+    const bytes = RECORD_OVERHEAD_BYTES + packet.length + signature.certificate.length + signature.signature.length;
+    const pending: Pending = { ...forward, bytes, attempts: 0, nextAt: 0, ready: false, waiters: [] };
+    this.#pending.set(forward.identity, pending);
+    this.#bytes += bytes;
+    this.#makeReady(pending);
+    this.pump();
+  }
+
+  /** Resolves true once the identity's waiting packet is in the list, false at `untilSeconds`; true when none waits. */
+  whenSeen(identity: string, untilSeconds: number): Promise<boolean> {
+    const pending = this.#pending.get(identity);
+    if (pending === undefined) return Promise.resolve(true);
+    return new Promise((resolve) => pending.waiters.push({ untilSeconds, tell: resolve }));
+  }
+
+  /**
+   * Everything goes to this receiver from now on, from the beginning; undefined holds it all back.
+   *
+   * @param limit deliveries under way at once
+   */
+  route(deliver: Deliver | undefined, limit: number): void {
+    this.#deliver = deliver;
+    this.#limit = limit;
+    this.#route++;
+    this.#underWay = 0;
+    this.#ready = [];
+    this.#head = 0;
+    if (deliver === undefined) return;
+    for (const pending of this.#pending.values()) {
+      pending.attempts = 0;
+      pending.nextAt = 0;
+      pending.ready = false;
+      this.#makeReady(pending);
+    }
+    this.pump();
+  }
+
+  /** A record is in the list: whether it carries what waits. Only this node's own signature bytes prove that. */
+  seen(record: ListedRecord): void {
+    const pending = this.#pending.get(record.identity);
+    if (pending === undefined || record.expiration !== pending.expiration) return;
+    const own = record.attestations.find((listed) => listed.attester === this.#context.self);
+    if (own === undefined || !sameBytes(own.signature.signature, pending.signature.signature)) return;
+    if (sameBytes(record.packet, pending.packet)) this.#remove(record.identity, true);
+  }
+
+  /** An authentic newer packet is in the list: what waits is out of date. */
+  superseded(identity: string, expiration: number): void {
+    const pending = this.#pending.get(identity);
+    if (pending !== undefined && pending.expiration < expiration) this.#remove(identity, true);
+  }
+
+  /** To be called every now and then: drops what has expired, tells who waited too long, delivers again what is due. */
+  tick(nowSeconds: number): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.expiration <= nowSeconds) {
+        this.#remove(pending.identity, false);
+        continue;
+      }
+      for (let i = pending.waiters.length - 1; i >= 0; i--) {
+        if (pending.waiters[i]!.untilSeconds <= nowSeconds) pending.waiters.splice(i, 1)[0]!.tell(false);
+      }
+      if (pending.nextAt <= nowSeconds) this.#makeReady(pending);
+    }
+    this.pump();
+  }
+
+  /** Tells everybody who waits that it is over. */
+  stop(): void {
+    this.#deliver = undefined;
+    for (const pending of this.#pending.values()) for (const waiter of pending.waiters.splice(0)) waiter.tell(false);
+  }
+
+  /** Delivers what is ready, as far as the limit allows. */
+  pump(): void {
+    const deliver = this.#deliver;
+    if (deliver === undefined) return;
+    while (this.#underWay < this.#limit && this.#head < this.#ready.length) {
+      const pending = this.#ready[this.#head++]!;
+      if (pending.ready && this.#pending.get(pending.identity) === pending) this.#send(pending, deliver);
+    }
+    if (this.#head * 2 > this.#ready.length) {
+      this.#ready = this.#ready.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #send(pending: Pending, deliver: Deliver): void {
+    const { resendSeconds } = this.#context.config;
+    pending.ready = false;
+    const wait = resendSeconds * 2 ** Math.min(pending.attempts++, MAX_BACKOFF_DOUBLINGS);
+    pending.nextAt = this.#context.ports.clock.now() + wait;
+    this.#underWay++;
+    const route = this.#route;
+    const settle = (): void => {
+      if (route !== this.#route) return;
+      this.#underWay--;
+      this.pump();
+    };
+    deliver(pending).then(settle, settle);
+  }
+
+  #makeReady(pending: Pending): void {
+    if (pending.ready || this.#deliver === undefined) return;
+    pending.ready = true;
+    this.#ready.push(pending);
+  }
+
+  #remove(identity: string, seen: boolean): void {
+    const pending = this.#pending.get(identity);
+    if (pending === undefined) return;
+    this.#pending.delete(identity);
+    this.#bytes -= pending.bytes;
+    for (const waiter of pending.waiters.splice(0)) waiter.tell(seen);
+  }
+}

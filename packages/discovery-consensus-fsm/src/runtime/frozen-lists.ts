@@ -1,0 +1,96 @@
+import { buildListing } from '../policy/listing.js';
+import type { BuiltListing } from '../policy/listing.js';
+import { slotExpiration, slotStart } from '../policy/slots.js';
+import type { FrozenList, ListedView } from '../ports.js';
+import type { Context } from './context.js';
+import { LATE, within } from './deadline.js';
+import type { RecordBook } from './record-book.js';
+
+/** Frozen lists that are kept: enough for a round and its stragglers, however many markers a bad leader writes. */
+const MAX_FROZEN_LISTS = 4;
+
+interface Frozen {
+  readonly list: FrozenList;
+  listing: Promise<BuiltListing> | undefined;
+}
+
+/**
+ * The list at the latest freeze markers, and the listing that is built from each when somebody asks for it: once, by this
+ * node itself, for the creation time that belongs to the marker's round.
+ */
+export class FrozenLists {
+  readonly #context: Context;
+  readonly #book: RecordBook;
+  readonly #kept: Frozen[] = [];
+  readonly #waiters = new Set<() => void>();
+
+  constructor(context: Context, book: RecordBook) {
+    this.#context = context;
+    this.#book = book;
+  }
+
+  /** A marker was applied. */
+  add(list: FrozenList): void {
+    this.#kept.push({ list, listing: undefined });
+    if (this.#kept.length > MAX_FROZEN_LISTS) this.#kept.shift();
+    for (const wake of [...this.#waiters]) wake();
+  }
+
+  /** The list was replaced: what was frozen before is of another history. */
+  clear(): void {
+    this.#kept.length = 0;
+  }
+
+  /**
+   * The listing of a round, built from the list at `frozenIndex` (or at the round's last marker).
+   *
+   * @param untilSeconds Unix seconds to wait for the marker and for verdicts that are still out
+   */
+  async listing(
+    round: number,
+    frozenIndex: number | undefined,
+    untilSeconds: number,
+  ): Promise<BuiltListing | 'frozenListMissing' | 'verdictsMissing'> {
+    const frozen = await this.#wait(round, frozenIndex, untilSeconds);
+    if (frozen === undefined) return 'frozenListMissing';
+    frozen.listing ??= this.#build(round, frozen.list.view);
+    const listing = await within(this.#context.ports.clock, untilSeconds, frozen.listing);
+    return listing === LATE ? 'verdictsMissing' : listing;
+  }
+
+  /** The listing of a round, built from the list as it is now: for a leader that freezes nothing. */
+  listingNow(round: number): Promise<BuiltListing> {
+    return this.#build(round, this.#context.ports.list.view());
+  }
+
+  async #build(round: number, view: ListedView): Promise<BuiltListing> {
+    const { config, policy, attestationsNeeded, ports } = this.#context;
+    const creation = slotStart(config, round);
+    const header = { version: config.protocolVersion, creation, expiration: slotExpiration(config, round) };
+    return buildListing(await this.#book.judge(view, creation), header, policy, attestationsNeeded, ports.sha256);
+  }
+
+  #find(round: number, frozenIndex: number | undefined): Frozen | undefined {
+    return this.#kept.findLast(
+      ({ list }) => list.round === round && (frozenIndex === undefined || list.index === frozenIndex),
+    );
+  }
+
+  #wait(round: number, frozenIndex: number | undefined, untilSeconds: number): Promise<Frozen | undefined> {
+    const found = this.#find(round, frozenIndex);
+    if (found !== undefined) return Promise.resolve(found);
+    return new Promise((resolve) => {
+      const settle = (frozen: Frozen | undefined): void => {
+        cancel();
+        this.#waiters.delete(look);
+        resolve(frozen);
+      };
+      const look = (): void => {
+        const frozen = this.#find(round, frozenIndex);
+        if (frozen !== undefined) settle(frozen);
+      };
+      const cancel = this.#context.ports.clock.setTimerAt(untilSeconds, () => settle(undefined));
+      this.#waiters.add(look);
+    });
+  }
+}

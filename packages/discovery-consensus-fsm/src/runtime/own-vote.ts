@@ -1,0 +1,53 @@
+import type { DiscoverySignature } from '@discovery-raft/protocol';
+import type { NoReason } from '../policy/judgement.js';
+import { voteVerdict } from '../policy/judgement.js';
+import type { BuiltListing } from '../policy/listing.js';
+import { sameBytes } from '../policy/listing.js';
+import { slotStart } from '../policy/slots.js';
+import type { Context } from './context.js';
+import { raiseAlarm } from './context.js';
+import type { PublishDesk } from './publish-desk.js';
+import type { SigningLedger } from './signing-ledger.js';
+
+/** This node's word on a listing. */
+export type OwnDecision =
+  { readonly yes: true; readonly signature: DiscoverySignature } | { readonly yes: false; readonly reason: NoReason };
+
+/** Decides by the policy whether this node signs a listing that it built itself, and signs it. */
+export class OwnVote {
+  readonly #context: Context;
+  readonly #desk: PublishDesk;
+  readonly #ledger: SigningLedger;
+
+  constructor(context: Context, desk: PublishDesk, ledger: SigningLedger) {
+    this.#context = context;
+    this.#desk = desk;
+    this.#ledger = ledger;
+  }
+
+  /**
+   * @param listing what this node built
+   * @param leaderDigest what the leader asks to be signed
+   */
+  async decide(round: number, listing: BuiltListing, leaderDigest: Uint8Array): Promise<OwnDecision> {
+    const { config, policy } = this.#context;
+    const creation = slotStart(config, round);
+    const own = this.#desk.ownEntries(creation, creation - config.ownEntryGraceSeconds);
+    const listed = own.filter((entry) => (listing.listed.get(entry.identity) ?? 0) >= entry.expiration);
+    const verdict = voteVerdict(policy, {
+      digestMatches: sameBytes(listing.digest, leaderDigest),
+      entries: listing.entries,
+      validEntries: listing.validEntries,
+      ownEntries: own.length,
+      ownEntriesListed: listed.length,
+    });
+    if (!verdict.yes) {
+      if (verdict.reason === 'ownEntriesMissing') {
+        raiseAlarm(this.#context, 'entriesOmitted', `round ${round}: ${listed.length} of ${own.length} are listed`);
+      }
+      return verdict;
+    }
+    const signed = await this.#ledger.sign(round, listing);
+    return signed.ok ? { yes: true, signature: signed.signature } : { yes: false, reason: signed.reason };
+  }
+}

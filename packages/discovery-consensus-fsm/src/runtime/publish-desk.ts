@@ -1,0 +1,302 @@
+import { create } from '@bufbuild/protobuf';
+import { PublishToDiscoveryForwardedSchema } from '@discovery-raft/protocol';
+import type { DiscoverySignature, PublishToDiscovery, PublishToDiscoveryForwarded } from '@discovery-raft/protocol';
+import { itemFault, lifetimeFault } from '../policy/item-rules.js';
+import { sameBytes } from '../policy/listing.js';
+import type { ListedRecord, VerifiedPacket } from '../ports.js';
+import type { PublishSource } from '../operations.js';
+import type { Handled, PublishCode, PublishOutcome, RefusalCode } from '../refusals.js';
+import { HEEDED } from '../refusals.js';
+import type { Context } from './context.js';
+import { describeFailure, raiseAlarm, sendCounted } from './context.js';
+import { ForwardQueue } from './forward-queue.js';
+import type { PendingForward } from './forward-queue.js';
+import { RateLimiter } from './rate-limiter.js';
+import type { BookEntry, RecordBook } from './record-book.js';
+
+/** What this node attested of an identity: the newest packet. */
+export interface OwnEntry {
+  readonly identity: string;
+  readonly packet: Uint8Array;
+  /** Unix seconds. */
+  readonly expiration: number;
+  /** Unix seconds at which this node attested it. */
+  readonly attestedAt: number;
+  readonly signing: Promise<DiscoverySignature | undefined>;
+}
+
+const ACCEPTED: PublishOutcome = Object.freeze({ code: 'accepted', detail: '' });
+const MAX_CERTIFICATE_BYTES = 16 * 1024;
+const MAX_UPSERTS_UNDER_WAY = 8192;
+
+/**
+ * Takes packets in: from publishers, from followers (when this node leads) and from the leader's requests for
+ * attestations. What passes is attested and goes into the {@link ForwardQueue}. Source: DISCOVERY.md section 4.
+ */
+export class PublishDesk {
+  readonly queue: ForwardQueue;
+  readonly #context: Context;
+  readonly #book: RecordBook;
+  readonly #own = new Map<string, OwnEntry>();
+  readonly #bySource: RateLimiter;
+  readonly #byPrefix: RateLimiter;
+  #publishing = 0;
+  #forwarding = 0;
+  #upserts = 0;
+  #signing = 0;
+  #leading = false;
+
+  constructor(context: Context, book: RecordBook) {
+    const { config } = context;
+    this.#context = context;
+    this.#book = book;
+    this.queue = new ForwardQueue(context);
+    this.#bySource = new RateLimiter(config.sourcePublishesPerSecond, config.sourcePublishBurst, config.maxRateBuckets);
+    this.#byPrefix = new RateLimiter(config.prefixPublishesPerSecond, config.prefixPublishBurst, config.maxRateBuckets);
+  }
+
+  /** A publisher's message. */
+  async publish(source: PublishSource, message: PublishToDiscovery): Promise<PublishOutcome> {
+    const outcome = await this.#publish(source, message);
+    this.#context.tally.publishes[outcome.code]++;
+    if (outcome.code !== 'accepted') this.#context.emit('publishRefused', { source: source.source, ...outcome });
+    return outcome;
+  }
+
+  async #publish({ source, prefix }: PublishSource, message: PublishToDiscovery): Promise<PublishOutcome> {
+    const { config, ports } = this.#context;
+    const now = ports.clock.now();
+    if (!this.#bySource.take(source, now)) return refused('rateLimited', 'source');
+    if (prefix !== undefined && !this.#byPrefix.take(prefix, now)) return refused('rateLimited', 'prefix');
+    if (message.version !== config.protocolVersion) return refused('unsupportedVersion', 'version');
+    if (this.#publishing >= config.maxPendingPublishes) return refused('overloaded', 'verifications');
+    this.#publishing++;
+    let outcome: PublishOutcome;
+    let identity: string | undefined;
+    try {
+      ({ outcome, identity } = await this.accept(message.signedDiscoveryItem));
+    } finally {
+      this.#publishing--;
+    }
+    if (outcome.code !== 'accepted' || message.requestID === 0n || identity === undefined) return outcome;
+    const seen = await this.queue.whenSeen(identity, ports.clock.now() + config.confirmSeconds);
+    return seen ? outcome : refused('unconfirmed', 'not seen in the shared list yet');
+  }
+
+  /** Checks a packet by all rules, attests it and queues it. The same packet again is accepted again. */
+  async accept(packet: Uint8Array): Promise<{ outcome: PublishOutcome; identity?: string }> {
+    const { config, ports } = this.#context;
+    if (packet.length === 0) return { outcome: refused('malformed', 'empty packet') };
+    if (packet.length > config.maxPacketBytes) {
+      return { outcome: refused('tooLarge', `packet of ${packet.length} bytes`) };
+    }
+    const entry = this.#book.packet(packet);
+    const verdict = entry.verdict ?? (await entry.settled);
+    if (!verdict.ok) {
+      this.#book.forget(entry);
+      return { outcome: refused('notAuthentic', verdict.code.slice(0, 200)) };
+    }
+    const fault = itemFault(verdict, packet.length, config);
+    if (fault !== undefined) return { outcome: fault };
+    const late = lifetimeFault(verdict.item, ports.clock.now(), config.maxLifetimeSeconds);
+    if (late !== undefined) return { outcome: late };
+    return { outcome: await this.#attest(entry, verdict), identity: verdict.item.identity };
+  }
+
+  /** Attests an authentic packet that is newer than what is held; the same one again gives the same answer. */
+  async #attest(entry: BookEntry, { item }: VerifiedPacket): Promise<PublishOutcome> {
+    const { identity } = item;
+    const expiration = Number(item.expiration);
+    const held = this.#own.get(identity);
+    if (held !== undefined && held.expiration === expiration && sameBytes(held.packet, entry.packet)) {
+      return (await held.signing) === undefined ? refused('internal', 'signer') : ACCEPTED;
+    }
+    if (expiration <= (held?.expiration ?? 0)) return refused('notNewer', 'expiration');
+    if (this.#listHasNewer(identity, entry, expiration)) return refused('notNewer', 'expiration');
+    if (!this.queue.hasRoom(entry.packet.length, this.#signing)) return refused('overloaded', 'forwards');
+
+    const { clock } = this.#context.ports;
+    const signing = this.#sign(entry);
+    const own: OwnEntry = { identity, packet: entry.packet, expiration, attestedAt: clock.now(), signing };
+    this.#own.set(identity, own);
+    const signature = await signing;
+    if (signature === undefined) {
+      if (this.#own.get(identity) === own) this.#own.delete(identity);
+      return refused('internal', 'signer');
+    }
+    // A newer packet may have come in while this one was being signed.
+    if (this.#own.get(identity) === own) this.queue.add({ identity, expiration, packet: entry.packet, signature });
+    return ACCEPTED;
+  }
+
+  async #sign(entry: BookEntry): Promise<DiscoverySignature | undefined> {
+    this.#signing++;
+    try {
+      const signature = await this.#context.ports.signer.sign(entry.packet);
+      await this.#book.rememberOwn(entry, signature);
+      return signature;
+    } catch (error) {
+      raiseAlarm(this.#context, 'signerFailed', describeFailure(error));
+      return undefined;
+    } finally {
+      this.#signing--;
+    }
+  }
+
+  /** Only authentic records count: a forged one must not keep its victim from publishing. */
+  #listHasNewer(identity: string, entry: BookEntry, expiration: number): boolean {
+    return this.#context.ports.list.get(identity).some((record) => {
+      if (record.expiration < expiration) return false;
+      const other = this.#book.enter(record);
+      return other !== entry && other.verdict?.ok === true && other.verdict.item.identity === identity;
+    });
+  }
+
+  /** A follower's forward, at the leader: both signatures are checked before anything is written. */
+  async forwarded(from: string, message: PublishToDiscoveryForwarded): Promise<Handled> {
+    const { config } = this.#context;
+    const { publishPacket: packet, signature } = message;
+    if (!this.#leading) return no('notLeading', '');
+    if (message.version !== config.protocolVersion) return no('unsupportedVersion', '');
+    if (packet.length === 0 || signature === undefined) return no('malformed', 'packet or signature missing');
+    if (packet.length > config.maxPacketBytes || signature.certificate.length > MAX_CERTIFICATE_BYTES) {
+      return no('tooLarge', 'packet or certificate');
+    }
+    if (this.#forwarding >= config.maxPendingPublishes || this.#upserts >= MAX_UPSERTS_UNDER_WAY) {
+      return no('overloaded', '');
+    }
+    this.#forwarding++;
+    try {
+      return await this.#takeForward(from, packet, signature);
+    } finally {
+      this.#forwarding--;
+    }
+  }
+
+  async #takeForward(from: string, packet: Uint8Array, signature: DiscoverySignature): Promise<Handled> {
+    const { config, ports } = this.#context;
+    const entry = this.#book.packet(packet);
+    const verdict = entry.verdict ?? (await entry.settled);
+    if (!verdict.ok) {
+      this.#book.forget(entry);
+      return no('packetRefused', verdict.code.slice(0, 200));
+    }
+    const fault =
+      itemFault(verdict, packet.length, config) ??
+      lifetimeFault(verdict.item, ports.clock.now(), config.maxLifetimeSeconds);
+    if (fault !== undefined) return no('packetRefused', fault.code);
+    const word = await this.#book.attestation(entry, from, signature);
+    if (!word.ok) return no('badSignature', word.code.slice(0, 200));
+    if (word.identity !== from) return no('wrongSigner', word.identity.slice(0, 200));
+    if (!this.#leading) return no('notLeading', 'leadership was lost');
+    const expiration = Number(verdict.item.expiration);
+    void this.#upsert(packet, { attester: from, signature, expiration });
+    // The leader has just verified the packet, so it can attest it as well; refusals (an older packet) do no harm here.
+    if (!this.#book.hasAttestation(entry, this.#context.self)) void this.#attest(entry, verdict);
+    return HEEDED;
+  }
+
+  async #upsert(
+    packet: Uint8Array,
+    attestation: { attester: string; signature: DiscoverySignature; expiration: number },
+  ): Promise<void> {
+    this.#upserts++;
+    try {
+      await this.#context.ports.writer.upsert(packet, attestation);
+    } catch {
+      // Not written now: whoever accepted the packet sends it again until it is seen.
+    } finally {
+      this.#upserts--;
+    }
+  }
+
+  /** Accepted packets are written by this node from now on. */
+  routeToList(): void {
+    this.#leading = true;
+    this.queue.route(
+      ({ packet, signature, expiration }) =>
+        this.#upsert(packet, { attester: this.#context.self, signature, expiration }),
+      MAX_UPSERTS_UNDER_WAY,
+    );
+  }
+
+  /** Accepted packets go to this leader from now on. */
+  routeToLeader(leaderId: string): void {
+    this.#leading = false;
+    this.queue.route((pending) => this.#forward(leaderId, pending), this.#context.config.maxConcurrentForwards);
+  }
+
+  /** Nobody takes accepted packets now; they wait. */
+  hold(): void {
+    this.#leading = false;
+    this.queue.route(undefined, 1);
+  }
+
+  #forward(leaderId: string, { identity, packet, signature }: PendingForward): Promise<boolean> {
+    const { version, fingerprint } = this.#forwardHeader(identity);
+    const body = create(PublishToDiscoveryForwardedSchema, { version, fingerprint, publishPacket: packet, signature });
+    return sendCounted(this.#context, leaderId, { event: 'publishToDiscoveryForwarded', body });
+  }
+
+  #forwardHeader(identity: string): { version: string; fingerprint: string } {
+    const own = this.#own.get(identity);
+    const verdict = own === undefined ? undefined : this.#book.packet(own.packet).verdict;
+    const fingerprint = verdict?.ok === true ? verdict.item.fingerprint : '';
+    return { version: this.#context.config.protocolVersion, fingerprint };
+  }
+
+  /** A record entered the list: learns what is there already, also what this node attested before it started anew. */
+  async entered(record: ListedRecord, entry: BookEntry): Promise<void> {
+    this.queue.seen(record);
+    const { self } = this.#context;
+    const waiting = this.queue.get(record.identity);
+    const mine = record.attestations.find((listed) => listed.attester === self);
+    const known = this.#own.get(record.identity);
+    const isNewToMe = mine !== undefined && (known === undefined || known.expiration < record.expiration);
+    if (!isNewToMe && (waiting === undefined || waiting.expiration >= record.expiration)) return;
+
+    const verdict = entry.verdict ?? (await entry.settled);
+    if (!verdict.ok || verdict.item.identity !== record.identity) return;
+    if (Number(verdict.item.expiration) !== record.expiration) return;
+    this.queue.superseded(record.identity, record.expiration);
+    if (mine === undefined) return;
+    const word = await this.#book.attestation(entry, self, mine.signature);
+    if (word.ok && word.identity === self) this.#adopt(record, mine.signature);
+  }
+
+  #adopt({ identity, packet, expiration }: ListedRecord, signature: DiscoverySignature): void {
+    if ((this.#own.get(identity)?.expiration ?? 0) >= expiration) return;
+    const attestedAt = this.#context.ports.clock.now();
+    this.#own.set(identity, { identity, packet, expiration, attestedAt, signing: Promise.resolve(signature) });
+  }
+
+  /** What this node attested and has not expired at `creation`, attested at `attestedBy` or before. */
+  ownEntries(creation: number, attestedBy: number): OwnEntry[] {
+    const entries: OwnEntry[] = [];
+    for (const own of this.#own.values()) {
+      if (own.expiration > creation && own.attestedAt <= attestedBy) entries.push(own);
+    }
+    return entries;
+  }
+
+  /** Whether a packet must be remembered although the list does not have it. */
+  needs(entry: BookEntry): boolean {
+    const verdict = entry.verdict;
+    if (verdict?.ok !== true) return false;
+    return this.#own.get(verdict.item.identity)?.packet === entry.packet;
+  }
+
+  /** Drops what has expired. */
+  tick(nowSeconds: number): void {
+    this.queue.tick(nowSeconds);
+    for (const own of this.#own.values()) if (own.expiration <= nowSeconds) this.#own.delete(own.identity);
+  }
+}
+
+function refused(code: PublishCode, detail: string): PublishOutcome {
+  return { code, detail };
+}
+
+function no(code: RefusalCode, detail: string): Handled {
+  return { ok: false, code, detail };
+}

@@ -1,0 +1,233 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  DiscoveryConsensusVote_voteVerdict as WireVerdict,
+  DiscoveryFinalConsensusSchema,
+  DiscoveryRequestConsensusVoteSchema,
+} from '@discovery-raft/protocol';
+import type { DiscoveryConsensusVote, DiscoveryFinalConsensus, DiscoverySignature } from '@discovery-raft/protocol';
+import type { MachineEvent } from '../machine/states.js';
+import type { BuiltListing } from '../policy/listing.js';
+import { slotExpiration, slotStart } from '../policy/slots.js';
+import type { Handled, RefusalCode } from '../refusals.js';
+import { HEEDED } from '../refusals.js';
+import type { Context } from './context.js';
+import { describeFailure, raiseAlarm, sendCounted } from './context.js';
+import { LATE, within } from './deadline.js';
+import type { DirectoryShelf } from './directory-shelf.js';
+import type { FrozenLists } from './frozen-lists.js';
+import type { OwnVote } from './own-vote.js';
+import { signerOf } from './signature-set.js';
+import { VoteBox } from './vote-box.js';
+
+/** A round that this node leads. */
+interface LedRound {
+  readonly round: number;
+  readonly box: VoteBox;
+  /** Undefined until the listing is built. */
+  listing: BuiltListing | undefined;
+  frozenIndex: number;
+  cancelTimer: () => void;
+  collecting: boolean;
+}
+
+/** How a round ended. */
+export interface RoundResult {
+  readonly round: number;
+  readonly listing: BuiltListing;
+  readonly signatures: readonly DiscoverySignature[];
+}
+
+const MAX_REASON_LENGTH = 64;
+
+/** The leader's part of a round: freeze, ask, collect, send the final set. Source: DISCOVERY.md section 3. */
+export class RoundLeader {
+  readonly #context: Context;
+  readonly #frozen: FrozenLists;
+  readonly #ownVote: OwnVote;
+  readonly #shelf: DirectoryShelf;
+  readonly #dispatch: (event: MachineEvent) => void;
+  #led: LedRound | undefined;
+  #result: RoundResult | undefined;
+  #failure = '';
+
+  constructor(
+    context: Context,
+    frozen: FrozenLists,
+    ownVote: OwnVote,
+    shelf: DirectoryShelf,
+    dispatch: (event: MachineEvent) => void,
+  ) {
+    this.#context = context;
+    this.#frozen = frozen;
+    this.#ownVote = ownVote;
+    this.#shelf = shelf;
+    this.#dispatch = dispatch;
+  }
+
+  /** The result of the last round that reached its quorum. */
+  get result(): RoundResult | undefined {
+    return this.#result;
+  }
+
+  /** Why the last round had no quorum. */
+  get failure(): string {
+    return this.#failure;
+  }
+
+  /** Begins a round: ends in `quorumReached` or `quorumMissed`, unless it is dropped. */
+  begin(round: number): void {
+    const { members, quorum, ports, config } = this.#context;
+    const led: LedRound = {
+      round,
+      box: new VoteBox(members, quorum),
+      listing: undefined,
+      frozenIndex: 0,
+      cancelTimer: () => undefined,
+      collecting: true,
+    };
+    this.drop();
+    this.#led = led;
+    const deadline = ports.clock.now() + config.voteSeconds;
+    led.cancelTimer = ports.clock.setTimerAt(deadline, () => this.#close(led, 'deadline'));
+    this.#run(led, deadline).catch((error: unknown) => {
+      raiseAlarm(this.#context, 'internal', describeFailure(error));
+      this.#close(led, 'internal');
+    });
+  }
+
+  /** Forgets the round. */
+  drop(): void {
+    if (this.#led === undefined) return;
+    this.#led.collecting = false;
+    this.#led.cancelTimer();
+    this.#led = undefined;
+  }
+
+  async #run(led: LedRound, deadline: number): Promise<void> {
+    const { ports, config, self } = this.#context;
+    const { round } = led;
+    let marker: { readonly index: number } | typeof LATE;
+    try {
+      marker = await within(ports.clock, deadline, ports.writer.freeze(round));
+    } catch (error) {
+      return this.#close(led, `freeze: ${describeFailure(error)}`);
+    }
+    if (marker === LATE) return;
+    const listing = await this.#frozen.listing(round, marker.index, deadline);
+    if (typeof listing === 'string') return this.#close(led, listing);
+    const own = await within(ports.clock, deadline, this.#ownVote.decide(round, listing, listing.digest));
+    if (!led.collecting || own === LATE) return;
+    if (!own.yes) return this.#close(led, `own vote: ${own.reason}`);
+    led.listing = listing;
+    led.frozenIndex = marker.index;
+    led.box.cast(self, { verdict: 'yes', signature: own.signature });
+    const { items } = listing;
+    this.#context.emit('votingStarted', { round, items, frozenIndex: marker.index });
+    const body = create(DiscoveryRequestConsensusVoteSchema, {
+      version: config.protocolVersion,
+      creation: BigInt(slotStart(config, round)),
+      expiration: BigInt(slotExpiration(config, round)),
+      round: BigInt(round),
+      frozenIndex: BigInt(marker.index),
+      listDigest: listing.digest,
+      previousDigest: this.#shelf.last?.digest ?? new Uint8Array(0),
+    });
+    this.#sendToOthers((peer) => sendCounted(this.#context, peer, { event: 'discoveryRequestConsensusVote', body }));
+    this.#look(led);
+  }
+
+  /** A vote comes in. A bad one is an answer too: that member gave no usable signature. */
+  async vote(from: string, vote: DiscoveryConsensusVote): Promise<Handled> {
+    const led = this.#led;
+    const listing = led?.listing;
+    if (led === undefined || listing === undefined || !led.collecting) return no('lateVote', `round ${vote.round}`);
+    if (vote.version !== this.#context.config.protocolVersion) return no('unsupportedVersion', '');
+    if (vote.round !== 0n && vote.round !== BigInt(led.round)) return no('wrongRound', `round ${vote.round}`);
+    if (led.box.hasYes(from)) return no('duplicateVote', `round ${led.round}`);
+    const reason = vote.reason.slice(0, MAX_REASON_LENGTH);
+    const verdict = verdictOf(vote);
+    this.#context.emit('voteReceived', { round: led.round, from, verdict, reason });
+    if (verdict !== 'yes') {
+      led.box.cast(from, { verdict, reason });
+      this.#look(led);
+      return HEEDED;
+    }
+    const { signature } = vote;
+    const creation = slotStart(this.#context.config, led.round);
+    const signer =
+      signature === undefined ? undefined : await signerOf(this.#context, signature, listing.bytes, creation);
+    if (!led.collecting) return no('lateVote', `round ${led.round}`);
+    if (signature === undefined || signer !== from) {
+      led.box.cast(from, { verdict: 'no', reason: 'badSignature' });
+      this.#look(led);
+      return signer === undefined ? no('badSignature', 'vote') : no('wrongSigner', 'vote');
+    }
+    if (!led.box.cast(from, { verdict: 'yes', signature })) return no('duplicateVote', `round ${led.round}`);
+    this.#look(led);
+    return HEEDED;
+  }
+
+  /** The final set of the last round, for everybody. */
+  finalMessage(result: RoundResult): DiscoveryFinalConsensus {
+    return create(DiscoveryFinalConsensusSchema, {
+      version: this.#context.config.protocolVersion,
+      signatures: [...result.signatures],
+      round: BigInt(result.round),
+      listDigest: result.listing.digest,
+    });
+  }
+
+  /** Sends the final set to all others; whoever does not get it asks for the directory later. */
+  sendFinal(result: RoundResult): void {
+    const body = this.finalMessage(result);
+    this.#sendToOthers((peer) => sendCounted(this.#context, peer, { event: 'discoveryFinalConsensus', body }));
+  }
+
+  #sendToOthers(send: (peer: string) => Promise<unknown>): void {
+    for (const peer of this.#context.members) if (peer !== this.#context.self) void send(peer);
+  }
+
+  /** Ends the round when everybody has answered, shortly after the quorum, or when no quorum is possible. */
+  #look(led: LedRound): void {
+    const { standing } = led.box;
+    if (standing === 'complete') return this.#close(led, '');
+    if (standing === 'hopeless') return this.#close(led, 'no quorum is possible');
+    if (standing !== 'quorum') return;
+    const { clock } = this.#context.ports;
+    led.cancelTimer();
+    led.cancelTimer = clock.setTimerAt(clock.now() + this.#context.config.stragglerSeconds, () => this.#close(led, ''));
+  }
+
+  #close(led: LedRound, failure: string): void {
+    if (!led.collecting || this.#led !== led) return;
+    led.collecting = false;
+    led.cancelTimer();
+    const { round, box, listing } = led;
+    const reached = box.standing === 'complete' || box.standing === 'quorum';
+    if (reached && listing !== undefined) {
+      this.#result = { round, listing, signatures: box.signatures };
+      this.#dispatch({ type: 'quorumReached', round });
+    } else {
+      this.#failure = [failure, box.reasons].filter((part) => part !== '').join(': ');
+      this.#dispatch({ type: 'quorumMissed', round });
+    }
+  }
+}
+
+/** A vote without our extensions is a yes when it carries a signature. */
+function verdictOf(vote: DiscoveryConsensusVote): 'yes' | 'no' | 'notReady' {
+  switch (vote.verdict) {
+    case WireVerdict.yes:
+      return 'yes';
+    case WireVerdict.notReady:
+      return 'notReady';
+    case WireVerdict.unspecified:
+      return vote.signature === undefined ? 'no' : 'yes';
+    default:
+      return 'no';
+  }
+}
+
+function no(code: RefusalCode, detail: string): Handled {
+  return { ok: false, code, detail };
+}

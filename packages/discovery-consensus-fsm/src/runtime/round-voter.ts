@@ -1,0 +1,217 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  DiscoveryConsensusVoteSchema,
+  DiscoveryConsensusVote_voteVerdict as WireVerdict,
+} from '@discovery-raft/protocol';
+import type { DiscoveryConsensusVote, DiscoveryFinalConsensus } from '@discovery-raft/protocol';
+import type { MachineEvent } from '../machine/states.js';
+import type { NoReason, NotReadyReason } from '../policy/judgement.js';
+import type { BuiltListing } from '../policy/listing.js';
+import { sameBytes } from '../policy/listing.js';
+import type { CheckedRequest } from '../policy/request-check.js';
+import { slotStart } from '../policy/slots.js';
+import type { Context } from './context.js';
+import { describeFailure, raiseAlarm, sendCounted } from './context.js';
+import { LATE, within } from './deadline.js';
+import type { FrozenLists } from './frozen-lists.js';
+import type { OwnVote } from './own-vote.js';
+import type { RoundResult } from './round-leader.js';
+import { checkSignatures } from './signature-set.js';
+
+/** A round in which this node is a voter. */
+interface VotedRound {
+  readonly round: number;
+  readonly leaderId: string;
+  /** Unix seconds: until then the vote has to be out. */
+  readonly voteUntil: number;
+  readonly cancelDeadline: () => void;
+  readonly request: CheckedRequest | undefined;
+  listing: Promise<BuiltListing | NotReadyReason> | undefined;
+  answer: DiscoveryConsensusVote | undefined;
+  active: boolean;
+}
+
+/** Share of the leader's waiting time after which a voter says that it is not ready. */
+const READY_SHARE = 0.8;
+
+/** The voter's part of a round: build, compare, sign or refuse, check the result. Source: DISCOVERY.md section 3. */
+export class RoundVoter {
+  readonly #context: Context;
+  readonly #frozen: FrozenLists;
+  readonly #ownVote: OwnVote;
+  readonly #dispatch: (event: MachineEvent) => void;
+  #voted: VotedRound | undefined;
+  #result: RoundResult | undefined;
+  #failure = '';
+
+  constructor(context: Context, frozen: FrozenLists, ownVote: OwnVote, dispatch: (event: MachineEvent) => void) {
+    this.#context = context;
+    this.#frozen = frozen;
+    this.#ownVote = ownVote;
+    this.#dispatch = dispatch;
+  }
+
+  /** The round that this node is a voter in. */
+  get round(): number | undefined {
+    return this.#voted?.round;
+  }
+
+  /** The last result that was verified. */
+  get result(): RoundResult | undefined {
+    return this.#result;
+  }
+
+  /** Why the last round gave nothing here. */
+  get failure(): string {
+    return this.#failure;
+  }
+
+  /** Enters a round, by a vote request or (without one) by its result. A deadline is set for all of it. */
+  enter(round: number, leaderId: string, request: CheckedRequest | undefined): void {
+    this.drop();
+    const { clock } = this.#context.ports;
+    const now = clock.now();
+    const { voteSeconds } = this.#context.config;
+    this.#failure = 'no result in time';
+    this.#voted = {
+      round,
+      leaderId,
+      voteUntil: now + voteSeconds * READY_SHARE,
+      cancelDeadline: clock.setTimerAt(now + voteSeconds * 2, () => this.#dispatch({ type: 'deadlinePassed', round })),
+      request,
+      listing: undefined,
+      answer: undefined,
+      active: true,
+    };
+  }
+
+  /** Forgets the round. */
+  drop(): void {
+    if (this.#voted === undefined) return;
+    this.#voted.active = false;
+    this.#voted.cancelDeadline();
+    this.#voted = undefined;
+  }
+
+  /** Decides and answers the leader. */
+  cast(): void {
+    const voted = this.#voted;
+    if (voted?.request === undefined) return;
+    this.decide(voted.request, voted.voteUntil).then(
+      (answer) => {
+        if (!voted.active) return;
+        voted.answer = answer;
+        this.answer(voted.leaderId, answer);
+      },
+      (error: unknown) => raiseAlarm(this.#context, 'internal', describeFailure(error)),
+    );
+  }
+
+  /** The same request came again: the same answer, when there is one yet. False when it asks for something else. */
+  repeat(request: CheckedRequest): boolean {
+    const voted = this.#voted;
+    if (voted?.request === undefined || voted.round !== request.round) return false;
+    const { digest, frozenIndex } = voted.request;
+    if (frozenIndex !== request.frozenIndex) return false;
+    if (digest !== undefined && request.digest !== undefined && !sameBytes(digest, request.digest)) return false;
+    if (voted.answer !== undefined) this.answer(voted.leaderId, voted.answer);
+    return true;
+  }
+
+  /**
+   * What this node says to a request whose header is in order.
+   *
+   * @param untilSeconds Unix seconds; NOT_READY when the listing cannot be built by then
+   */
+  async decide(request: CheckedRequest, untilSeconds: number): Promise<DiscoveryConsensusVote> {
+    const { clock } = this.#context.ports;
+    const listing = await this.#listing(request, untilSeconds);
+    if (typeof listing === 'string') return this.voteMessage(request.round, { notReady: listing });
+    const decision = await within(
+      clock,
+      Math.max(untilSeconds, clock.now() + 1),
+      this.#ownVote.decide(request.round, listing, request.digest ?? listing.digest),
+    );
+    if (decision === LATE) return this.voteMessage(request.round, { no: 'storeFailed' });
+    if (!decision.yes) return this.voteMessage(request.round, { no: decision.reason });
+    const vote = this.voteMessage(request.round, {});
+    vote.signature = decision.signature;
+    return vote;
+  }
+
+  async #listing(request: CheckedRequest, untilSeconds: number): Promise<BuiltListing | NotReadyReason> {
+    const { round, frozenIndex } = request;
+    const building =
+      frozenIndex === undefined
+        ? this.#frozen.listingNow(round)
+        : this.#frozen.listing(round, frozenIndex, untilSeconds);
+    const voted = this.#voted;
+    if (voted !== undefined && voted.round === round) voted.listing ??= building;
+    return building;
+  }
+
+  /** Sends a vote and counts it. */
+  answer(leaderId: string, vote: DiscoveryConsensusVote): void {
+    const { tally } = this.#context;
+    if (vote.verdict === WireVerdict.yes) tally.votesYes++;
+    else if (vote.verdict === WireVerdict.no) tally.votesNo++;
+    else tally.votesNotReady++;
+    void sendCounted(this.#context, leaderId, { event: 'discoveryConsensusVote', body: vote });
+  }
+
+  /** A vote without a signature; `yes` when neither reason is given. */
+  voteMessage(
+    round: number,
+    { no, notReady }: { readonly no?: NoReason; readonly notReady?: NotReadyReason },
+  ): DiscoveryConsensusVote {
+    const { config, ports } = this.#context;
+    const refusal = no === undefined ? WireVerdict.notReady : WireVerdict.no;
+    return create(DiscoveryConsensusVoteSchema, {
+      version: config.protocolVersion,
+      verdict: no === undefined && notReady === undefined ? WireVerdict.yes : refusal,
+      reason: no ?? notReady ?? '',
+      round: BigInt(Math.max(0, round)),
+      appliedIndex: BigInt(ports.appliedIndex?.() ?? ports.list.view().index),
+    });
+  }
+
+  /** Checks the final set against the bytes that this node built: ends in `finalVerified` or `finalRefused`. */
+  verify(final: DiscoveryFinalConsensus): void {
+    const voted = this.#voted;
+    if (voted === undefined) return;
+    this.#verify(voted, final).then(
+      (failure) => {
+        if (!voted.active) return;
+        this.#failure = failure ?? '';
+        const type = failure === undefined ? 'finalVerified' : 'finalRefused';
+        this.#dispatch({ type, round: voted.round });
+      },
+      (error: unknown) => {
+        raiseAlarm(this.#context, 'internal', describeFailure(error));
+        if (voted.active) this.#dispatch({ type: 'finalRefused', round: voted.round });
+      },
+    );
+  }
+
+  /** @returns why the set is refused; undefined when it is good */
+  async #verify(voted: VotedRound, final: DiscoveryFinalConsensus): Promise<string | undefined> {
+    const { config, quorum, ports } = this.#context;
+    const { round } = voted;
+    let listing = await voted.listing;
+    if (listing === undefined || typeof listing === 'string') {
+      // The vote was too early, or there was none: by now the frozen list may be complete.
+      listing = await this.#frozen.listing(round, voted.request?.frozenIndex, ports.clock.now() + config.voteSeconds);
+    }
+    if (typeof listing === 'string') return listing;
+    const { bytes, digest } = listing;
+    if (final.listDigest.length > 0 && !sameBytes(final.listDigest, digest)) {
+      raiseAlarm(this.#context, 'listingDiffers', `round ${round}`);
+      return 'digestMismatch';
+    }
+    const { good, refused } = await checkSignatures(this.#context, final.signatures, bytes, slotStart(config, round));
+    if (refused > 0) this.#context.tally.refusals.badSignature += refused;
+    if (good.length < quorum) return `quorumMissing: ${good.length} of ${quorum}`;
+    this.#result = { round, listing, signatures: good };
+    return undefined;
+  }
+}

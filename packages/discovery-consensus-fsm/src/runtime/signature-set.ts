@@ -1,0 +1,49 @@
+import type { DiscoverySignature } from '@discovery-raft/protocol';
+import type { Context } from './context.js';
+
+/** The good signatures of a set. */
+export interface CheckedSignatures {
+  /** Over the bytes, one per member, in the order given. */
+  readonly good: readonly DiscoverySignature[];
+  /** How many were not: forged, of a stranger, or a second one of a member. */
+  readonly refused: number;
+}
+
+/**
+ * Checks every signature of a set against the same bytes. A bad one among them takes nothing from the good ones.
+ *
+ * @param signatures at most as many as there are members are looked at
+ * @param atSeconds the creation time of the listing, Unix seconds
+ */
+export async function checkSignatures(
+  context: Context,
+  signatures: readonly DiscoverySignature[],
+  listing: Uint8Array,
+  atSeconds: number,
+): Promise<CheckedSignatures> {
+  const looked = signatures.slice(0, context.members.size);
+  const verdicts = await Promise.all(looked.map((signature) => signerOf(context, signature, listing, atSeconds)));
+  const signers = new Set<string>();
+  const good: DiscoverySignature[] = [];
+  verdicts.forEach((signer, i) => {
+    if (signer === undefined || signers.has(signer)) return;
+    signers.add(signer);
+    good.push(looked[i]!);
+  });
+  return { good, refused: signatures.length - good.length };
+}
+
+/** The member that signed these bytes, or undefined. A verifier that throws, against its contract, refuses. */
+export async function signerOf(
+  context: Context,
+  signature: DiscoverySignature,
+  content: Uint8Array,
+  atSeconds: number,
+): Promise<string | undefined> {
+  try {
+    const verdict = await context.ports.verifier.verifySignature(signature, content, atSeconds);
+    return verdict.ok && context.members.has(verdict.identity) ? verdict.identity : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,4 +1,5 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import type { GenMessage } from '@bufbuild/protobuf/codegenv2';
 import type { Message } from '@bufbuild/protobuf';
 import { raftv1 } from '@discovery-raft/protocol';
@@ -83,6 +84,19 @@ function roundTrip(message: RaftMessage): RaftMessage {
   return decodeRaftMessage(msgType, packet);
 }
 
+/** A message's fields as protobuf-es cuts them. */
+function topLevelFields(bytes: Uint8Array): { number: number; bytes: Uint8Array }[] {
+  const reader = new BinaryReader(bytes);
+  const fields = [];
+  while (reader.pos < reader.len) {
+    const begin = reader.pos;
+    const [number, wireType] = reader.tag();
+    reader.skip(wireType, number);
+    fields.push({ number, bytes: bytes.subarray(begin, reader.pos) });
+  }
+  return fields;
+}
+
 describe('every message', () => {
   test('comes back as it was', () => {
     fc.assert(
@@ -112,6 +126,18 @@ describe('every message', () => {
       fc.property(raftMessages, (message) => {
         const { msgType, packet } = encodeRaftMessage(message);
         expect(decodeRaftMessage(msgType, new Uint8Array([...added, ...packet, ...added]))).toEqual(message);
+      }),
+    );
+  });
+
+  test('is read alike whatever the order of its fields', () => {
+    fc.assert(
+      fc.property(raftMessages, fc.array(fc.nat(), { minLength: 30, maxLength: 30 }), (message, keys) => {
+        const { msgType, packet } = encodeRaftMessage(message);
+        const fields = topLevelFields(packet).map((field, i) => ({ ...field, key: keys[field.number] ?? i }));
+        // A stable sort by a key per number: repeated fields keep their order, as protobuf demands.
+        const shuffled = fields.sort((a, b) => a.key - b.key).map((field) => field.bytes);
+        expect(decodeRaftMessage(msgType, new Uint8Array(Buffer.concat(shuffled)))).toEqual(message);
       }),
     );
   });

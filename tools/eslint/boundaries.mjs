@@ -61,7 +61,7 @@ function sourceImports(name, rules) {
         {
           paths: refusedBuiltins.map((module) => ({
             name: module,
-            message: `The I/O of ${name} is listed in tools/eslint/arrows.mjs, and this module is not.`,
+            message: `tools/eslint/arrows.mjs lists the modules of Node that ${name} may import.`,
           })),
           patterns: [
             deepImports,

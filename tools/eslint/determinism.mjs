@@ -59,6 +59,7 @@ export const determinism = [
     files: filesOf('pure'),
     rules: {
       'no-restricted-globals': ['error', ...globals],
+      'no-restricted-imports': ['error', { patterns: [{ regex: '^node:', message: reasons.world }] }],
       'no-restricted-properties': [
         'error',
         { object: 'Math', property: 'random', message: reasons.chance },

@@ -63,6 +63,12 @@ const cases = [
     rule: imports,
   },
   {
+    title: 'a module of Node is refused in a pure folder, whatever the package may',
+    file: 'packages/raft-core/src/core/types.ts',
+    code: `import { createHash } from 'node:crypto';\nexport const found = createHash;\n`,
+    rule: 'no-restricted-imports',
+  },
+  {
     title: 'the clock is refused in pure code',
     file: 'packages/raft-log-list/src/index.ts',
     code: `export const found = (): number => Date.now();\n`,

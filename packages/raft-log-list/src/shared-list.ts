@@ -105,7 +105,7 @@ export class SharedList implements StateMachine<ListResult> {
     return this.#view;
   }
 
-  /** The live records of an identity, the older packet first; O(log size). */
+  /** The live records of an identity, the older packet first; O(1). */
   get(identity: string): readonly StoredRecord[] {
     return this.#state.get(identity);
   }

@@ -43,7 +43,7 @@ export async function readSnapshot(
       if (record.index > header.index || state.at(record.index) !== undefined) throw corrupt('an index is impossible');
       if (previous !== undefined && compareRecords(previous, record) >= 0) throw corrupt('records are out of order');
       if (state.size >= header.size) throw corrupt('it holds more records than it says');
-      state.insert(record);
+      state.replace([], record);
       previous = record;
     }
   }

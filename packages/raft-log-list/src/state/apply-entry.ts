@@ -57,7 +57,8 @@ export function applyEntry(
   if (entry.attestations.length > 0 || data.length > MAX_RETAINED_BYTES) return MALFORMED;
   if (entry.round > 0) return entry.deleteIndex === 0 ? { kind: 'marked', round: entry.round } : MALFORMED;
   if (entry.deleteIndex === 0) return { kind: 'ignored', reason: 'empty' };
-  const records = deleteNamed(state, entry, undefined);
+  const records = namedBy(state, entry, undefined);
+  for (const record of records) state.delete(record);
   return records.length > 0
     ? { kind: 'deleted', records, origin: entry.origin }
     : { kind: 'ignored', reason: 'nothingToDelete' };
@@ -72,21 +73,19 @@ function applyRecord(
 ): EntryEffect {
   const record = readRecord(index, entry, schema, limits);
   if (record === undefined) return { kind: 'ignored', reason: 'unknownPacket' };
-  const replaced = deleteNamed(state, entry, record.identity);
-  state.insert(record);
+  const replaced = namedBy(state, entry, record.identity);
+  state.replace(replaced, record);
   return { kind: 'inserted', record, replaced };
 }
 
-/** Deletes what the entry names: of `identity` alone when given. */
-function deleteNamed(state: ListState, entry: EntryFields, identity: string | undefined): readonly StoredRecord[] {
+/** The live records that the entry deletes: of `identity` alone when given. */
+function namedBy(state: ListState, entry: EntryFields, identity: string | undefined): readonly StoredRecord[] {
   if (entry.deleteIndex === 0) return [];
   const exact = state.at(entry.deleteIndex);
   const candidates = entry.origin > 0 ? state.chain(entry.origin) : exact === undefined ? [] : [exact];
-  const named = candidates.filter(
+  return candidates.filter(
     (record) => record.index <= entry.deleteIndex && (identity === undefined || record.identity === identity),
   );
-  for (const record of named) state.delete(record);
-  return named;
 }
 
 /**

@@ -1,17 +1,20 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
 import { recordBytes, type StoredRecord } from '../record.js';
-import { TreeView, recordsOf } from './list-view.js';
-import { compareRecords, type RecordPlace } from './record-order.js';
-import { createTree, type SortedTree } from './sorted-tree.js';
+import { TreeView, type RecordTree } from './list-view.js';
+import { compareIdentities, compareRecords } from './record-order.js';
+import { createTree } from './sorted-tree.js';
 
 /**
- * The live records, found by their place in the list, by log index and by origin. Only the tree is shared with views; the
- * two maps serve `apply` and belong to the present alone.
+ * The live records, found by identity, by log index and by origin. Only the tree is shared with views; the maps belong to
+ * the present alone, and spare it the way down the tree.
+ *
+ * An honest leader keeps few records of an identity and one of a chain; the arrays here are cheap for that, and merely
+ * slow for any other.
  */
 export class ListState {
-  readonly #tree: SortedTree<RecordPlace, StoredRecord> = createTree(compareRecords);
+  readonly #tree: RecordTree = createTree(compareIdentities);
+  readonly #byIdentity = new Map<string, readonly StoredRecord[]>();
   readonly #byIndex = new Map<LogIndex, StoredRecord>();
-  /** The live records of each chain of updates; but for a leader that does not keep to the rules, that is one. */
   readonly #byOrigin = new Map<LogIndex, StoredRecord[]>();
   #liveBytes = 0;
 
@@ -33,17 +36,18 @@ export class ListState {
     return this.#byOrigin.get(origin) ?? [];
   }
 
+  /** The live records of an identity, in list order. */
   get(identity: string): readonly StoredRecord[] {
-    return recordsOf(this.#tree, identity);
+    return this.#byIdentity.get(identity) ?? [];
   }
 
-  entries(): Iterable<StoredRecord> {
-    return this.#tree.values();
-  }
-
-  /** The record's index must be new. */
-  insert(record: StoredRecord): void {
-    this.#tree.set(record, record);
+  /** Takes `replaced` out, all of them live and of the record's identity, and puts `record` in, whose index is new. */
+  replace(replaced: readonly StoredRecord[], record: StoredRecord): void {
+    for (const old of replaced) this.#forget(old);
+    const kept = this.get(record.identity).filter((other) => !replaced.includes(other));
+    const at = kept.findIndex((other) => compareRecords(record, other) < 0);
+    kept.splice(at < 0 ? kept.length : at, 0, record);
+    this.#hold(record.identity, kept);
     this.#byIndex.set(record.index, record);
     const chain = this.#byOrigin.get(record.origin);
     if (chain === undefined) this.#byOrigin.set(record.origin, [record]);
@@ -51,18 +55,31 @@ export class ListState {
     this.#liveBytes += recordBytes(record);
   }
 
-  /** The record must be live. */
+  /** Takes a live record out. */
   delete(record: StoredRecord): void {
-    this.#tree.delete(record);
+    this.#forget(record);
+    const rest = this.get(record.identity).filter((other) => other !== record);
+    if (rest.length > 0) return this.#hold(record.identity, rest);
+    this.#byIdentity.delete(record.identity);
+    this.#tree.delete(record.identity);
+  }
+
+  /** Freezes the list as it is, in constant time. */
+  view(index: LogIndex): TreeView {
+    return new TreeView(index, this.size, this.#liveBytes, this.#tree.clone());
+  }
+
+  #hold(identity: string, records: readonly StoredRecord[]): void {
+    this.#byIdentity.set(identity, records);
+    this.#tree.set(identity, records);
+  }
+
+  /** Removes from the indexes by number. */
+  #forget(record: StoredRecord): void {
     this.#byIndex.delete(record.index);
     const rest = this.chain(record.origin).filter((other) => other !== record);
     if (rest.length === 0) this.#byOrigin.delete(record.origin);
     else this.#byOrigin.set(record.origin, rest);
     this.#liveBytes -= recordBytes(record);
-  }
-
-  /** Freezes the list as it is, in constant time. */
-  view(index: LogIndex): TreeView {
-    return new TreeView(index, this.#liveBytes, this.#tree.clone());
   }
 }

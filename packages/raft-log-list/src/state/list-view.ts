@@ -1,7 +1,6 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
 import type { ListRecord, StoredRecord } from '../record.js';
 import { digestRecords } from './digest.js';
-import type { RecordPlace } from './record-order.js';
 import type { SortedTree } from './sorted-tree.js';
 
 /** The list as it was right after one log entry. Immutable: later writes do not show in it. */
@@ -23,42 +22,39 @@ export interface ListView {
   digest(): string;
 }
 
-/** The records of one identity in a tree. */
-export function recordsOf(tree: SortedTree<RecordPlace, StoredRecord>, identity: string): StoredRecord[] {
-  const found: StoredRecord[] = [];
-  tree.forRange(
-    { identity, expiration: 0, index: 0 },
-    { identity, expiration: Infinity, index: Infinity },
-    true,
-    (_place, record) => {
-      found.push(record);
-    },
-  );
-  return found;
-}
+/** The live records by identity; each array is in order, never empty and never written to. */
+export type RecordTree = SortedTree<string, readonly StoredRecord[]>;
 
 /** A view over a cloned tree, which nobody writes to. */
 export class TreeView implements ListView {
   readonly index: LogIndex;
+  readonly size: number;
   readonly liveBytes: number;
-  readonly #tree: SortedTree<RecordPlace, StoredRecord>;
+  readonly #tree: RecordTree;
   #digest: string | undefined;
 
-  constructor(index: LogIndex, liveBytes: number, tree: SortedTree<RecordPlace, StoredRecord>) {
+  constructor(index: LogIndex, size: number, liveBytes: number, tree: RecordTree) {
     this.index = index;
+    this.size = size;
     this.liveBytes = liveBytes;
     this.#tree = tree;
   }
 
-  get size(): number {
-    return this.#tree.size;
-  }
-
   get(identity: string): readonly StoredRecord[] {
-    return recordsOf(this.#tree, identity);
+    return this.#tree.get(identity) ?? [];
   }
 
   entries(): Iterable<StoredRecord> {
+    const tree = this.#tree;
+    return {
+      *[Symbol.iterator]() {
+        for (const records of tree.values()) yield* records;
+      },
+    };
+  }
+
+  /** The records of each identity, in order. */
+  identities(): Iterable<readonly StoredRecord[]> {
     const tree = this.#tree;
     return { [Symbol.iterator]: () => tree.values() };
   }

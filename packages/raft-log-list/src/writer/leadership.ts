@@ -86,8 +86,8 @@ export class Leadership {
   upsert(read: ReadPacket): Promise<UpsertOutcome> {
     const known = this.#lanes.get(read.identity);
     const records = this.#ports.list.get(read.identity);
-    if (known === undefined) {
-      const plan = planUpsert(records, { ...read, attestations: [...read.attestations] });
+    if (known === undefined && records.length > 0) {
+      const plan = planUpsert(records, read);
       if (plan.kind !== 'update') return Promise.resolve(plan);
     }
     const cost = OPERATION_OVERHEAD_BYTES + read.packet.length + attestationBytes(read.attestations);
@@ -134,7 +134,7 @@ export class Leadership {
       removals = [];
       if (failure !== undefined) throw failure;
     };
-    for (const records of groupByIdentity(this.#ports.list.view().entries())) {
+    for (const records of this.#ports.list.view().identities()) {
       if (choose(records).length > 0) {
         const removal = this.remove(records[0]!.identity, choose);
         removals.push(
@@ -405,30 +405,19 @@ function namesOf(original: StoredRecord | undefined): { deleteIndex: LogIndex; o
 
 /** Attesters of a packet: those in the list, and those of `more`. */
 function countAttesters(records: readonly StoredRecord[], packet: Uint8Array, more: readonly Attestation[]): number {
-  const attesters = new Set<string>();
-  for (const record of records) {
-    if (sameBytes(record.packet, packet)) for (const { attester } of record.attestations) attesters.add(attester);
-  }
-  for (const { attester } of more) attesters.add(attester);
-  return attesters.size;
+  const attesters: string[] = [];
+  const count = ({ attester }: Attestation): void => {
+    if (!attesters.includes(attester)) attesters.push(attester);
+  };
+  for (const record of records) if (sameBytes(record.packet, packet)) record.attestations.forEach(count);
+  more.forEach(count);
+  return attesters.length;
 }
 
 function attestationBytes(attestations: readonly Attestation[]): number {
   let bytes = 0;
   for (const { signature } of attestations) bytes += signature.certificate.length + signature.signature.length;
   return bytes;
-}
-
-function* groupByIdentity(records: Iterable<StoredRecord>): Generator<readonly StoredRecord[]> {
-  let group: StoredRecord[] = [];
-  for (const record of records) {
-    if (group.length > 0 && group[0]!.identity !== record.identity) {
-      yield group;
-      group = [];
-    }
-    group.push(record);
-  }
-  if (group.length > 0) yield group;
 }
 
 function lostError(outcome: 'notAppended' | 'unknownOutcome'): ListError {

@@ -73,7 +73,7 @@ export type UpsertPlan =
 /** Plans a write. Pure. */
 export function planUpsert(
   records: readonly StoredRecord[],
-  upsert: Pick<UpsertOperation, 'packet' | 'expiration' | 'attestations'>,
+  upsert: { readonly packet: Uint8Array; readonly expiration: number; readonly attestations: readonly Attestation[] },
 ): UpsertPlan {
   const same = records.filter((record) => sameBytes(record.packet, upsert.packet));
   const original = same.at(-1);

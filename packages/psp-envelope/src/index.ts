@@ -16,7 +16,7 @@ export {
   type RaftMessageKind,
 } from './raft/message-type.js';
 export { toRpcFailure, type RpcFailure } from './raft/rpc-failure.js';
-export { EntriesCache } from './raft/log-entries.js';
+export { EntriesCache, type EntriesCacheOptions } from './raft/entries-cache.js';
 export { decodeRaftMessage, encodeRaftMessage, type EncodedRaftMessage } from './raft/raft-message.js';
 export {
   openRaftPacket,

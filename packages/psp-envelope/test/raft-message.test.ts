@@ -15,7 +15,6 @@ import {
   DEFAULT_LIMITS,
   directionOf,
   encodeRaftMessage,
-  EntriesCache,
   isRequest,
   messageKindOf,
   messageTypeOf,
@@ -298,28 +297,6 @@ describe('encoding', () => {
   test('optional parts that are empty come out as absent', () => {
     const message = append({ entries: [entry(5, { extensions: new Uint8Array(0), appendedAtMs: 0 })] });
     expect(roundTrip(message)).toEqual(append({ entries: [entry(5)] }));
-  });
-
-  test('a cache encodes a batch once and changes no byte', () => {
-    let reads = 0;
-    const counted = entry(5);
-    const entries = [
-      {
-        ...counted,
-        get data() {
-          reads++;
-          return counted.data;
-        },
-      },
-    ];
-    const cache = new EntriesCache();
-    const plain = encodeRaftMessage(append({ entries: [counted] }));
-    const first = encodeRaftMessage(append({ entries }), cache);
-    const readsOfOne = reads;
-    const second = encodeRaftMessage(append({ entries, leaderCommitIndex: 4 }), cache);
-    expect(readsOfOne).toBeGreaterThan(0);
-    expect(reads).toBe(readsOfOne);
-    expect([toHex(first.packet), toHex(second.packet)]).toEqual([toHex(plain.packet), toHex(plain.packet)]);
   });
 });
 

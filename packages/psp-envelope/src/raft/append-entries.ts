@@ -3,7 +3,8 @@ import { requireAtMost } from '../errors.js';
 import type { EnvelopeLimits } from '../limits.js';
 import { ProtoReader } from '../protobuf/proto-reader.js';
 import { intFieldSize, lengthFieldSize, ProtoWriter } from '../protobuf/proto-writer.js';
-import { decodeEntry, encodeEntries, type EntriesCache } from './log-entries.js';
+import type { EntriesCache } from './entries-cache.js';
+import { decodeEntry, encodeEntries } from './log-entries.js';
 import { decodeHeader, encodeHeader, requireHeader } from './rpc-header.js';
 
 /** `raft.v1.AppendEntriesRequest`, by hand: it is the hot path, and generic reflection over each entry is slow. */

@@ -31,24 +31,6 @@ const EMPTY = new Uint8Array(0);
 /** Field number of `AppendEntriesRequest.entries`. */
 const ENTRIES_FIELD = 5;
 
-/**
- * Remembers the encoded form of batches by the identity of their arrays, so that a batch that goes to several followers
- * is encoded once. Holds nothing alive: a batch that nobody uses any more is forgotten.
- */
-export class EntriesCache {
-  readonly #encoded = new WeakMap<readonly LogEntry[], Uint8Array>();
-
-  /** The encoded batch. Not to be written to. */
-  encode(entries: readonly LogEntry[]): Uint8Array {
-    let bytes = this.#encoded.get(entries);
-    if (bytes === undefined) {
-      bytes = encodeEntries(entries);
-      this.#encoded.set(entries, bytes);
-    }
-    return bytes;
-  }
-}
-
 /** The repeated field `entries` of an AppendEntriesRequest, tags and all. */
 export function encodeEntries(entries: readonly LogEntry[]): Uint8Array {
   const sizes: number[] = [];

@@ -3,7 +3,7 @@ import { requireAtMost } from '../errors.js';
 import { DEFAULT_LIMITS, type EnvelopeLimits } from '../limits.js';
 import { decodeAppendEntries, encodeAppendEntries } from './append-entries.js';
 import { decodeInstallSnapshot, encodeInstallSnapshot } from './install-snapshot.js';
-import type { EntriesCache } from './log-entries.js';
+import type { EntriesCache } from './entries-cache.js';
 import { messageKindOf, messageTypeOf, type RaftMessage, type RaftMessageKind } from './message-type.js';
 import { decodePlainRpc, encodePlainRpc } from './plain-rpc.js';
 import { decodeRpcFailure, encodeRpcFailure } from './rpc-failure.js';

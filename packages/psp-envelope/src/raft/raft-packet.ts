@@ -3,7 +3,7 @@ import { DEFAULT_LIMITS, type EnvelopeLimits } from '../limits.js';
 import { ProtoReader } from '../protobuf/proto-reader.js';
 import { bytesFieldSize, intFieldSize, lengthFieldSize, ProtoWriter } from '../protobuf/proto-writer.js';
 import { encodeText } from '../protobuf/text.js';
-import type { EntriesCache } from './log-entries.js';
+import type { EntriesCache } from './entries-cache.js';
 import { directionOf, messageKindOf, type Direction, type RaftMessage, type RaftMessageKind } from './message-type.js';
 import { decodeRaftMessage, encodeRaftMessage, maxPayloadBytes } from './raft-message.js';
 import { signedContentOf } from './signed-content.js';

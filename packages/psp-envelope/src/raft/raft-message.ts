@@ -12,7 +12,7 @@ import { validateRaftMessage } from './validate-rpc.js';
 /** A message of raft.v1 and the kind that its carrier must name. */
 export interface EncodedRaftMessage {
   readonly msgType: DiscoveryRaftPacket_raftMsgType;
-  /** The protobuf message. The caller's, unless it came out of a cache: then not to be written to. */
+  /** The protobuf message; the caller's own, also when a cache was used. */
   readonly packet: Uint8Array;
 }
 

@@ -88,7 +88,7 @@ const MINIMUM: Partial<Record<keyof RaftConfig, number>> = {
 export function resolveConfig(given: Partial<RaftConfig> = {}): RaftConfig {
   const config: Record<string, unknown> = { ...DEFAULT_RAFT_CONFIG };
   for (const [name, value] of Object.entries(given)) {
-    if (!(name in DEFAULT_RAFT_CONFIG)) throw invalid(name, value, 'is not an option');
+    if (!Object.hasOwn(DEFAULT_RAFT_CONFIG, name)) throw invalid(name, value, 'is not an option');
     if (value === undefined) continue;
     if (typeof value !== typeof DEFAULT_RAFT_CONFIG[name as keyof RaftConfig]) {
       throw invalid(name, value, `must be a ${typeof DEFAULT_RAFT_CONFIG[name as keyof RaftConfig]}`);

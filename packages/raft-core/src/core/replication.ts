@@ -62,7 +62,7 @@ export function logRead(node: CoreNode, role: LeaderRole, peerId: ServerId, entr
   const p = role.progress.get(peerId);
   if (p === undefined || !p.reading) return;
   p.reading = false;
-  const usable = entries.length > 0 && entries[0]!.index === p.next && node.log.termAt(p.next) === entries[0]!.term;
+  const usable = node.log.termAt(p.next - 1) !== undefined && entries.length > 0 && entries[0]!.index === p.next && node.log.termAt(p.next) === entries[0]!.term;
   if (usable && p.mode !== 'snapshot') sendAppend(node, role, p, p.next - 1, entries);
   sendEntries(node, role, p);
 }

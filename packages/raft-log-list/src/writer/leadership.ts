@@ -2,10 +2,20 @@ import type { Clock, LogIndex } from '@discovery-raft/raft-core';
 import { encodeEntry } from '../codec/entry-codec.js';
 import { ListError } from '../errors.js';
 import type { FrozenList } from '../list-events.js';
-import { sameBytes, type Attestation, type StoredRecord } from '../record.js';
+import { sameBytes, type StoredRecord } from '../record.js';
 import type { ListResult, SharedList } from '../shared-list.js';
 import { addAttestation } from '../state/apply-entry.js';
 import { CoalescingWindow } from './coalescing-window.js';
+import {
+  addUpsert,
+  attestationBytes,
+  countAttesters,
+  findWaiting,
+  namesOf,
+  packetsOf,
+  type Lane,
+  type ReadPacket,
+} from './lane.js';
 import {
   createDeferred,
   dispensable,
@@ -16,6 +26,7 @@ import {
   type UpsertOperation,
   type UpsertOutcome,
 } from './operations.js';
+import { failedError, ignoredError, lostError } from './write-errors.js';
 
 /** What a leader needs in order to write. */
 export interface LeadershipPorts {
@@ -27,30 +38,6 @@ export interface LeadershipPorts {
   readonly maxPendingBytes: number;
   readonly maxRecordsPerIdentity: number;
   readonly threshold: () => number;
-}
-
-/** A packet that has been read. */
-export interface ReadPacket {
-  readonly packet: Uint8Array;
-  readonly identity: string;
-  readonly expiration: number;
-  readonly attestations: readonly Attestation[];
-}
-
-/**
- * The writes of one identity, one after the other. An entry that is in flight has no log index yet, so nothing can name
- * it as its original: what comes meanwhile waits, and is merged. So the speculative view of an identity is the applied
- * one plus at most one write, and two writes in flight never name the same original. Identities do not wait for each
- * other.
- */
-interface Lane {
-  readonly identity: string;
-  readonly operations: Operation[];
-  /** What is in flight. */
-  current: Operation | undefined;
-  busy: boolean;
-  /** The outcome of a write is unknown, so the list may still change: a fence must be applied before the next one. */
-  uncertain: boolean;
 }
 
 const OPERATION_OVERHEAD_BYTES = 64;
@@ -126,7 +113,7 @@ export class Leadership {
     const choose = (records: readonly StoredRecord[]): readonly StoredRecord[] =>
       dispensable(records, this.#ports.threshold(), nowSeconds);
     let removed = 0;
-    let failure: unknown;
+    let failure: Error | undefined;
     let scanned = 0;
     let removals: Promise<void>[] = [];
     const finish = async (): Promise<void> => {
@@ -140,7 +127,7 @@ export class Leadership {
         removals.push(
           removal.then(
             (count) => void (removed += count),
-            (error: unknown) => void (failure ??= error),
+            (error: Error) => void (failure ??= error),
           ),
         );
       }
@@ -197,11 +184,7 @@ export class Leadership {
     }
     if (waiting !== undefined || records.some((record) => sameBytes(record.packet, read.packet))) return;
     const { maxRecordsPerIdentity } = this.#ports;
-    const packets = records.map(({ packet }) => packet);
-    for (const operation of [lane?.current, ...(lane?.operations ?? [])]) {
-      if (operation?.kind !== 'upsert') continue;
-      if (!packets.some((packet) => sameBytes(packet, operation.packet))) packets.push(operation.packet);
-    }
+    const packets = packetsOf(records, lane);
     if (packets.length >= maxRecordsPerIdentity && !packets.some((packet) => sameBytes(packet, read.packet))) {
       throw new ListError('LIST_TOO_MANY_RECORDS', 'an identity has as many packets side by side as it may', {
         identity: read.identity,
@@ -374,65 +357,4 @@ export class Leadership {
     this.#ports.clock.defer(() => resolve(undefined));
     return promise;
   }
-}
-
-function findWaiting(lane: Lane, packet: Uint8Array): UpsertOperation | undefined {
-  for (const operation of lane.operations.toReversed()) {
-    if (operation.kind === 'remove') return undefined;
-    if (sameBytes(operation.packet, packet)) return operation;
-  }
-  return undefined;
-}
-
-function addUpsert(lane: Lane, { packet, expiration }: ReadPacket): UpsertOperation {
-  const operation: UpsertOperation = {
-    kind: 'upsert',
-    packet,
-    expiration,
-    attestations: [],
-    ready: false,
-    bytes: 0,
-    done: createDeferred(),
-  };
-  lane.operations.push(operation);
-  return operation;
-}
-
-/** The fields with which an entry names what it deletes. */
-function namesOf(original: StoredRecord | undefined): { deleteIndex: LogIndex; origin: LogIndex } {
-  return { deleteIndex: original?.index ?? 0, origin: original?.origin ?? 0 };
-}
-
-/** Attesters of a packet: those in the list, and those of `more`. */
-function countAttesters(records: readonly StoredRecord[], packet: Uint8Array, more: readonly Attestation[]): number {
-  const attesters: string[] = [];
-  const count = ({ attester }: Attestation): void => {
-    if (!attesters.includes(attester)) attesters.push(attester);
-  };
-  for (const record of records) if (sameBytes(record.packet, packet)) record.attestations.forEach(count);
-  more.forEach(count);
-  return attesters.length;
-}
-
-function attestationBytes(attestations: readonly Attestation[]): number {
-  let bytes = 0;
-  for (const { signature } of attestations) bytes += signature.certificate.length + signature.signature.length;
-  return bytes;
-}
-
-function lostError(outcome: 'notAppended' | 'unknownOutcome'): ListError {
-  return new ListError('LIST_LEADERSHIP_LOST', 'this node stopped leading before the write was applied', { outcome });
-}
-
-function ignoredError(result: ListResult): ListError {
-  const reason = result.kind === 'ignored' ? result.reason : result.kind;
-  return new ListError('LIST_PROPOSAL_IGNORED', 'the entry was applied without effect', { reason });
-}
-
-/** Raft's errors say what became of the proposal; of any other, nothing is known. */
-function failedError(cause: unknown): ListError {
-  const details = cause instanceof Error && 'details' in cause ? cause.details : undefined;
-  const said = typeof details === 'object' && details !== null && 'outcome' in details ? details.outcome : undefined;
-  const outcome = said === 'notAppended' || said === 'lost' ? said : 'unknownOutcome';
-  return new ListError('LIST_PROPOSAL_FAILED', 'Raft rejected the write', { outcome }, cause);
 }

@@ -5,7 +5,8 @@ import type { FrozenList } from '../list-events.js';
 import type { Attestation, NewAttestation } from '../record.js';
 import type { ListResult, SharedList } from '../shared-list.js';
 import { describePacket, readAttestation } from '../state/apply-entry.js';
-import { Leadership, type LeadershipPorts, type ReadPacket } from './leadership.js';
+import type { ReadPacket } from './lane.js';
+import { Leadership, type LeadershipPorts } from './leadership.js';
 import type { UpsertOutcome } from './operations.js';
 
 /** Options of a {@link ListWriter}. */

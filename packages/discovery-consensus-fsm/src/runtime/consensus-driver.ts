@@ -260,6 +260,7 @@ export class ConsensusDriver {
         if (this.#leads(term)) {
           this.#writing = true;
           this.desk.routeToList();
+          this.desk.requeueMissing();
           this.#awaitSlot();
         } else if (!isLeaderState(this.#machine.name)) {
           void writer.stepDown();
@@ -321,6 +322,7 @@ export class ConsensusDriver {
     if (leaderId === null || this.#routedTo === leaderId) return this.desk.queue.pump();
     this.#routedTo = leaderId;
     this.desk.routeToLeader(leaderId);
+    this.desk.requeueMissing();
   }
 
   #hold(): void {
@@ -351,6 +353,7 @@ export class ConsensusDriver {
     this.#endRound(round, leads ? this.leader.failure : this.voter.failure);
     const done = (): void => {
       this.book.prune(this.#context.ports.list.view(), (entry) => this.desk.needs(entry));
+      this.desk.requeueMissing();
       this.dispatch({ type: 'cleanedUp', round });
     };
     if (!leads) return done();

@@ -47,11 +47,18 @@ export class DirectoryShelf {
     this.#current = directory;
   }
 
+  /** The directory of a round that may be served at this moment. */
+  get unexpired(): StoredDirectory | null {
+    const current = this.#current;
+    return current !== null && this.#context.ports.clock.now() < current.expiration ? current : null;
+  }
+
   /** What may be served at this moment. */
   async get(): Promise<StoredDirectory | null> {
     const { config, ports } = this.#context;
     const now = ports.clock.now();
-    if (this.#current !== null && now < this.#current.expiration) return this.#current;
+    const current = this.unexpired;
+    if (current !== null) return current;
     if (!config.serveInterim) return null;
     if (
       this.#interim !== null &&

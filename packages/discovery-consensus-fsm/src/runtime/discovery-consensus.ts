@@ -23,7 +23,7 @@ import type { DiscoveryConsensusOperations, PublishSource, RaftStatus } from '..
 import type { BuiltListing } from '../policy/listing.js';
 import { buildListing } from '../policy/listing.js';
 import { checkVoteRequest } from '../policy/request-check.js';
-import { DIRECTORY_LIFETIME_SLOTS, roundOfCreation, slotAt } from '../policy/slots.js';
+import { DIRECTORY_LIFETIME_SLOTS, slotAt } from '../policy/slots.js';
 import type { StoredDirectory } from '../ports.js';
 import type { ConsensusCounters, Handled, PublishOutcome, RefusalCode } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
@@ -294,9 +294,9 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
   }
 
   async #answerPull(from: string): Promise<Handled> {
-    const served = await this.getDirectory();
     // An interim list proves nothing to another discovery node.
-    if (served === null || roundOfCreation(this.config, served.creation) === undefined) return HEEDED;
+    const served = this.#driver.shelf.unexpired;
+    if (served === null) return HEEDED;
     await sendCounted(this.#context, from, { event: 'discoveryDirectory', body: served.directory });
     return HEEDED;
   }

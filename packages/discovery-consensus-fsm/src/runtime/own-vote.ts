@@ -27,15 +27,17 @@ export class OwnVote {
 
   /**
    * @param listing what this node built
-   * @param leaderDigest what the leader asks to be signed
+   * @param leaderDigest what the leader asks to be signed; undefined when this node leads. A leader does not suspect
+   * itself: entries of its own that the others have not attested must not keep everybody else's from being published.
    */
-  async decide(round: number, listing: BuiltListing, leaderDigest: Uint8Array): Promise<OwnDecision> {
+  async decide(round: number, listing: BuiltListing, leaderDigest?: Uint8Array): Promise<OwnDecision> {
     const { config, policy } = this.#context;
     const creation = slotStart(config, round);
-    const own = this.#desk.ownEntries(creation, creation - config.ownEntryGraceSeconds);
+    const attestedBy = creation - config.ownEntryGraceSeconds;
+    const own = leaderDigest === undefined ? [] : this.#desk.ownEntries(creation, attestedBy);
     const listed = own.filter((entry) => (listing.listed.get(entry.identity) ?? 0) >= entry.expiration);
     const verdict = voteVerdict(policy, {
-      digestMatches: sameBytes(listing.digest, leaderDigest),
+      digestMatches: leaderDigest === undefined || sameBytes(listing.digest, leaderDigest),
       entries: listing.entries,
       validEntries: listing.validEntries,
       ownEntries: own.length,

@@ -23,6 +23,8 @@ export interface OwnEntry {
   /** Unix seconds at which this node attested it. */
   readonly attestedAt: number;
   readonly signing: Promise<DiscoverySignature | undefined>;
+  /** Undefined while it is being made. */
+  signature: DiscoverySignature | undefined;
 }
 
 const ACCEPTED: PublishOutcome = Object.freeze({ code: 'accepted', detail: '' });
@@ -117,13 +119,15 @@ export class PublishDesk {
 
     const { clock } = this.#context.ports;
     const signing = this.#sign(entry);
-    const own: OwnEntry = { identity, packet: entry.packet, expiration, attestedAt: clock.now(), signing };
+    const attestedAt = clock.now();
+    const own: OwnEntry = { identity, packet: entry.packet, expiration, attestedAt, signing, signature: undefined };
     this.#own.set(identity, own);
     const signature = await signing;
     if (signature === undefined) {
       if (this.#own.get(identity) === own) this.#own.delete(identity);
       return refused('internal', 'signer');
     }
+    own.signature = signature;
     // A newer packet may have come in while this one was being signed.
     if (this.#own.get(identity) === own) this.queue.add({ identity, expiration, packet: entry.packet, signature });
     return ACCEPTED;
@@ -267,7 +271,29 @@ export class PublishDesk {
   #adopt({ identity, packet, expiration }: ListedRecord, signature: DiscoverySignature): void {
     if ((this.#own.get(identity)?.expiration ?? 0) >= expiration) return;
     const attestedAt = this.#context.ports.clock.now();
-    this.#own.set(identity, { identity, packet, expiration, attestedAt, signing: Promise.resolve(signature) });
+    const signing = Promise.resolve(signature);
+    this.#own.set(identity, { identity, packet, expiration, attestedAt, signing, signature });
+  }
+
+  /**
+   * What this node attested and the list has no more goes on its way again: whoever leads may have lost it, or taken it
+   * out. O(n).
+   */
+  requeueMissing(): void {
+    for (const own of this.#own.values()) {
+      const { identity, expiration, packet, signature } = own;
+      if (signature === undefined || this.queue.get(identity) !== undefined || this.#isListed(own)) continue;
+      if (this.queue.hasRoom(packet.length, this.#signing)) this.queue.add({ identity, expiration, packet, signature });
+    }
+  }
+
+  #isListed({ identity, expiration, signature }: OwnEntry): boolean {
+    return this.#context.ports.list.get(identity).some((record) => {
+      if (record.expiration > expiration) return this.#book.enter(record).verdict?.ok !== false;
+      const mine = record.attestations.find((listed) => listed.attester === this.#context.self);
+      if (record.expiration < expiration || mine === undefined || signature === undefined) return false;
+      return sameBytes(mine.signature.signature, signature.signature);
+    });
   }
 
   /** What this node attested and has not expired at `creation`, attested at `attestedBy` or before. */

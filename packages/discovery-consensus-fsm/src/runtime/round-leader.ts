@@ -115,7 +115,7 @@ export class RoundLeader {
     if (marker === LATE) return;
     const listing = await this.#frozen.listing(round, marker.index, deadline);
     if (typeof listing === 'string') return this.#close(led, listing);
-    const own = await within(ports.clock, deadline, this.#ownVote.decide(round, listing, listing.digest));
+    const own = await within(ports.clock, deadline, this.#ownVote.decide(round, listing));
     if (!led.collecting || own === LATE) return;
     if (!own.yes) return this.#close(led, `own vote: ${own.reason}`);
     led.listing = listing;

@@ -61,6 +61,8 @@ export interface CoreInit {
   readonly configurations: readonly ConfigurationAt[];
   /** Index of the newest snapshot: what is known to be committed. */
   readonly snapshotIndex: LogIndex;
+  /** No superseding entry of a stored tombstone lies behind this. Default 0: there is no tombstone. */
+  readonly redactedThrough?: LogIndex;
 }
 
 /**
@@ -84,6 +86,7 @@ export class RaftCore {
       configurations,
       commitIndex: init.snapshotIndex,
     });
+    this.#node.redactedThrough = init.redactedThrough ?? 0;
   }
 
   get state(): RaftState {

@@ -3,6 +3,7 @@ import type { LeaderRole, CoreNode } from './node.js';
 import { advanceCommit } from './leadership.js';
 import { sendEntries } from './replication.js';
 import type { InstallSnapshotRequest } from './rpc.js';
+import { transferProgressed } from './transfer.js';
 import type { LogIndex, ServerId, SnapshotMeta } from './types.js';
 
 /** Raft paper, figure 13. The bytes are the runtime's business; the core decides whether they are wanted. */
@@ -64,6 +65,7 @@ export function snapshotSent(node: CoreNode, role: LeaderRole, peerId: ServerId,
   p.match = Math.max(p.match, index);
   p.becomeProbe(p.match + 1);
   advanceCommit(node, role);
+  transferProgressed(node, role, p);
   sendEntries(node, role, p);
 }
 

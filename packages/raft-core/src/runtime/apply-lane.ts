@@ -46,6 +46,7 @@ export class ApplyLane<Response> {
   #appliedTerm: Term;
   #target: LogIndex;
   #busy = false;
+  #restoring = false;
   #stopped = false;
   /** Restores that wait for their turn. */
   readonly #restores: (() => Promise<void>)[] = [];
@@ -81,7 +82,9 @@ export class ApplyLane<Response> {
 
   /** Freezes the state as it is now. @throws RaftError RAFT_STATE_MACHINE_FAILED; RAFT_SNAPSHOT_FAILED while restoring */
   freeze(): FrozenState {
-    if (this.#busy) throw new RaftError('RAFT_SNAPSHOT_FAILED', 'the state machine is busy; try again');
+    // Between two slices, and while entries are read, the state stands still; a restore and an entry move it.
+    if (this.#restoring || this.#applying > this.#applied)
+      throw new RaftError('RAFT_SNAPSHOT_FAILED', 'the state machine is busy; try again');
     try {
       return { index: this.#applied, term: this.#appliedTerm, snapshot: this.#ports.stateMachine.snapshot() };
     } catch (cause) {
@@ -95,6 +98,7 @@ export class ApplyLane<Response> {
       this.#restores.push(async () => {
         try {
           if (meta.index > this.#applied) {
+            this.#restoring = true;
             await restoreFrom(await open(), this.#ports.stateMachine);
             this.#applied = meta.index;
             this.#appliedTerm = meta.term;
@@ -110,6 +114,8 @@ export class ApplyLane<Response> {
               : new RaftError('RAFT_STATE_MACHINE_FAILED', 'a restore failed', {}, error);
           reject(failure);
           this.#ports.failed(failure);
+        } finally {
+          this.#restoring = false;
         }
       });
       this.#run();

@@ -2,11 +2,12 @@ import { decodeConfiguration, type ConfigurationAt } from '../core/configuration
 import { RaftError } from '../core/errors.js';
 import type { HardStateValue } from '../core/inputs.js';
 import { TermRuns } from '../core/term-runs.js';
-import { EntryType, type LogIndex, type SnapshotMeta } from '../core/types.js';
+import { EntryType, type LogEntry, type LogIndex, type SnapshotMeta } from '../core/types.js';
 import type { LogStore } from '../ports/log-store.js';
 import type { SnapshotBytes, StateMachine } from '../ports/state-machine.js';
 import type { SnapshotSource, SnapshotStore } from '../ports/snapshot-store.js';
 import type { StableStore } from '../ports/stable-store.js';
+import { storeCall } from './store-call.js';
 
 /** Bytes of log read at once while starting. */
 const READ_BYTES = 4 << 20;
@@ -17,33 +18,62 @@ export interface LoadedState {
   readonly terms: TermRuns;
   readonly configurations: readonly ConfigurationAt[];
   readonly snapshot: SnapshotMeta | null;
+  /** No superseding entry of a stored tombstone lies behind this; 0 when there is no tombstone. */
+  readonly redactedThrough: LogIndex;
 }
 
-/** Whether the stores hold anything of a cluster; then `bootstrap` must not be called. */
+/**
+ * Whether the stores hold anything of a cluster; then `bootstrap` must not be called.
+ *
+ * @throws RaftError RAFT_STORE_FAILED
+ */
 export async function hasExistingState(
   logStore: LogStore,
   stableStore: StableStore,
   snapshotStore: SnapshotStore,
 ): Promise<boolean> {
-  if ((await stableStore.load()) !== null || logStore.lastIndex > 0) return true;
-  return (await snapshotStore.list()).length > 0;
+  if ((await loadHardState(stableStore)) !== null || logStore.lastIndex > 0) return true;
+  return (await listSnapshots(snapshotStore)).length > 0;
 }
 
 /**
  * Restores the state machine from the newest snapshot and reads the log's terms and configurations.
  *
- * @throws RaftError RAFT_STORE_CORRUPT when the stores contradict each other, RAFT_STATE_MACHINE_FAILED
+ * @throws RaftError RAFT_STORE_FAILED, RAFT_STORE_CORRUPT when the stores contradict each other,
+ *   RAFT_STATE_MACHINE_FAILED
  */
 export async function loadState(
   stores: { readonly logStore: LogStore; readonly stableStore: StableStore; readonly snapshotStore: SnapshotStore },
   stateMachine: StateMachine<unknown>,
 ): Promise<LoadedState> {
-  const hardState = await stores.stableStore.load();
-  const snapshot = (await stores.snapshotStore.list())[0] ?? null;
-  if (snapshot !== null) await restoreFrom(await stores.snapshotStore.open(snapshot.id), stateMachine);
-  await alignLog(stores.logStore, snapshot);
-  const { terms, configurations } = await scanLog(stores.logStore, snapshot);
-  return { hardState, terms, configurations, snapshot };
+  const { logStore, snapshotStore } = stores;
+  const hardState = await loadHardState(stores.stableStore);
+  const snapshot = (await listSnapshots(snapshotStore))[0] ?? null;
+  if (snapshot !== null) {
+    await restoreFrom(await storeCall('opening a snapshot', () => snapshotStore.open(snapshot.id)), stateMachine);
+  }
+  await alignLog(logStore, snapshot);
+  const scanned = await scanLog(logStore, snapshot);
+  checkTerm(hardState, logStore, scanned.terms);
+  return { hardState, snapshot, ...scanned };
+}
+
+async function loadHardState(stableStore: StableStore): Promise<HardStateValue | null> {
+  return storeCall('loading term and vote', () => stableStore.load());
+}
+
+async function listSnapshots(snapshotStore: SnapshotStore): Promise<readonly SnapshotMeta[]> {
+  return storeCall('listing the snapshots', () => snapshotStore.list());
+}
+
+/** A term is saved before the first entry of it: if it is not there, the vote is gone too, and could be given twice. */
+function checkTerm(hardState: HardStateValue | null, logStore: LogStore, terms: TermRuns): void {
+  const term = hardState?.term ?? 0;
+  if (logStore.lastIndex < logStore.firstIndex || terms.lastTerm <= term) return;
+  throw new RaftError(
+    'RAFT_STORE_CORRUPT',
+    `the log reaches term ${terms.lastTerm}, but the stable store says ${term}: it has lost the term and the vote`,
+  );
 }
 
 /** Feeds a snapshot to the state machine and closes it. @throws RaftError RAFT_STATE_MACHINE_FAILED, RAFT_STORE_CORRUPT */
@@ -54,14 +84,15 @@ export async function restoreFrom(source: SnapshotSource, stateMachine: StateMac
     if (cause instanceof RaftError) throw cause;
     throw new RaftError('RAFT_STATE_MACHINE_FAILED', `the state machine refused snapshot ${source.meta.id}`, {}, cause);
   } finally {
-    await source.close();
+    await storeCall('closing a snapshot', () => source.close());
   }
 }
 
 async function* bytesOf(source: SnapshotSource): SnapshotBytes {
   let offset = 0;
   while (offset < source.meta.size) {
-    const chunk = await source.read(offset, 1 << 20);
+    const at = offset;
+    const chunk = await storeCall('reading a snapshot', () => source.read(at, 1 << 20));
     if (chunk.length === 0)
       throw new RaftError(
         'RAFT_STORE_CORRUPT',
@@ -92,14 +123,18 @@ async function alignLog(logStore: LogStore, snapshot: SnapshotMeta | null): Prom
   if (before === snapshot.index) return;
   const joins =
     logStore.lastIndex >= snapshot.index &&
-    (await logStore.read(snapshot.index, snapshot.index, 1))[0]!.term === snapshot.term;
-  if (!joins) await logStore.reset(snapshot.index + 1);
+    (await readLog(logStore, snapshot.index, snapshot.index))[0]!.term === snapshot.term;
+  if (!joins) await storeCall('resetting the log', () => logStore.reset(snapshot.index + 1));
+}
+
+async function readLog(logStore: LogStore, from: LogIndex, to: LogIndex): Promise<readonly LogEntry[]> {
+  return storeCall('reading the log', () => logStore.read(from, to, READ_BYTES));
 }
 
 async function scanLog(
   logStore: LogStore,
   snapshot: SnapshotMeta | null,
-): Promise<{ terms: TermRuns; configurations: ConfigurationAt[] }> {
+): Promise<Pick<LoadedState, 'terms' | 'configurations' | 'redactedThrough'>> {
   const { firstIndex, lastIndex } = logStore;
   const configurations: ConfigurationAt[] =
     snapshot === null
@@ -110,9 +145,10 @@ async function scanLog(
   // it stays in the store, and is never sent.
   if (firstIndex === 1) terms = new TermRuns(0, 0);
   else if (snapshot !== null && snapshot.index === firstIndex - 1) terms = new TermRuns(snapshot.index, snapshot.term);
+  let redactedThrough: LogIndex = 0;
   let index: LogIndex = firstIndex;
   while (index <= lastIndex) {
-    const entries = await logStore.read(index, lastIndex, READ_BYTES);
+    const entries = await readLog(logStore, index, lastIndex);
     for (const entry of entries) {
       if (entry.index !== index || entry.term < (terms?.lastTerm ?? 0)) {
         throw new RaftError(
@@ -126,7 +162,9 @@ async function scanLog(
       if (entry.type === EntryType.configuration && entry.index > configurations[0]!.index) {
         configurations.push({ index: entry.index, configuration: decodeConfiguration(entry.data) });
       }
+      // Which entry superseded it is not stored; but it was committed, so it is not behind the end of a leader's log.
+      if (entry.type === EntryType.tombstone && entry.index > (snapshot?.index ?? 0)) redactedThrough = lastIndex;
     }
   }
-  return { terms: terms ?? new TermRuns(0, 0), configurations };
+  return { terms: terms ?? new TermRuns(0, 0), configurations, redactedThrough };
 }

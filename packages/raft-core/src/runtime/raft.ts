@@ -31,6 +31,7 @@ import type { ApplyOptions, CallOptions, RaftOptions, RaftStats } from './raft-o
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { sendSnapshot } from './snapshot-sender.js';
 import { StorageLane, type Persist } from './storage-lane.js';
+import { storeCall } from './store-call.js';
 import { TypedEvents } from './typed-events.js';
 
 interface Deferred<T> {
@@ -82,12 +83,13 @@ export class Raft<Response = unknown> {
   #timer: Timer | null = null;
   #timerAt = Infinity;
   #snapshotTimer: Timer | null = null;
-  /** Ends the wait of proposals whose leadership is over. */
-  #graceTimer: Timer | null = null;
+  /** End the wait of proposals whose leadership is over; one for each end, so that none puts another off. */
+  readonly #graceTimers = new Set<Timer>();
   /** The newest leadership in which something was proposed. */
   #leadership = 0;
   #lastSnapshot: SnapshotMeta | null;
   #snapshotting: Promise<SnapshotMeta> | null = null;
+  #bootstrapping: Promise<void> | null = null;
   #waitingForApply: { readonly index: LogIndex; readonly waiter: Deferred<LogIndex> }[] = [];
   #stopped = false;
   #failure: RaftError | null = null;
@@ -186,19 +188,30 @@ export class Raft<Response = unknown> {
    * Makes a new cluster of the given servers. To be called on one node, or on each with the same configuration, before
    * the cluster ever ran.
    *
-   * @throws RaftError RAFT_ALREADY_BOOTSTRAPPED, RAFT_INVALID_CONFIGURATION, RAFT_STORE_FAILED
+   * @throws RaftError RAFT_ALREADY_BOOTSTRAPPED, RAFT_INVALID_CONFIGURATION, RAFT_STORE_FAILED, RAFT_SHUTDOWN
    */
   async bootstrap(configuration: Configuration): Promise<void> {
+    if (this.#stopped) throw this.#stoppedError();
     checkConfiguration(configuration);
+    if (this.#bootstrapping !== null || this.#core.term > 0) throw alreadyBootstrapped();
+    this.#bootstrapping = this.#bootstrap(configuration).finally(() => {
+      this.#bootstrapping = null;
+    });
+    await this.#bootstrapping;
+  }
+
+  /** Writes the first entry beside the storage lane; meanwhile peers are refused, or a vote could be overwritten. */
+  async #bootstrap(configuration: Configuration): Promise<void> {
     const { logStore, stableStore, snapshotStore } = this.#options;
-    if (this.#core.term > 0 || (await hasExistingState(logStore, stableStore, snapshotStore))) {
-      throw new RaftError('RAFT_ALREADY_BOOTSTRAPPED', 'this node has state of a cluster already');
-    }
-    await stableStore.save({ term: 1, votedFor: null });
-    await logStore.append([
-      { index: 1, term: 1, type: EntryType.configuration, data: encodeConfiguration(configuration) },
-    ]);
-    this.#core = this.#makeCore(await loadState(this.#options, this.#options.stateMachine));
+    if (await hasExistingState(logStore, stableStore, snapshotStore)) throw alreadyBootstrapped();
+    const data = encodeConfiguration(configuration);
+    await storeCall('saving term and vote', () => stableStore.save({ term: 1, votedFor: null }));
+    await storeCall('appending the first configuration', () =>
+      logStore.append([{ index: 1, term: 1, type: EntryType.configuration, data }]),
+    );
+    const loaded = await loadState(this.#options, this.#options.stateMachine);
+    if (this.#stopped) throw this.#stoppedError();
+    this.#core = this.#makeCore(loaded);
     this.#core.start(this.#clock.now(), this.#random.next());
     this.#armTimer();
   }
@@ -300,6 +313,7 @@ export class Raft<Response = unknown> {
   /** Stops this node; idempotent. Resolves when nothing is written any more, so that the stores can be closed. */
   async shutdown(): Promise<void> {
     this.#stop(null);
+    await this.#bootstrapping?.catch(() => undefined);
     await this.#storage.idle();
     await this.#snapshotting?.catch((error: unknown) => this.#logger.warn('the last snapshot failed', { error }));
     await this.#receiver.cancel();
@@ -316,6 +330,7 @@ export class Raft<Response = unknown> {
       terms: loaded.terms,
       configurations: loaded.configurations,
       snapshotIndex: loaded.snapshot?.index ?? 0,
+      redactedThrough: loaded.redactedThrough,
     });
   }
 
@@ -327,7 +342,9 @@ export class Raft<Response = unknown> {
         readEntries: (from, to, maxBytes) =>
           // What is not in memory any more is in the store.
           this.#core.entries(from, to, maxBytes) ??
-          this.#options.logStore.read(from, Math.min(to, this.#core.stableIndex), maxBytes),
+          storeCall('reading the log', () =>
+            this.#options.logStore.read(from, Math.min(to, this.#core.stableIndex), maxBytes),
+          ),
         readEntry: (index) => this.#readEntry(index),
         entryApplied: (index, term, response) => this.#pending.settle(index, term, response as Response),
         advanced: (index) => this.#advanced(index),
@@ -353,7 +370,7 @@ export class Raft<Response = unknown> {
     if (error !== null) this.#logger.error('the node stops', { id: this.id, error });
     this.#timer?.cancel();
     this.#snapshotTimer?.cancel();
-    this.#graceTimer?.cancel();
+    for (const timer of this.#graceTimers) timer.cancel();
     this.#applyLane.stop();
     this.#sending.clear();
     const stopped = this.#stoppedError();
@@ -481,8 +498,11 @@ export class Raft<Response = unknown> {
     if (observation.event !== 'stateChange' || observation.payload.from !== 'leader') return;
     // What was proposed may still turn out to be committed, or to be lost; but not for ever.
     const epoch = this.#leadership;
-    this.#graceTimer?.cancel();
-    this.#graceTimer = this.#clock.setTimer(this.#config.outcomeGraceMs, () => this.#pending.giveUp(epoch));
+    const timer = this.#clock.setTimer(this.#config.outcomeGraceMs, () => {
+      this.#graceTimers.delete(timer);
+      this.#pending.giveUp(epoch);
+    });
+    this.#graceTimers.add(timer);
   }
 
   // --- ports ------------------------------------------------------------------------------------------------------
@@ -497,6 +517,9 @@ export class Raft<Response = unknown> {
   #handleRequest(request: RpcRequest): Promise<RpcResponse> {
     return new Promise((resolve, reject) => {
       if (this.#stopped) return reject(this.#stoppedError());
+      if (this.#bootstrapping !== null) {
+        return reject(new RaftError('RAFT_TRANSPORT_FAILED', 'this node is being bootstrapped; try again'));
+      }
       const requestId = ++this.#ids;
       this.#requests.set(requestId, { resolve, reject });
       this.#feed({ type: 'request', requestId, request });
@@ -533,7 +556,7 @@ export class Raft<Response = unknown> {
     const [cached] = this.#core.entries(index, index, 1) ?? [];
     if (cached !== undefined) return cached;
     if (index < this.#core.firstIndex || index < logStore.firstIndex || index > logStore.lastIndex) return undefined;
-    const read = logStore.read(index, index, 1);
+    const read = storeCall('reading the log', () => logStore.read(index, index, 1));
     return isPending(read) ? read.then((entries) => entries[0]) : read[0];
   }
 
@@ -670,6 +693,10 @@ export class Raft<Response = unknown> {
         `nothing was applied since the snapshot at ${this.appliedIndex}`,
       );
     }
+    // A state that lacks redacted entries, and not yet shows what superseded them, must not be handed on.
+    if (!this.readable) {
+      throw new RaftError('RAFT_SNAPSHOT_FAILED', 'this node has not applied what superseded redacted entries');
+    }
     const { index, term, snapshot } = this.#applyLane.freeze();
     try {
       const { index: configurationIndex, configuration } = this.#core.configurationAt(index);
@@ -746,6 +773,10 @@ export class Raft<Response = unknown> {
         this.#feed({ type: 'snapshotRefused', requestId, nextOffset: 0 });
       });
   }
+}
+
+function alreadyBootstrapped(): RaftError {
+  return new RaftError('RAFT_ALREADY_BOOTSTRAPPED', 'this node has state of a cluster already');
 }
 
 function toError(failure: Failure): RaftError {

@@ -42,6 +42,9 @@ export function entriesOf(terms: readonly number[], from = 1): LogEntry[] {
   return terms.map((term, i) => entry(from + i, term));
 }
 
+/** Fields of an answer that differ from a plain success. */
+export type AnyAnswer = Omit<Partial<AppendEntriesResponse>, 'kind'> & Omit<Partial<RequestVoteResponse>, 'kind'>;
+
 export interface DriverOptions {
   readonly id?: ServerId;
   /** All voters; default a, b, c. */
@@ -229,12 +232,12 @@ export class CoreDriver {
   }
 
   /** Answers a request that left. */
-  answer(send: Send, response: Partial<AppendEntriesResponse> & Partial<RequestVoteResponse> = {}): Effect[] {
+  answer(send: Send, response: AnyAnswer = {}): Effect[] {
     return this.step({
       type: 'response',
       rpcId: send.rpcId,
       peerId: send.to.id,
-      response: answerTo(send, response as Record<string, unknown>),
+      response: answerTo(send, { ...response }),
     });
   }
 

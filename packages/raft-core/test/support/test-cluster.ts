@@ -8,6 +8,7 @@ import {
   seededRandom,
   type ApplyContext,
   type LogEntry,
+  type LogStore,
   type Random,
   type RaftConfig,
   type ResponseOf,
@@ -17,6 +18,8 @@ import {
   type Server,
   type ServerId,
   type SnapshotBytes,
+  type SnapshotStore,
+  type StableStore,
   type StateMachine,
   type StateMachineSnapshot,
   type Transport,
@@ -133,6 +136,24 @@ export interface TestServer {
   up: boolean;
 }
 
+/** The stores of one server. */
+export interface Stores {
+  readonly logStore: LogStore;
+  readonly stableStore: StableStore;
+  readonly snapshotStore: SnapshotStore;
+}
+
+/** Puts something between a server and its stores. */
+export type StoreWrapper = (id: ServerId, stores: MemoryStores) => Stores;
+
+type MemoryStores = Pick<TestServer, 'logStore' | 'stableStore' | 'snapshotStore'>;
+
+export interface ClusterOptions {
+  readonly seed?: number;
+  readonly config?: Partial<RaftConfig>;
+  readonly wrap?: StoreWrapper;
+}
+
 /** A cluster in virtual time, on in-memory stores that outlive its servers. */
 export class TestCluster {
   readonly clock = new SimulatedClock();
@@ -140,15 +161,17 @@ export class TestCluster {
   readonly random: Random;
   readonly servers = new Map<ServerId, TestServer>();
   readonly #config: Partial<RaftConfig>;
+  readonly #wrap: StoreWrapper;
 
-  private constructor(seed: number, config: Partial<RaftConfig>) {
+  private constructor(seed: number, config: Partial<RaftConfig>, wrap: StoreWrapper) {
     this.random = seededRandom(seed);
     this.#config = config;
+    this.#wrap = wrap;
   }
 
   /** Starts `n` servers named a, b, c, … of one cluster. */
-  static async start(n: number, options: { seed?: number; config?: Partial<RaftConfig> } = {}): Promise<TestCluster> {
-    const cluster = new TestCluster(options.seed ?? 1, options.config ?? {});
+  static async start(n: number, options: ClusterOptions = {}): Promise<TestCluster> {
+    const cluster = new TestCluster(options.seed ?? 1, options.config ?? {}, options.wrap ?? ((_, stores) => stores));
     const ids = Array.from({ length: n }, (_, i) => String.fromCharCode(97 + i));
     for (const id of ids) await cluster.add(id);
     const servers = ids.map((id) => ({ id, address: `address-of-${id}`, suffrage: 'voter' as const }));
@@ -238,18 +261,15 @@ export class TestCluster {
     for (const { raft } of this.servers.values()) await raft.shutdown();
   }
 
-  #create(
-    id: ServerId,
-    stores: Pick<TestServer, 'logStore' | 'stableStore' | 'snapshotStore'>,
-    machine: TextMachine,
-  ): Promise<Raft<number>> {
+  #create(id: ServerId, stores: MemoryStores, machine: TextMachine): Promise<Raft<number>> {
+    const wrapped = this.#wrap(id, stores);
     return Raft.create<number>({
       id,
       address: `address-of-${id}`,
       transport: this.network.transport(id),
-      logStore: stores.logStore,
-      stableStore: stores.stableStore,
-      snapshotStore: stores.snapshotStore,
+      logStore: wrapped.logStore,
+      stableStore: wrapped.stableStore,
+      snapshotStore: wrapped.snapshotStore,
       stateMachine: machine,
       clock: this.clock,
       random: this.random,

@@ -29,7 +29,10 @@ export interface OwnEntry {
 
 const ACCEPTED: PublishOutcome = Object.freeze({ code: 'accepted', detail: '' });
 const MAX_CERTIFICATE_BYTES = 16 * 1024;
-const MAX_UPSERTS_UNDER_WAY = 8192;
+/** Own packets that are given to the list writer at once. */
+const MAX_OWN_UPSERTS_UNDER_WAY = 8192;
+/** Pause between two looks for what has expired. */
+const SWEEP_SECONDS = 30;
 
 /**
  * Takes packets in: from publishers, from followers (when this node leads) and from the leader's requests for
@@ -47,6 +50,7 @@ export class PublishDesk {
   #upserts = 0;
   #signing = 0;
   #leading = false;
+  #nextSweepAt = -Infinity;
 
   constructor(context: Context, book: RecordBook) {
     const { config } = context;
@@ -166,7 +170,7 @@ export class PublishDesk {
     if (packet.length > config.maxPacketBytes || signature.certificate.length > MAX_CERTIFICATE_BYTES) {
       return no('tooLarge', 'packet or certificate');
     }
-    if (this.#forwarding >= config.maxPendingPublishes || this.#upserts >= MAX_UPSERTS_UNDER_WAY) {
+    if (this.#forwarding >= config.maxPendingPublishes || this.#upserts >= config.maxForwardItems) {
       return no('overloaded', '');
     }
     this.#forwarding++;
@@ -220,7 +224,7 @@ export class PublishDesk {
     this.queue.route(
       ({ packet, signature, expiration }) =>
         this.#upsert(packet, { attester: this.#context.self, signature, expiration }),
-      MAX_UPSERTS_UNDER_WAY,
+      MAX_OWN_UPSERTS_UNDER_WAY,
     );
   }
 
@@ -312,9 +316,11 @@ export class PublishDesk {
     return this.#own.get(verdict.item.identity)?.packet === entry.packet;
   }
 
-  /** Drops what has expired. */
+  /** Drops what has expired; what this node attested is looked through once in a while only, since there is much of it. */
   tick(nowSeconds: number): void {
     this.queue.tick(nowSeconds);
+    if (nowSeconds < this.#nextSweepAt) return;
+    this.#nextSweepAt = nowSeconds + SWEEP_SECONDS;
     for (const own of this.#own.values()) if (own.expiration <= nowSeconds) this.#own.delete(own.identity);
   }
 }

@@ -39,8 +39,17 @@ export interface BookEntry extends Judged<PacketVerdict> {
 
 interface JudgedRecord {
   readonly entry: BookEntry;
+  /** Attestations of members; each attester once, as the list keeps them. */
   readonly attestations: readonly JudgedAttestation[];
+  /** Unix seconds until which the attestation with the same place holds. */
+  readonly expirations: readonly number[];
+  /** The verdict that was held against the list's claims and the rules last, and what came of it. */
+  checked: VerifiedPacket | undefined;
+  fits: boolean;
 }
+
+/** Verdicts for another time than the one at which they were first given. */
+type Again = ReadonlyMap<Judged<PacketVerdict> | Judged<SignatureVerdict>, PacketVerdict | SignatureVerdict>;
 
 /** Signatures of one attester over one packet that messages may bring; those in the list are always judged. */
 const MAX_SIGNATURES_PER_ATTESTER = 4;
@@ -162,54 +171,46 @@ export class RecordBook {
     }
   }
 
-  async #askAgain(
-    records: readonly { judged: JudgedRecord }[],
-    creation: number,
-  ): Promise<ReadonlyMap<object, PacketVerdict | SignatureVerdict>> {
-    const again = new Map<object, PacketVerdict | SignatureVerdict>();
+  async #askAgain(records: readonly { judged: JudgedRecord }[], creation: number): Promise<Again> {
+    const again = new Map<Judged<PacketVerdict> | Judged<SignatureVerdict>, PacketVerdict | SignatureVerdict>();
     const asked: Promise<void>[] = [];
+    const ask = <Verdict extends PacketVerdict | SignatureVerdict>(slot: Judged<Verdict>, verdict: Verdict): void => {
+      if (!depends(verdict, creation) || again.has(slot as Judged<PacketVerdict>)) return;
+      again.set(slot as Judged<PacketVerdict>, verdict);
+      asked.push(slot.judge(creation).then((fresh) => void again.set(slot as Judged<PacketVerdict>, fresh)));
+    };
     for (const { judged } of records) {
-      for (const slot of [judged.entry, ...judged.attestations]) {
-        const verdict = slot.verdict ?? (await slot.settled);
-        if (!depends(verdict, creation) || again.has(slot)) continue;
-        again.set(slot, verdict);
-        asked.push(slot.judge(creation).then((fresh) => void again.set(slot, fresh)));
-      }
+      ask(judged.entry, judged.entry.verdict ?? (await judged.entry.settled));
+      for (const slot of judged.attestations) ask(slot, slot.verdict ?? (await slot.settled));
     }
     await Promise.all(asked);
     return again;
   }
 
-  #judgeRecord(
-    record: ListedRecord,
-    judged: JudgedRecord,
-    creation: number,
-    again: ReadonlyMap<object, PacketVerdict | SignatureVerdict>,
-  ): JudgedEntry {
-    const verdict = (again.get(judged.entry) ?? judged.entry.verdict) as PacketVerdict | undefined;
-    const authentic = verdict?.ok === true && this.#fits(record, verdict) ? verdict : undefined;
-    const countable = new Set<string>();
-    for (const slot of judged.attestations) {
+  #judgeRecord(record: ListedRecord, judged: JudgedRecord, creation: number, again: Again): JudgedEntry {
+    const { entry, attestations, expirations } = judged;
+    const verdict = (again.get(entry) ?? entry.verdict) as PacketVerdict | undefined;
+    const authentic = verdict?.ok === true && this.#fits(record, judged, verdict) ? verdict : undefined;
+    let countable = 0;
+    for (let i = 0; i < attestations.length; i++) {
+      const slot = attestations[i]!;
       const word = (again.get(slot) ?? slot.verdict) as SignatureVerdict | undefined;
-      const expiration = record.attestations.find((listed) => listed.attester === slot.attester)?.expiration ?? 0;
-      if (word?.ok === true && word.identity === slot.attester && expiration > creation) countable.add(slot.attester);
+      if (word?.ok === true && word.identity === slot.attester && expirations[i]! > creation) countable++;
     }
-    return {
-      identity: record.identity,
-      expiration: record.expiration,
-      itemBytes: authentic?.itemBytes,
-      attestations: countable.size,
-    };
+    const { identity, expiration } = record;
+    return { identity, expiration, itemBytes: authentic?.itemBytes, attestations: countable };
   }
 
   /** The list's claims about a packet must be what the packet says, and the packet must keep the rules. */
-  #fits(record: ListedRecord, verified: VerifiedPacket): boolean {
+  #fits(record: ListedRecord, judged: JudgedRecord, verified: VerifiedPacket): boolean {
+    if (judged.checked === verified) return judged.fits;
     const { item } = verified;
-    return (
+    judged.checked = verified;
+    judged.fits =
       item.identity === record.identity &&
       Number(item.expiration) === record.expiration &&
-      itemFault(verified, record.packet.length, this.#context.config) === undefined
-    );
+      itemFault(verified, record.packet.length, this.#context.config) === undefined;
+    return judged.fits;
   }
 
   #judgedRecord(record: ListedRecord): JudgedRecord {
@@ -217,11 +218,15 @@ export class RecordBook {
     if (held !== undefined) return held;
     const entry = this.packet(record.packet);
     const attestations: JudgedAttestation[] = [];
-    for (const { attester, signature } of record.attestations) {
-      if (!this.#context.members.has(attester)) continue;
+    const expirations: number[] = [];
+    const attesters = new Set<string>();
+    for (const { attester, signature, expiration } of record.attestations) {
+      if (!this.#context.members.has(attester) || attesters.has(attester)) continue;
+      attesters.add(attester);
       attestations.push(this.#attestation(entry, attester, signature));
+      expirations.push(expiration);
     }
-    const judged = { entry, attestations };
+    const judged: JudgedRecord = { entry, attestations, expirations, checked: undefined, fits: false };
     this.#records.set(record, judged);
     return judged;
   }

@@ -1,0 +1,211 @@
+import fc from 'fast-check';
+import { CONSENSUS_ERROR_CODES, ConsensusError, resolveConfig } from '../src/index.js';
+import type { ConsensusConfigInput } from '../src/index.js';
+import { Lane } from '../src/runtime/lane.js';
+import { RateLimiter } from '../src/runtime/rate-limiter.js';
+import { VoteBox } from '../src/runtime/vote-box.js';
+import { LATE, within } from '../src/runtime/deadline.js';
+import { Cluster } from './fixtures/cluster.js';
+import { FakeSigner } from './fixtures/fake-crypto.js';
+import { VirtualTime, settle } from './fixtures/virtual-time.js';
+
+describe('Lane', () => {
+  test('runs everything, in order, and never more than its limit at once', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.nat(40), async (limit, tasks) => {
+        const lane = new Lane(limit);
+        const begun: number[] = [];
+        let running = 0;
+        let most = 0;
+        const all = Array.from({ length: tasks }, (_, i) =>
+          lane.run(async () => {
+            begun.push(i);
+            most = Math.max(most, ++running);
+            await settle();
+            running--;
+            if (i % 3 === 0) throw new Error('fails');
+          }),
+        );
+        await Promise.allSettled(all);
+        expect(begun).toEqual(Array.from({ length: tasks }, (_, i) => i));
+        expect(most).toBe(Math.min(limit, tasks));
+        expect(lane.size).toBe(0);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('RateLimiter', () => {
+  test('gives the burst, then the rate', () => {
+    const limiter = new RateLimiter(2, 3, 10);
+    expect([0, 0, 0, 0].map((now) => limiter.take('a', now))).toEqual([true, true, true, false]);
+    expect([1, 1, 1].map((now) => limiter.take('a', now))).toEqual([true, true, false]);
+    expect(limiter.take('b', 1)).toBe(true);
+    expect([100, 100, 100, 100].map((now) => limiter.take('a', now))).toEqual([true, true, true, false]);
+  });
+
+  test('remembers a bounded number of names, and a clock that goes back gives nothing', () => {
+    const limiter = new RateLimiter(1, 1, 2);
+    expect(limiter.take('a', 10)).toBe(true);
+    expect(limiter.take('a', 5)).toBe(false);
+    expect(limiter.take('b', 10)).toBe(true);
+    expect(limiter.take('c', 10)).toBe(true); // makes room: "a" was used longest ago
+    expect(limiter.take('b', 10)).toBe(false);
+    expect(limiter.take('a', 10)).toBe(true);
+  });
+});
+
+describe('VoteBox', () => {
+  const members = new Set(['a', 'b', 'c', 'd']);
+  const refusal = { verdict: 'no', reason: 'x' } as const;
+
+  test('knows when the quorum is there, when everybody has answered, and when there is no hope', async () => {
+    const signature = await new FakeSigner('a').sign(new Uint8Array(1));
+    const yes = { verdict: 'yes', signature } as const;
+    const box = new VoteBox(members, 3);
+    expect(box.cast('stranger', yes)).toBe(false);
+    for (const [member, standing] of [
+      ['b', 'open'],
+      ['a', 'open'],
+      ['d', 'quorum'],
+    ] as const) {
+      expect(box.cast(member, yes)).toBe(true);
+      expect(box.standing).toBe(standing);
+    }
+    expect(box.cast('a', refusal)).toBe(false);
+    expect(box.cast('c', refusal)).toBe(true);
+    expect(box.standing).toBe('complete');
+    expect(box.cast('c', yes)).toBe(true);
+    expect(box.signatures).toHaveLength(4);
+    expect(box.reasons).toBe('');
+
+    const hopeless = new VoteBox(members, 3);
+    hopeless.cast('a', refusal);
+    expect(hopeless.standing).toBe('open');
+    hopeless.cast('b', { verdict: 'notReady', reason: 'y' });
+    expect(hopeless.standing).toBe('hopeless');
+    expect(hopeless.reasons).toBe('a: no x; b: notReady y');
+  });
+});
+
+test('within: the result, the rejection, or LATE', async () => {
+  const time = new VirtualTime(0);
+  await expect(within(time.clock(), 5, Promise.resolve(1))).resolves.toBe(1);
+  await expect(within(time.clock(), 5, Promise.reject(new Error('no')))).rejects.toThrow('no');
+  const late = within(time.clock(), 5, new Promise(() => undefined));
+  await time.advance(5);
+  await expect(late).resolves.toBe(LATE);
+});
+
+describe('configuration', () => {
+  const members = [{ identity: 'a' }, { identity: 'b' }];
+
+  test.each([
+    [{ members: [] }, 'members'],
+    [{ members: [{ identity: 'b' }] }, 'members'],
+    [{ members: [...members, ...members] }, 'members'],
+    [{ members, slotSeconds: 0 }, 'slotSeconds'],
+    [{ members, slotSeconds: 1.5 }, 'slotSeconds'],
+    [{ members, slotSeconds: Number.NaN }, 'slotSeconds'],
+    [{ members, voteSeconds: 500 }, 'voteSeconds'],
+    [{ members, entryShare: 0 }, 'entryShare'],
+    [{ members, entryShare: 1.1 }, 'entryShare'],
+    [{ members, maxForwardItems: -1 }, 'maxForwardItems'],
+    [{ members, resendSeconds: 0 }, 'resendSeconds'],
+    [{ members, maxConcurrentVerifications: 0 }, 'maxConcurrentVerifications'],
+    [{ members, policy: 'lax' }, 'policy'],
+  ])('%j: %s', (input, option) => {
+    let thrown: unknown;
+    try {
+      resolveConfig(input as ConsensusConfigInput, 'a');
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(ConsensusError);
+    expect(thrown).toMatchObject({ code: 'CONSENSUS_INVALID_OPTION', retryable: false, details: { option } });
+  });
+
+  test('has defaults that hold', () => {
+    expect(resolveConfig({ members }, 'a')).toMatchObject({ policy: 'safe', slotSeconds: 900, voteSeconds: 60 });
+    expect(CONSENSUS_ERROR_CODES).toContain('CONSENSUS_NOT_LEADER');
+  });
+});
+
+describe('operations', () => {
+  test('fail with a code when their time has not come', async () => {
+    const cluster = await Cluster.started(3);
+    const { consensus } = cluster.node(1);
+    expect(() => consensus.initiateVoting()).toThrow(
+      expect.objectContaining({ code: 'CONSENSUS_NOT_LEADER' }) as Error,
+    );
+    await expect(consensus.sendFinalConsensus()).rejects.toMatchObject({ code: 'CONSENSUS_NO_DIRECTORY' });
+    await expect(consensus.start()).rejects.toMatchObject({ code: 'CONSENSUS_NOT_RUNNING' });
+    cluster.crash(2);
+    await expect(consensus.sendDirectory(cluster.node(2).id)).rejects.toMatchObject({
+      code: 'CONSENSUS_CHANNEL_FAILED',
+    });
+    cluster.node(1).signer.failing = true;
+    await expect(consensus.signDiscoveryContent(new Uint8Array(1))).rejects.toMatchObject({
+      code: 'CONSENSUS_SIGNER_FAILED',
+    });
+  });
+
+  test('tell who leads, and a round can be begun by hand', async () => {
+    const cluster = await Cluster.started(3);
+    const { consensus } = cluster.node(0);
+    expect(consensus.isLeader()).toBe(true);
+    expect(cluster.node(1).consensus.isLeader()).toBe(false);
+    expect(cluster.node(1).consensus.isLeaderFingerprint('00'.repeat(32))).toBe(true);
+    expect(cluster.node(1).consensus.isLeaderFingerprint('01'.repeat(32))).toBe(false);
+    const round = consensus.initiateVoting();
+    expect(() => consensus.initiateVoting()).toThrow(
+      expect.objectContaining({ code: 'CONSENSUS_ROUND_NOT_DUE' }) as Error,
+    );
+    await cluster.time.advance(1);
+    await expect(cluster.directory(2)).resolves.toMatchObject({ round });
+    await consensus.sendFinalConsensus(cluster.node(1).id);
+    await cluster.time.advance(1);
+    expect(cluster.node(1).consensus.counters.refusals.wrongRound).toBe(1);
+  });
+
+  test('a signed message is laid out as the protocol says', async () => {
+    const cluster = await Cluster.started(3);
+    const bytes = await cluster.node(0).consensus.newSignedMessage(new Uint8Array([7, 8, 9]));
+    const { certificate, signature } = await cluster.node(0).signer.sign(new Uint8Array([7, 8, 9]));
+    expect([...bytes]).toEqual([certificate[0], 0, 0, 0, 3, 7, 8, 9, ...signature, ...certificate]);
+  });
+
+  test('a listener that throws harms nobody', async () => {
+    const cluster = await Cluster.started(3);
+    const heard: string[] = [];
+    cluster.node(0).consensus.on('stateChanged', () => {
+      throw new Error('a bad listener');
+    });
+    const end = cluster.node(0).consensus.on('stateChanged', ({ to }) => heard.push(to));
+    await cluster.runRound();
+    expect(heard).toEqual([
+      'LeaderConsensusCalc',
+      'LeaderConsensusPublish',
+      'LeaderCleanup',
+      'LeaderEnhance',
+      'LeaderRunning',
+    ]);
+    expect(cluster.node(0).consensus.counters.alarms.internal).toBe(5);
+    end();
+    await cluster.runRound();
+    expect(heard).toHaveLength(5);
+  });
+
+  test('after shutdown nothing moves any more', async () => {
+    const cluster = await Cluster.started(3);
+    const { consensus } = cluster.node(1);
+    consensus.shutdown();
+    expect(consensus.state).toBe('Nil');
+    consensus.raftStateChanged({ state: 'leader', leaderId: null, term: 99 });
+    expect(consensus.state).toBe('Nil');
+    await cluster.runRound();
+    expect(cluster.node(0).rounds.at(-1)).toMatchObject({ published: true, signatures: 2 });
+    expect(consensus.counters.refusals.notRunning).toBeGreaterThan(0);
+  });
+});

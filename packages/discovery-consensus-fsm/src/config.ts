@@ -57,6 +57,8 @@ export interface ConsensusConfig {
   readonly maxRateBuckets: number;
   /** Publishes that wait for their verification; more are refused. Default 8,192. */
   readonly maxPendingPublishes: number;
+  /** Unexpired items that this node has attested; more are refused. Default 200,000. */
+  readonly maxItems: number;
   /** Verifications under way at once. Default 64. */
   readonly maxConcurrentVerifications: number;
   /** Accepted packets not yet in the shared list. Default 50,000 and 128 MiB; more publishes are refused. */
@@ -118,6 +120,7 @@ export function resolveConfig(input: ConsensusConfigInput, self: string): Consen
     prefixPublishBurst: 5000,
     maxRateBuckets: 10_000,
     maxPendingPublishes: 8192,
+    maxItems: 200_000,
     maxConcurrentVerifications: 64,
     maxForwardItems: 50_000,
     maxForwardBytes: 128 * 1024 * 1024,

@@ -89,7 +89,9 @@ describe('a bad leader', () => {
     );
     await cluster.runRound();
     const digests = new Set(
-      (await Promise.all([0, 1, 2, 3].map((i) => cluster.directory(i)))).map((directory) => `${directory?.digest}`),
+      (await Promise.all([0, 1, 2, 3].map((i) => cluster.directory(i)))).map((directory) =>
+        Buffer.from(directory!.digest).toString('hex'),
+      ),
     );
     expect(digests.size).toBe(1);
     await expect(cluster.directory(3)).resolves.toMatchObject({ round: START / SLOT + 1 });
@@ -182,6 +184,44 @@ describe('bad voters', () => {
     await cluster.runRound();
     await expect(cluster.directory(1)).resolves.toMatchObject({ items: 1 });
     expect(cluster.node(0).consensus.counters.refusals.badSignature).toBe(liars.size);
+  });
+
+  test('a voter that says NO again and again does not hold a round up', async () => {
+    const cluster = await Cluster.started(4);
+    await publishEverywhere(cluster, ['a']);
+    changeVotes(cluster, 3, () => undefined);
+    await cluster.toNextSlot();
+    await cluster.time.advanceUntil(() => cluster.node(3).consensus.state === 'FollowerConsensusVote', 5);
+    const fields = { version: 'xpx-discovery-1.0', round: BigInt(START / SLOT + 1), verdict: WireVerdict.no };
+    const body = create(DiscoveryConsensusVoteSchema, fields);
+    for (let i = 0; i < 10; i++) {
+      cluster.deliver(cluster.node(3).id, cluster.node(0).id, { event: 'discoveryConsensusVote', body });
+      await cluster.time.advance(0.1);
+    }
+    expect(cluster.node(0).rounds.at(-1)).toMatchObject({ published: true, signatures: 3 });
+  });
+
+  test('one YES of a member is looked at in a round', async () => {
+    const cluster = await Cluster.started(4);
+    await publishEverywhere(cluster, ['a']);
+    let sent: DiscoveryConsensusVote | undefined;
+    changeVotes(cluster, 3, (vote) => {
+      sent = { ...vote, signature: { ...vote.signature!, signature: new Uint8Array(64) } };
+      return undefined;
+    });
+    cluster.lagging.add(cluster.node(2).id);
+    cluster.lagging.add(cluster.node(1).id);
+    await cluster.toNextSlot();
+    await cluster.time.advanceUntil(() => sent !== undefined, 5);
+    const { consensus, verifier } = cluster.node(0);
+    const before = verifier.signatures;
+    const codes = [];
+    for (let i = 0; i < 5; i++) {
+      const handled = await consensus.onReceivedConsensusVote(cluster.node(3).id, sent!);
+      codes.push(handled.ok ? 'ok' : handled.code);
+    }
+    expect(codes).toEqual(['badSignature', ...Array<string>(4).fill('duplicateVote')]);
+    expect(verifier.signatures).toBe(before + 1);
   });
 
   test('a replayed vote of an older round is refused', async () => {

@@ -27,7 +27,7 @@ function eventFor(row: TransitionRow, state: MachineState): MachineEvent {
   const leaderId =
     row.guard === 'thisLeader' ? (state.leaderId ?? OTHER) : row.event === 'leadershipWon' ? SELF : 'third';
   const term = row.guard === 'thisLeader' ? state.term : 4;
-  return { type: row.event, round, leaderId, term } as MachineEvent;
+  return { type: row.event, round, leaderId, term };
 }
 
 const EVENT_TYPES = [...new Set(TRANSITIONS.map((row) => row.event))];

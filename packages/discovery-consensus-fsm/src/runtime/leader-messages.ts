@@ -34,6 +34,8 @@ export class LeaderMessages {
   readonly #desk: PublishDesk;
   #request: CheckedRequest | undefined;
   #final: DiscoveryFinalConsensus | undefined;
+  /** Packets of attestation requests that are being looked at. */
+  #attesting = 0;
   #held: { readonly from: string; readonly request: DiscoveryRequestConsensusVote } | undefined;
 
   constructor(context: Context, driver: MachineAccess, voter: RoundVoter, desk: PublishDesk) {
@@ -137,7 +139,11 @@ export class LeaderMessages {
     if (name === 'FollowerVerifyLeader') return no('leaderNotVerified', '');
     if (request.version !== config.protocolVersion) return no('unsupportedVersion', '');
     if (request.packets.length > config.maxAttestationPackets) return no('tooMany', 'packets');
-    const accepted = await Promise.all(request.packets.map((packet) => this.#desk.accept(packet)));
+    if (this.#attesting + request.packets.length > config.maxPendingPublishes) return no('overloaded', 'attestations');
+    this.#attesting += request.packets.length;
+    const accepted = await Promise.all(request.packets.map((packet) => this.#desk.accept(packet))).finally(() => {
+      this.#attesting -= request.packets.length;
+    });
     const refused = accepted.filter(({ outcome }) => outcome.code !== 'accepted');
     const first = refused[0];
     return first === undefined ? HEEDED : no('packetRefused', `${refused.length}: ${first.outcome.code}`);

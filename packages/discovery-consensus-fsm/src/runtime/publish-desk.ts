@@ -102,11 +102,20 @@ export class PublishDesk {
       this.#book.forget(entry);
       return { outcome: refused('notAuthentic', verdict.code.slice(0, 200)) };
     }
-    const fault = itemFault(verdict, packet.length, config);
-    if (fault !== undefined) return { outcome: fault };
-    const late = lifetimeFault(verdict.item, ports.clock.now(), config.maxLifetimeSeconds);
-    if (late !== undefined) return { outcome: late };
-    return { outcome: await this.#attest(entry, verdict), identity: verdict.item.identity };
+    const outcome =
+      itemFault(verdict, packet.length, config) ??
+      lifetimeFault(verdict.item, ports.clock.now(), config.maxLifetimeSeconds) ??
+      (await this.#attest(entry, verdict));
+    if (outcome.code !== 'accepted') this.#release(entry, verdict);
+    return { outcome, identity: verdict.item.identity };
+  }
+
+  /** A refused packet is remembered only if the list or this node has it: refusals must not fill the memory. */
+  #release(entry: BookEntry, { item }: VerifiedPacket): void {
+    const isListed = this.#context.ports.list
+      .get(item.identity)
+      .some((record) => sameBytes(record.packet, entry.packet));
+    if (!isListed && !this.needs(entry)) this.#book.forget(entry);
   }
 
   /** Attests an authentic packet that is newer than what is held; the same one again gives the same answer. */
@@ -120,6 +129,7 @@ export class PublishDesk {
     if (expiration <= (held?.expiration ?? 0)) return refused('notNewer', 'expiration');
     if (this.#listHasNewer(identity, entry, expiration)) return refused('notNewer', 'expiration');
     if (!this.queue.hasRoom(entry.packet.length, this.#signing)) return refused('overloaded', 'forwards');
+    if (held === undefined && this.#own.size >= this.#context.config.maxItems) return refused('overloaded', 'items');
 
     const { clock } = this.#context.ports;
     const signing = this.#sign(entry);
@@ -192,7 +202,10 @@ export class PublishDesk {
     const fault =
       itemFault(verdict, packet.length, config) ??
       lifetimeFault(verdict.item, ports.clock.now(), config.maxLifetimeSeconds);
-    if (fault !== undefined) return no('packetRefused', fault.code);
+    if (fault !== undefined) {
+      this.#release(entry, verdict);
+      return no('packetRefused', fault.code);
+    }
     const word = await this.#book.attestation(entry, from, signature);
     if (!word.ok) return no('badSignature', word.code.slice(0, 200));
     if (word.identity !== from) return no('wrongSigner', word.identity.slice(0, 200));

@@ -96,9 +96,9 @@ export class RecordBook {
     return keepVerdict(entry);
   }
 
-  /** Forgets a packet that was refused, unless the list has it. */
+  /** Forgets a packet that was refused; it is verified again should it come again. */
   forget(entry: BookEntry): void {
-    if (entry.verdict?.ok !== true) this.#entries.delete(entry.key);
+    this.#entries.delete(entry.key);
   }
 
   /** The verdict on a member's signature over a packet; verified when it is new. */

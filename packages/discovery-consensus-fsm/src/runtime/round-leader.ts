@@ -28,6 +28,10 @@ interface LedRound {
   frozenIndex: number;
   cancelTimer: () => void;
   collecting: boolean;
+  /** The quorum is there; only stragglers are waited for. */
+  closing: boolean;
+  /** Members whose YES was looked at: one each, or a liar could keep the leader verifying. */
+  readonly heard: Set<string>;
 }
 
 /** How a round ended. */
@@ -84,6 +88,8 @@ export class RoundLeader {
       frozenIndex: 0,
       cancelTimer: () => undefined,
       collecting: true,
+      closing: false,
+      heard: new Set(),
     };
     this.drop();
     this.#led = led;
@@ -152,6 +158,8 @@ export class RoundLeader {
       this.#look(led);
       return HEEDED;
     }
+    if (led.heard.has(from)) return no('duplicateVote', `round ${led.round}`);
+    led.heard.add(from);
     const { signature } = vote;
     const creation = slotStart(this.#context.config, led.round);
     const signer =
@@ -192,7 +200,8 @@ export class RoundLeader {
     const { standing } = led.box;
     if (standing === 'complete') return this.#close(led, '');
     if (standing === 'hopeless') return this.#close(led, 'no quorum is possible');
-    if (standing !== 'quorum') return;
+    if (standing !== 'quorum' || led.closing) return;
+    led.closing = true;
     const { clock } = this.#context.ports;
     led.cancelTimer();
     led.cancelTimer = clock.setTimerAt(clock.now() + this.#context.config.stragglerSeconds, () => this.#close(led, ''));

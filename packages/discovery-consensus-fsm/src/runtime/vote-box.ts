@@ -50,7 +50,7 @@ export class VoteBox {
   }
 
   /**
-   * `complete`: everybody said YES; `quorum`: enough did, others may follow; `hopeless`: those who have not refused are
+   * `complete`: enough said YES and everybody has answered; `quorum`: enough did, others may follow; `hopeless`: those who have not refused are
    * too few; `open`: wait.
    */
   get standing(): 'complete' | 'quorum' | 'hopeless' | 'open' {

@@ -1,0 +1,104 @@
+import type { LogEntry, LogIndex, Term } from '@discovery-raft/raft-core';
+import { EntryType } from '@discovery-raft/raft-core';
+import { decodeCommand, Registers } from '../node/register-machine.js';
+import type { SimNode } from '../node/sim-node.js';
+import type { Checker, Cluster, Report } from './checker.js';
+import type { LogMatching } from './log-matching.js';
+
+/**
+ * What is committed, found out by looking at disks: when a leader says that an entry is committed, a majority must hold
+ * it durably, and the entry must be of the leader's own term (Raft paper, sections 5.3 and 5.4.2). The other checkers
+ * take this log as the truth. A follower may only repeat what a leader has established.
+ */
+export class CommittedLog implements Checker {
+  static readonly rule = 'commit rule';
+  /** Entry i at place i - 1, as it was when it was committed. */
+  readonly #entries: LogEntry[] = [];
+  /** State digest after entry i at place i. */
+  readonly #digests: number[] = [0];
+  /** Index of a superseded entry to that of its successor. */
+  readonly supersededBy = new Map<LogIndex, LogIndex>();
+  readonly #registers = new Registers();
+  /** State machine's responses by index. */
+  readonly #previous = new Map<LogIndex, string | null>();
+  readonly #cluster: Cluster;
+  readonly #seen: LogMatching;
+  readonly #report: Report;
+
+  /** @param seen tells what stood in the place of a tombstone */
+  constructor(cluster: Cluster, seen: LogMatching, report: Report) {
+    this.#cluster = cluster;
+    this.#seen = seen;
+    this.#report = report;
+  }
+
+  get lastIndex(): LogIndex {
+    return this.#entries.length;
+  }
+
+  entryAt(index: LogIndex): LogEntry | undefined {
+    return this.#entries[index - 1];
+  }
+
+  termAt(index: LogIndex): Term | undefined {
+    return this.#entries[index - 1]?.term;
+  }
+
+  /** What a state machine's digest must be when it has applied everything up to `index`. */
+  digestAt(index: LogIndex): number | undefined {
+    return this.#digests[index];
+  }
+
+  /** What the command at `index` must have answered. */
+  previousAt(index: LogIndex): string | null | undefined {
+    return this.#previous.get(index);
+  }
+
+  /** Voters whose disks hold the entry, or a snapshot that covers it. */
+  holders(index: LogIndex, term: Term): SimNode[] {
+    return this.#cluster.voters.filter(({ disk: { platter } }) => {
+      if ((platter.snapshots[0]?.meta.index ?? 0) >= index) return true;
+      return platter.termAt(index) === term;
+    });
+  }
+
+  isMajority(nodes: readonly SimNode[]): boolean {
+    return nodes.length > this.#cluster.voters.length / 2;
+  }
+
+  committed(node: SimNode, index: LogIndex): void {
+    if (index <= this.lastIndex) return;
+    const { process } = node;
+    if (process === null) return;
+    if (process.role !== 'leader') {
+      return this.#report(
+        `${node.id}, a ${process.role}, takes ${index} for committed; leaders have committed ${this.lastIndex}`,
+      );
+    }
+    const term = process.roleTerm;
+    const holders = this.holders(index, term).filter((holder) => holder.disk.platter.termAt(index) === term);
+    if (!this.isMajority(holders)) {
+      const held = this.#cluster.voters.map(({ id, disk }) => `${id}: ${disk.platter.termAt(index) ?? '-'}`).join(', ');
+      return this.#report(
+        `${node.id} commits ${index} in term ${term}, but no majority of disks holds an entry of that term there (${held})`,
+      );
+    }
+    while (this.lastIndex < index) {
+      const next = this.lastIndex + 1;
+      const entry = holders.map(({ disk }) => disk.platter.entryAt(next)).find((found) => found !== undefined);
+      if (entry === undefined)
+        return this.#report(`no disk that holds ${index} of term ${term} holds ${next} before it`);
+      this.#add(this.#seen.original(entry.index, entry.term) ?? entry);
+    }
+  }
+
+  #add(entry: LogEntry): void {
+    this.#entries.push(entry);
+    if (entry.type === EntryType.command) {
+      const before = this.#registers.set(entry.index, decodeCommand(entry.data));
+      if (before !== undefined) this.supersededBy.set(before.index, entry.index);
+      this.#previous.set(entry.index, before?.value ?? null);
+    }
+    this.#digests.push(this.#registers.digest);
+  }
+}

@@ -1,0 +1,155 @@
+import type { SimNetwork } from '../network/sim-network.js';
+import type { SimNode } from '../node/sim-node.js';
+import type { VirtualClock } from '../time/virtual-clock.js';
+import type { Dice } from './dice.js';
+import type { Scenario } from './scenario.js';
+
+/** What the nemesis asks the simulation to do. */
+export interface NemesisHands {
+  crash(node: SimNode, outageMs: number): void;
+  stop(node: SimNode, outageMs: number): void;
+  transfer(node: SimNode, target: string | null): void;
+  snapshot(node: SimNode): void;
+  note(what: string, detail: string): void;
+}
+
+/** Brings the faults of a scenario about, each kind in its own rhythm. */
+export class Nemesis {
+  readonly #world: VirtualClock;
+  readonly #network: SimNetwork;
+  readonly #nodes: readonly SimNode[];
+  readonly #scenario: Scenario;
+  readonly #dice: Dice;
+  readonly #hands: NemesisHands;
+  #over = false;
+
+  constructor(parts: {
+    world: VirtualClock;
+    network: SimNetwork;
+    nodes: readonly SimNode[];
+    scenario: Scenario;
+    dice: Dice;
+    hands: NemesisHands;
+  }) {
+    this.#world = parts.world;
+    this.#network = parts.network;
+    this.#nodes = parts.nodes;
+    this.#scenario = parts.scenario;
+    this.#dice = parts.dice;
+    this.#hands = parts.hands;
+  }
+
+  start(): void {
+    const { faults, links } = this.#scenario;
+    Object.assign(this.#network.faults, links);
+    for (const { disk } of this.#nodes) {
+      disk.faults.writeFailure = faults.writeFailure;
+      disk.faults.readFailure = faults.readFailure;
+      disk.faults.crash = faults.crashInWrite;
+    }
+    this.#often(faults.partitionEveryMs, () => this.#divide());
+    this.#often(faults.crashEveryMs, () => this.#crash());
+    this.#often(faults.pauseEveryMs, () => this.#pause());
+    this.#often(faults.stallEveryMs, () => this.#stall());
+    this.#often(faults.transferEveryMs, () => this.#transfer());
+  }
+
+  /** No more faults; what is cut, stalled or paused is healed. */
+  stop(): void {
+    this.#over = true;
+    Object.assign(this.#network.faults, this.#scenario.calm);
+    this.#network.cuts.heal();
+    for (const { disk, process } of this.#nodes) {
+      Object.assign(disk.faults, { writeFailure: 0, readFailure: 0, crash: 0, stalledUntilMs: 0 });
+      process?.clock.resume();
+    }
+  }
+
+  #often(everyMs: number, act: () => void): void {
+    if (everyMs === 0) return;
+    this.#world.schedule(this.#dice.exponential(everyMs), () => {
+      if (this.#over) return;
+      act();
+      this.#often(everyMs, act);
+    });
+  }
+
+  #durationMs(): number {
+    return this.#dice.exponential(this.#scenario.faults.durationMs);
+  }
+
+  /** The leader rather than another, since that is where it hurts. */
+  #victim(): SimNode {
+    const leaders = this.#nodes.filter(({ raft }) => raft?.state === 'leader');
+    return leaders.length > 0 && this.#dice.chance(0.5) ? this.#dice.pick(leaders) : this.#dice.pick(this.#nodes);
+  }
+
+  #divide(): void {
+    const { cuts } = this.#network;
+    const all = this.#nodes.map(({ id }) => id);
+    const mixed = this.#dice.shuffle(all);
+    const at = this.#dice.int(1, all.length - 1);
+    const victim = this.#victim().id;
+    const kind = this.#dice.pick(['halves', 'isolate', 'bridge', 'oneWay', 'deaf', 'mute', 'random'] as const);
+    this.#hands.note('divide', `${kind} ${mixed.slice(0, at).join(' ')} | ${mixed.slice(at).join(' ')}, ${victim}`);
+    switch (kind) {
+      case 'halves':
+        cuts.partition([mixed.slice(0, at), mixed.slice(at)], all);
+        break;
+      case 'isolate':
+        cuts.partition([[victim], all.filter((id) => id !== victim)], all);
+        break;
+      case 'bridge':
+        cuts.partition([mixed.slice(0, at + 1), mixed.slice(at)], all);
+        break;
+      case 'oneWay':
+        for (const from of mixed.slice(0, at)) for (const to of mixed.slice(at)) cuts.cutOneWay(from, to);
+        break;
+      case 'deaf':
+        for (const from of all) cuts.cutOneWay(from, victim);
+        break;
+      case 'mute':
+        for (const to of all) cuts.cutOneWay(victim, to);
+        break;
+      case 'random':
+        for (const from of all) for (const to of all) if (this.#dice.chance(0.3)) cuts.cutOneWay(from, to);
+        break;
+    }
+    this.#world.schedule(this.#durationMs(), () => {
+      if (this.#over) return;
+      cuts.heal();
+      this.#hands.note('heal', '');
+    });
+  }
+
+  #crash(): void {
+    const many = this.#dice.chance(0.15) ? this.#dice.int(2, this.#nodes.length) : 1;
+    const victims = many === 1 ? [this.#victim()] : this.#dice.shuffle(this.#nodes).slice(0, many);
+    const gentle = this.#dice.chance(0.2);
+    for (const victim of victims) {
+      if (gentle) this.#hands.stop(victim, this.#durationMs());
+      else this.#hands.crash(victim, this.#durationMs());
+    }
+  }
+
+  #pause(): void {
+    const { id, process } = this.#victim();
+    if (process === null || process.clock.paused) return;
+    this.#hands.note('pause', id);
+    process.clock.pause();
+    this.#world.schedule(this.#durationMs(), () => process.clock.resume());
+  }
+
+  #stall(): void {
+    const { id, disk } = this.#victim();
+    this.#hands.note('stall', id);
+    disk.faults.stalledUntilMs = this.#world.now + this.#durationMs();
+  }
+
+  #transfer(): void {
+    const leader = this.#nodes.find(({ raft }) => raft?.state === 'leader');
+    if (leader === undefined) return;
+    if (this.#dice.chance(0.3)) return this.#hands.snapshot(this.#dice.pick(this.#nodes));
+    this.#hands.transfer(leader, this.#dice.chance(0.5) ? null : this.#dice.pick(this.#nodes).id);
+  }
+}

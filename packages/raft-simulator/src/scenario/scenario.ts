@@ -1,0 +1,160 @@
+import type { Configuration, RaftConfig, ServerId } from '@discovery-raft/raft-core';
+import type { DiskProfile } from '../disk/sim-disk.js';
+import type { LinkFaults } from '../network/link-faults.js';
+import { addressOf } from '../network/sim-network.js';
+import type { Skew } from '../time/process-clock.js';
+import { Dice } from './dice.js';
+
+/** One server of a scenario. */
+export interface ServerPlan {
+  readonly id: ServerId;
+  readonly skew: Skew;
+  readonly disk: DiskProfile;
+  /** When it calls `bootstrap` in the beginning. */
+  readonly bootstrapAtMs: number;
+}
+
+/** How often what goes wrong, on average; 0 for never. */
+export interface FaultPlan {
+  readonly partitionEveryMs: number;
+  readonly crashEveryMs: number;
+  readonly pauseEveryMs: number;
+  readonly stallEveryMs: number;
+  readonly transferEveryMs: number;
+  /** How long a partition, a pause, a stall or an outage lasts, on average. */
+  readonly durationMs: number;
+  /** Chances per operation. */
+  readonly writeFailure: number;
+  readonly readFailure: number;
+  readonly crashInWrite: number;
+}
+
+/** What clients do. */
+export interface LoadPlan {
+  readonly clients: number;
+  readonly keys: number;
+  /** Mean pause of a client between two operations. */
+  readonly thinkMs: number;
+  readonly readShare: number;
+  /** Chance that an operation is a burst of writes instead. */
+  readonly bursts: number;
+  readonly maxPaddingBytes: number;
+}
+
+/** Everything that one seed decides before the first event. */
+export interface Scenario {
+  readonly seed: number;
+  readonly servers: readonly ServerPlan[];
+  readonly configuration: Configuration;
+  readonly config: Partial<RaftConfig>;
+  readonly redacts: boolean;
+  readonly calm: LinkFaults;
+  readonly links: LinkFaults;
+  readonly faults: FaultPlan;
+  readonly load: LoadPlan;
+}
+
+/** Draws a scenario. */
+export function drawScenario(seed: number): Scenario {
+  const dice = new Dice(seed);
+  const count = dice.pick([3, 3, 3, 4, 5, 5, 6, 7]);
+  const heartbeatTimeoutMs = dice.pick([200, 300, 500, 500, 1000]);
+  const diskKind = dice.pick(['immediate', 'fast', 'fast', 'slow', 'mixed'] as const);
+  const skewed = dice.chance(0.5);
+  const servers = Array.from({ length: count }, (_, i): ServerPlan => ({
+    id: `n${i + 1}`,
+    skew: {
+      rate: skewed ? dice.between(0.95, 1.05) : 1,
+      offsetMs: skewed ? dice.int(0, 1_000_000) : 0,
+      wallStartMs: Date.UTC(2026, 0, 1) + (skewed ? dice.int(-1e6, 1e6) : 0),
+    },
+    disk: drawDisk(dice, diskKind === 'mixed' ? dice.pick(['immediate', 'fast', 'slow']) : diskKind),
+    bootstrapAtMs: dice.chance(0.5) ? 0 : dice.between(0, 2 * heartbeatTimeoutMs),
+  }));
+  const nonvoters = count > 3 && dice.chance(0.2) ? 1 : 0;
+  const calm: LinkFaults = { delayMs: dice.between(0.2, 3), loss: 0, duplication: 0, longDelay: 0, longDelayMs: 0 };
+  return {
+    seed,
+    servers,
+    configuration: {
+      servers: servers.map(({ id }, i) => ({
+        id,
+        address: addressOf(id),
+        suffrage: i >= count - nonvoters ? 'nonvoter' : 'voter',
+      })),
+    },
+    config: drawConfig(dice, heartbeatTimeoutMs),
+    redacts: dice.chance(0.6),
+    calm,
+    links: drawLinks(dice, calm, heartbeatTimeoutMs),
+    faults: drawFaults(dice, heartbeatTimeoutMs),
+    load: drawLoad(dice),
+  };
+}
+
+function drawDisk(dice: Dice, kind: 'immediate' | 'fast' | 'slow'): DiskProfile {
+  const readMs = dice.chance(0.5) ? 0 : dice.between(0.1, 2);
+  if (kind === 'immediate') return { immediate: true, writeMs: 0, readMs };
+  return { immediate: false, writeMs: kind === 'fast' ? dice.between(0.1, 1) : dice.between(2, 20), readMs };
+}
+
+function drawConfig(dice: Dice, heartbeatTimeoutMs: number): Partial<RaftConfig> {
+  const often = dice.chance(0.7);
+  return {
+    heartbeatTimeoutMs,
+    electionTimeoutMs: heartbeatTimeoutMs * dice.pick([1, 1, 1, 2]),
+    leaderLeaseTimeoutMs: Math.floor(heartbeatTimeoutMs * dice.pick([0.5, 0.5, 1])),
+    commitTimeoutMs: dice.pick([5, 20, 50]),
+    rpcTimeoutMs: dice.pick([500, 1000, 2000]),
+    maxAppendEntries: dice.pick([1, 2, 4, 16, 64, 1024]),
+    maxAppendBytes: dice.pick([100, 1000, 1 << 20]),
+    maxInflightAppends: dice.pick([1, 2, 4, 16]),
+    maxInflightBytes: dice.pick([500, 1 << 20]),
+    maxUncommittedBytes: dice.pick([2000, 1 << 20, 1 << 20]),
+    logCacheBytes: dice.pick([1, 500, 1 << 20]),
+    trailingLogs: dice.pick([0, 1, 5, 50]),
+    snapshotIntervalMs: often ? dice.pick([300, 1000, 4000]) : 120_000,
+    snapshotThreshold: dice.pick([1, 10, 50]),
+    snapshotChunkBytes: dice.pick([16, 100, 1000, 1 << 16]),
+    preVote: dice.chance(0.8),
+    checkQuorum: dice.chance(0.8),
+    outcomeGraceMs: dice.pick([0, 500, 2000]),
+  };
+}
+
+function drawLinks(dice: Dice, calm: LinkFaults, heartbeatTimeoutMs: number): LinkFaults {
+  const harsh = dice.chance(0.3);
+  return {
+    delayMs: dice.pick([calm.delayMs, calm.delayMs, calm.delayMs * 5, heartbeatTimeoutMs / 20]),
+    loss: dice.pick([0, 0.01, harsh ? 0.3 : 0.1]),
+    duplication: dice.pick([0, 0.02, harsh ? 0.3 : 0.1]),
+    longDelay: dice.pick([0, 0.01, harsh ? 0.1 : 0.03]),
+    longDelayMs: dice.pick([50, 500, 3000]),
+  };
+}
+
+function drawFaults(dice: Dice, heartbeatTimeoutMs: number): FaultPlan {
+  const every = (...choices: readonly number[]): number => dice.pick([0, ...choices]);
+  return {
+    partitionEveryMs: every(1000, 2500, 6000),
+    crashEveryMs: every(1000, 2500, 6000),
+    pauseEveryMs: every(3000, 8000),
+    stallEveryMs: every(2000, 6000),
+    transferEveryMs: every(1500, 5000),
+    durationMs: heartbeatTimeoutMs * dice.pick([0.5, 2, 6]),
+    writeFailure: dice.pick([0, 0, 0.0005, 0.003]),
+    readFailure: dice.pick([0, 0, 0.002]),
+    crashInWrite: dice.pick([0, 0.0005, 0.003]),
+  };
+}
+
+function drawLoad(dice: Dice): LoadPlan {
+  return {
+    clients: dice.int(1, 5),
+    keys: dice.pick([1, 2, 4, 8]),
+    thinkMs: dice.pick([30, 100, 300]),
+    readShare: dice.pick([0.1, 0.4, 0.7]),
+    bursts: dice.pick([0, 0.02, 0.1]),
+    maxPaddingBytes: dice.pick([0, 50, 300]),
+  };
+}

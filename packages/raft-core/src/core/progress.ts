@@ -76,11 +76,12 @@ export class Progress {
     this.inflightBytes += item.bytes;
   }
 
-  /** Drops a request that was answered or failed. */
-  removeInflight(rpcId: number): void {
+  /** Drops a request that was answered or failed. Returns whether it was among those under way. */
+  removeInflight(rpcId: number): boolean {
     const at = this.inflight.findIndex((item) => item.rpcId === rpcId);
-    if (at < 0) return;
+    if (at < 0) return false;
     this.inflightBytes -= this.inflight[at]!.bytes;
     this.inflight.splice(at, 1);
+    return true;
   }
 }

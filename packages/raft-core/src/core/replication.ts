@@ -62,7 +62,11 @@ export function logRead(node: CoreNode, role: LeaderRole, peerId: ServerId, entr
   const p = role.progress.get(peerId);
   if (p === undefined || !p.reading) return;
   p.reading = false;
-  const usable = node.log.termAt(p.next - 1) !== undefined && entries.length > 0 && entries[0]!.index === p.next && node.log.termAt(p.next) === entries[0]!.term;
+  const usable =
+    node.log.termAt(p.next - 1) !== undefined &&
+    entries.length > 0 &&
+    entries[0]!.index === p.next &&
+    node.log.termAt(p.next) === entries[0]!.term;
   if (usable && p.mode !== 'snapshot') sendAppend(node, role, p, p.next - 1, entries);
   sendEntries(node, role, p);
 }
@@ -138,11 +142,11 @@ export function appendAnswered(node: CoreNode, role: LeaderRole, rpcId: number, 
   const p = role.progress.get(context.peerId);
   if (p === undefined) return;
   contacted(node, role, p, context);
-  p.removeInflight(rpcId);
+  const carried = p.removeInflight(rpcId);
   const wasProbe = p.probeRpcId === rpcId;
   if (wasProbe) p.probeRpcId = 0;
   if (response.success) matched(node, role, p, context, response, wasProbe);
-  else mismatched(node, p, context, response, wasProbe);
+  else mismatched(node, p, context, response, wasProbe, carried);
   if (node.role !== role) return;
   sendEntries(node, role, p);
 }
@@ -207,6 +211,7 @@ function mismatched(
   context: RpcContext,
   response: AppendEntriesResponse,
   wasProbe: boolean,
+  carried: boolean,
 ): void {
   if (p.mode === 'snapshot') return;
   if (context.prevLogIndex <= context.matchAtSend && context.prevLogIndex > 0) {
@@ -215,8 +220,13 @@ function mismatched(
     p.becomeProbe(Math.max(1, Math.min(response.conflictIndex, context.prevLogIndex)));
     return;
   }
+  if (context.prevLogIndex <= p.match) {
+    // It overtook what it built on, which has arrived since; but the entries that it carried were refused.
+    if (carried && p.mode === 'replicate') p.becomeProbe(p.match + 1);
+    return;
+  }
   // Late news about something that has been settled since.
-  if (context.prevLogIndex <= p.match || (p.mode === 'probe' && !wasProbe)) return;
+  if (p.mode === 'probe' && !wasProbe) return;
   p.becomeProbe(nextAfterConflict(node, context.prevLogIndex, response));
 }
 

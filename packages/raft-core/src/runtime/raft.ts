@@ -205,11 +205,18 @@ export class Raft<Response = unknown> {
     const { logStore, stableStore, snapshotStore } = this.#options;
     if (await hasExistingState(logStore, stableStore, snapshotStore)) throw alreadyBootstrapped();
     const data = encodeConfiguration(configuration);
-    await storeCall('saving term and vote', () => stableStore.save({ term: 1, votedFor: null }));
-    await storeCall('appending the first configuration', () =>
-      logStore.append([{ index: 1, term: 1, type: EntryType.configuration, data }]),
-    );
-    const loaded = await loadState(this.#options, this.#options.stateMachine);
+    let loaded: LoadedState;
+    try {
+      await storeCall('saving term and vote', () => stableStore.save({ term: 1, votedFor: null }));
+      await storeCall('appending the first configuration', () =>
+        logStore.append([{ index: 1, term: 1, type: EntryType.configuration, data }]),
+      );
+      loaded = await loadState(this.#options, this.#options.stateMachine);
+    } catch (error) {
+      // What the stores hold now is not what this node was started from: it must not write to them.
+      if (error instanceof RaftError) this.#stop(error);
+      throw error;
+    }
     if (this.#stopped) throw this.#stoppedError();
     this.#core = this.#makeCore(loaded);
     this.#core.start(this.#clock.now(), this.#random.next());
@@ -557,7 +564,15 @@ export class Raft<Response = unknown> {
     if (cached !== undefined) return cached;
     if (index < this.#core.firstIndex || index < logStore.firstIndex || index > logStore.lastIndex) return undefined;
     const read = storeCall('reading the log', () => logStore.read(index, index, 1));
-    return isPending(read) ? read.then((entries) => entries[0]) : read[0];
+    if (!isPending(read)) return read[0];
+    return read.then(
+      (entries) => entries[0],
+      (error: unknown) => {
+        // Compaction may have taken it while it was being read.
+        if (index < logStore.firstIndex) return undefined;
+        throw error;
+      },
+    );
   }
 
   // --- proposals and reads ----------------------------------------------------------------------------------------

@@ -174,7 +174,7 @@ describe('a suite fails for', () => {
     expect((await failing(snapshotStoreConformance(() => new Oldest()))).length).toBeGreaterThan(1);
     class Eager extends MemorySnapshotStore {
       override create(meta: Omit<SnapshotMeta, 'id' | 'size'>): SnapshotSink {
-        super.create(meta).close();
+        void super.create(meta).close();
         return super.create(meta);
       }
     }

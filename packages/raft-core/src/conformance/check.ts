@@ -42,7 +42,10 @@ export async function assertRefuses(
     error = thrown;
   }
   assert(error !== undefined, `${what}: expected an error, got none`);
-  assert(error instanceof RaftError, `${what}: expected a RaftError, got ${String(error)}`);
+  assert(
+    error instanceof RaftError,
+    `${what}: expected a RaftError, got ${error instanceof Error ? error.message : show(error)}`,
+  );
   assert(codes.includes(error.code), `${what}: expected ${codes.join(' or ')}, got ${error.code}`);
 }
 

@@ -22,84 +22,122 @@ interface Run<Response> {
 export function stateMachineConformance<Response>(
   options: StateMachineConformanceOptions<Response>,
 ): readonly ConformanceCheck[] {
-  const { create, inspect } = options;
   const log = options.commands.map((data, i): LogEntry => ({
     index: i + 2,
     term: 1,
     type: EntryType.command,
     data: data.slice(),
   }));
-  const half = log.slice(0, log.length >> 1);
-  const rest = log.slice(log.length >> 1);
-  const restored = async (chunks: readonly Uint8Array[]): Promise<StateMachine<Response>> => {
-    const machine = create();
-    await machine.restore(stream(chunks));
-    return machine;
-  };
-  const check = (name: string, body: () => Promise<void>): ConformanceCheck => ({
+  return [...applying(options, log), ...snapshots(options, log)].map(([name, body]) => ({
     name: `StateMachine: ${name}`,
     run: async () => {
       assert(log.length >= 3, 'the suite needs at least three commands');
       await body();
     },
-  });
+  }));
+}
+
+type Named = readonly [name: string, body: () => Promise<void>];
+
+function applying<Response>(
+  { create, inspect, commands }: StateMachineConformanceOptions<Response>,
+  log: readonly LogEntry[],
+): Named[] {
   return [
-    check('the same commands give the same responses, redactions and state', async () => {
-      const [one, other] = [applyAll(create(), log), applyAll(create(), log)];
-      assertSame(other.responses, one.responses, 'the responses');
-      assertSame(other.redacted, one.redacted, 'what is redacted');
-      assertSame(inspect(other.machine), inspect(one.machine), 'the state');
-    }),
-    check('a response is not a promise: nobody would wait for it', async () => {
-      for (const response of applyAll(create(), log).responses) {
-        const then: unknown =
-          Object(response) === response ? Reflect.get(Object(response) as object, 'then') : undefined;
-        assert(typeof then !== 'function', 'apply gave a promise');
-      }
-    }),
-    check('the bytes of an entry are left as they are', async () => {
-      applyAll(create(), log);
-      for (const [i, { data }] of log.entries()) assertSame(data, options.commands[i], 'the bytes of a command');
-    }),
-    check('a snapshot restores to the same state, which goes on alike', async () => {
-      const original = applyAll(create(), half).machine;
-      const copy = await restored(await persist(original.snapshot()));
-      assertSame(inspect(copy), inspect(original), 'the restored state');
-      assertSame(applyAll(copy, rest).responses, applyAll(original, rest).responses, 'the responses after it');
-      assertSame(inspect(copy), inspect(original), 'the state after further commands');
-    }),
-    check('a snapshot is frozen: later commands are not in it', async () => {
-      const machine = applyAll(create(), half).machine;
-      const before = inspect(await restored(await persist(machine.snapshot())));
-      const snapshot = machine.snapshot();
-      applyAll(machine, rest);
-      assertSame(inspect(await restored(await persist(snapshot))), before, 'the restored state');
-    }),
-    check('a snapshot that is never written can be released', async () => {
-      const machine = applyAll(create(), half).machine;
-      machine.snapshot().release();
-      applyAll(machine, rest);
-      assertSame(inspect(machine), inspect(applyAll(create(), log).machine), 'the state');
-    }),
-    check('a restore replaces what was there', async () => {
-      const chunks = await persist(applyAll(create(), half).machine.snapshot());
-      const machine = applyAll(create(), log).machine;
-      await machine.restore(stream(chunks));
-      assertSame(inspect(machine), inspect(await restored(chunks)), 'the state');
-    }),
-    check('a restore does not depend on where the chunks end', async () => {
-      const chunks = await persist(applyAll(create(), log).machine.snapshot());
-      const whole = chunks.flatMap((chunk) => [...chunk]);
-      const bytewise = whole.map((byte) => Uint8Array.of(byte));
-      const expected = inspect(await restored(chunks));
-      assertSame(inspect(await restored(bytewise)), expected, 'the state from chunks of one byte');
-      assertSame(inspect(await restored([Uint8Array.from(whole)])), expected, 'the state from one chunk');
-    }),
-    check('the state before the first command can be saved and restored', async () => {
-      const machine = await restored(await persist(create().snapshot()));
-      assertSame(inspect(machine), inspect(create()), 'the state');
-      assertSame(applyAll(machine, log).responses, applyAll(create(), log).responses, 'the responses');
-    }),
+    [
+      'the same commands give the same responses, redactions and state',
+      async () => {
+        const [one, other] = [applyAll(create(), log), applyAll(create(), log)];
+        assertSame(other.responses, one.responses, 'the responses');
+        assertSame(other.redacted, one.redacted, 'what is redacted');
+        assertSame(inspect(other.machine), inspect(one.machine), 'the state');
+      },
+    ],
+    [
+      'a response is not a promise: nobody would wait for it',
+      async () => {
+        for (const response of applyAll(create(), log).responses) {
+          const then: unknown =
+            Object(response) === response ? Reflect.get(Object(response) as object, 'then') : undefined;
+          assert(typeof then !== 'function', 'apply gave a promise');
+        }
+      },
+    ],
+    [
+      'the bytes of an entry are left as they are',
+      async () => {
+        applyAll(create(), log);
+        for (const [i, { data }] of log.entries()) assertSame(data, commands[i], 'the bytes of a command');
+      },
+    ],
+  ];
+}
+
+function snapshots<Response>(
+  { create, inspect }: StateMachineConformanceOptions<Response>,
+  log: readonly LogEntry[],
+): Named[] {
+  const half = log.slice(0, log.length >> 1);
+  const rest = log.slice(log.length >> 1);
+  const restored = (chunks: readonly Uint8Array[]): Promise<StateMachine<Response>> => restoreInto(create(), chunks);
+  return [
+    [
+      'a snapshot restores to the same state, which goes on alike',
+      async () => {
+        const original = applyAll(create(), half).machine;
+        const copy = await restored(await persist(original.snapshot()));
+        assertSame(inspect(copy), inspect(original), 'the restored state');
+        assertSame(applyAll(copy, rest).responses, applyAll(original, rest).responses, 'the responses after it');
+        assertSame(inspect(copy), inspect(original), 'the state after further commands');
+      },
+    ],
+    [
+      'a snapshot is frozen: later commands are not in it',
+      async () => {
+        const machine = applyAll(create(), half).machine;
+        const before = inspect(await restored(await persist(machine.snapshot())));
+        const snapshot = machine.snapshot();
+        applyAll(machine, rest);
+        assertSame(inspect(await restored(await persist(snapshot))), before, 'the restored state');
+      },
+    ],
+    [
+      'a snapshot that is never written can be released',
+      async () => {
+        const machine = applyAll(create(), half).machine;
+        machine.snapshot().release();
+        applyAll(machine, rest);
+        assertSame(inspect(machine), inspect(applyAll(create(), log).machine), 'the state');
+      },
+    ],
+    [
+      'a restore replaces what was there',
+      async () => {
+        const chunks = await persist(applyAll(create(), half).machine.snapshot());
+        const machine = applyAll(create(), log).machine;
+        await machine.restore(stream(chunks));
+        assertSame(inspect(machine), inspect(await restored(chunks)), 'the state');
+      },
+    ],
+    [
+      'a restore does not depend on where the chunks end',
+      async () => {
+        const chunks = await persist(applyAll(create(), log).machine.snapshot());
+        const whole = chunks.flatMap((chunk) => [...chunk]);
+        const bytewise = whole.map((byte) => Uint8Array.of(byte));
+        const expected = inspect(await restored(chunks));
+        assertSame(inspect(await restored(bytewise)), expected, 'the state from chunks of one byte');
+        assertSame(inspect(await restored([Uint8Array.from(whole)])), expected, 'the state from one chunk');
+      },
+    ],
+    [
+      'the state before the first command can be saved and restored',
+      async () => {
+        const machine = await restored(await persist(create().snapshot()));
+        assertSame(inspect(machine), inspect(create()), 'the state');
+        assertSame(applyAll(machine, log).responses, applyAll(create(), log).responses, 'the responses');
+      },
+    ],
   ];
 }
 
@@ -126,6 +164,14 @@ async function persist(snapshot: StateMachineSnapshot): Promise<Uint8Array[]> {
   });
   snapshot.release();
   return chunks;
+}
+
+async function restoreInto<Response>(
+  machine: StateMachine<Response>,
+  chunks: readonly Uint8Array[],
+): Promise<StateMachine<Response>> {
+  await machine.restore(stream(chunks));
+  return machine;
 }
 
 async function* stream(chunks: readonly Uint8Array[]): AsyncIterable<Uint8Array> {

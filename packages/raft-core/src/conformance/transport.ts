@@ -220,7 +220,7 @@ const CHECKS: readonly Named[] = [
       } catch {
         assert(false, 'send threw instead of rejecting');
       }
-      await assertRefuses(['RAFT_TRANSPORT_CLOSED'], 'a call after the close', () => settle(later!));
+      await assertRefuses(['RAFT_TRANSPORT_CLOSED'], 'a call after the close', () => settle(later));
       await a.close();
     },
   ],

@@ -219,7 +219,7 @@ export class ApplyLane<Response> {
         .map((entry) => tombstoneOf(entry!));
       this.#ports.redacted(tombstones, through);
     };
-    if (originals.some(isPending)) return Promise.all(originals).then(finish);
+    if (originals.some(isPending)) return Promise.all(originals.map(async (entry) => entry)).then(finish);
     finish(originals as (LogEntry | undefined)[]);
   }
 }

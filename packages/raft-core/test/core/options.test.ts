@@ -3,7 +3,7 @@ import { resolveConfig } from '../../src/core/options.js';
 
 function refusal(given: Record<string, unknown>): RaftError {
   try {
-    resolveConfig(given as Partial<RaftConfig>);
+    resolveConfig(given);
   } catch (error) {
     if (error instanceof RaftError) return error;
     throw error;

@@ -4,13 +4,14 @@ import { RaftError } from './errors.js';
 import { setCommit } from './leadership.js';
 import type { CoreNode } from './node.js';
 import type { AppendEntriesRequest } from './rpc.js';
+import { supersedingIndex } from './tombstone.js';
 import { EntryType, type LogEntry, type LogIndex, type RaftState } from './types.js';
 
 /** Raft paper, figure 2: AppendEntries; heartbeats take the same way. */
 export function handleAppendEntries(node: CoreNode, requestId: number, request: AppendEntriesRequest): void {
   if (request.term < node.term) return mismatch(node, requestId, 0, node.log.lastIndex + 1);
   if (!acceptLeader(node, requestId, request)) return;
-  node.redactedThrough = Math.max(node.redactedThrough, request.redactedThrough);
+  node.redactedThrough = redactedThrough(node.redactedThrough, request);
 
   const { log } = node;
   const prev = request.prevLogIndex;
@@ -73,6 +74,13 @@ export function acceptLeader(
   node.leaderContactAt = node.now;
   resetElectionTimer(node, node.config.heartbeatTimeoutMs);
   return true;
+}
+
+/** How far this node must have applied before it may show its state, now that it has heard this. */
+function redactedThrough(known: LogIndex, request: AppendEntriesRequest): LogIndex {
+  let result = Math.max(known, request.redactedThrough);
+  for (const entry of request.entries) result = Math.max(result, supersedingIndex(entry) ?? 0);
+  return result;
 }
 
 function mismatch(node: CoreNode, requestId: number, conflictTerm: number, conflictIndex: LogIndex): void {

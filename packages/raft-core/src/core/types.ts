@@ -20,7 +20,8 @@ export type MonotonicMs = number;
  * - `noop`: a new leader's first entry;
  * - `barrier`: nothing, but it is applied in order, so who waits for it has seen all before it applied;
  * - `configuration`: a {@link Configuration} as bytes;
- * - `tombstone`: the place of an entry that was redacted. Its data is the SHA-256 of the data that stood there.
+ * - `tombstone`: the place of an entry that was redacted. Its data is the SHA-256 of the data that stood there, its
+ *   extensions the index of the entry that superseded it, as 8 bytes, the highest first.
  */
 export const EntryType = { command: 0, noop: 1, barrier: 4, configuration: 5, tombstone: 16 } as const;
 /** One of the numbers of {@link EntryType}. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { decodeConfiguration } from '../core/configuration.js';
 import { RaftError } from '../core/errors.js';
+import { encodeSuperseding } from '../core/tombstone.js';
 import { EntryType, type LogEntry, type LogIndex, type SnapshotMeta, type Term } from '../core/types.js';
 import type { Clock } from '../ports/clock.js';
 import type { MaybePromise } from '../ports/log-store.js';
@@ -61,7 +62,9 @@ export class ApplyLane<Response> {
     this.#target = applied;
     this.#context = {
       redact: (index) => {
-        if (index > 0 && index < this.#applying) this.#redactions.set(index, this.#applying);
+        if (index > 0 && index < this.#applying && !this.#redactions.has(index)) {
+          this.#redactions.set(index, this.#applying);
+        }
       },
     };
   }
@@ -216,7 +219,7 @@ export class ApplyLane<Response> {
     const finish = (entries: readonly (LogEntry | undefined)[]): void => {
       const tombstones = entries
         .filter((entry) => entry !== undefined && entry.type === EntryType.command)
-        .map((entry) => tombstoneOf(entry!));
+        .map((entry) => tombstoneOf(entry!, redactions.get(entry!.index)!));
       this.#ports.redacted(tombstones, through);
     };
     if (originals.some(isPending)) return Promise.all(originals.map(async (entry) => entry)).then(finish);
@@ -224,13 +227,17 @@ export class ApplyLane<Response> {
   }
 }
 
-/** The tombstone of an entry: same index and term, and the SHA-256 of its data (RAFT.md, section 5). */
-export function tombstoneOf(entry: LogEntry): LogEntry {
+/**
+ * The tombstone of an entry: same index and term, the SHA-256 of its data, and the entry that superseded it (RAFT.md,
+ * section 5).
+ */
+export function tombstoneOf(entry: LogEntry, supersededBy: LogIndex): LogEntry {
   const hash = createHash('sha256').update(entry.data).digest();
   return {
     index: entry.index,
     term: entry.term,
     type: EntryType.tombstone,
     data: new Uint8Array(hash.buffer, hash.byteOffset, hash.length),
+    extensions: encodeSuperseding(supersededBy),
   };
 }

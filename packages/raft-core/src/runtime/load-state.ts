@@ -2,6 +2,7 @@ import { decodeConfiguration, type ConfigurationAt } from '../core/configuration
 import { RaftError } from '../core/errors.js';
 import type { HardStateValue } from '../core/inputs.js';
 import { TermRuns } from '../core/term-runs.js';
+import { supersedingIndex } from '../core/tombstone.js';
 import { EntryType, type LogEntry, type LogIndex, type SnapshotMeta } from '../core/types.js';
 import type { LogStore } from '../ports/log-store.js';
 import type { SnapshotBytes, StateMachine } from '../ports/state-machine.js';
@@ -162,8 +163,9 @@ async function scanLog(
       if (entry.type === EntryType.configuration && entry.index > configurations[0]!.index) {
         configurations.push({ index: entry.index, configuration: decodeConfiguration(entry.data) });
       }
-      // Which entry superseded it is not stored; but it was committed, so it is not behind the end of a leader's log.
-      if (entry.type === EntryType.tombstone && entry.index > (snapshot?.index ?? 0)) redactedThrough = lastIndex;
+      if (entry.type === EntryType.tombstone && entry.index > (snapshot?.index ?? 0)) {
+        redactedThrough = Math.max(redactedThrough, supersedingIndex(entry) ?? lastIndex);
+      }
     }
   }
   return { terms: terms ?? new TermRuns(0, 0), configurations, redactedThrough };

@@ -59,6 +59,8 @@ export function drawScenario(seed: number): Scenario {
   const dice = new Dice(seed);
   const count = dice.pick([3, 3, 3, 4, 5, 5, 6, 7]);
   const heartbeatTimeoutMs = dice.pick([200, 300, 500, 500, 1000]);
+  // With windows of an entry or two a follower catches up slowly, so there must be little to catch up with.
+  const narrow = dice.chance(0.25);
   const diskKind = dice.pick(['immediate', 'fast', 'fast', 'slow', 'mixed'] as const);
   const skewed = dice.chance(0.5);
   const servers = Array.from({ length: count }, (_, i): ServerPlan => ({
@@ -83,12 +85,12 @@ export function drawScenario(seed: number): Scenario {
         suffrage: i >= count - nonvoters ? 'nonvoter' : 'voter',
       })),
     },
-    config: drawConfig(dice, heartbeatTimeoutMs),
+    config: drawConfig(dice, heartbeatTimeoutMs, narrow),
     redacts: dice.chance(0.6),
     calm,
     links: drawLinks(dice, calm, heartbeatTimeoutMs),
     faults: drawFaults(dice, heartbeatTimeoutMs),
-    load: drawLoad(dice),
+    load: drawLoad(dice, narrow),
   };
 }
 
@@ -98,7 +100,7 @@ function drawDisk(dice: Dice, kind: 'immediate' | 'fast' | 'slow'): DiskProfile 
   return { immediate: false, writeMs: kind === 'fast' ? dice.between(0.1, 1) : dice.between(2, 20), readMs };
 }
 
-function drawConfig(dice: Dice, heartbeatTimeoutMs: number): Partial<RaftConfig> {
+function drawConfig(dice: Dice, heartbeatTimeoutMs: number, narrow: boolean): Partial<RaftConfig> {
   const often = dice.chance(0.7);
   return {
     heartbeatTimeoutMs,
@@ -106,10 +108,10 @@ function drawConfig(dice: Dice, heartbeatTimeoutMs: number): Partial<RaftConfig>
     leaderLeaseTimeoutMs: Math.floor(heartbeatTimeoutMs * dice.pick([0.5, 0.5, 1])),
     commitTimeoutMs: dice.pick([5, 20, 50]),
     rpcTimeoutMs: dice.pick([500, 1000, 2000]),
-    maxAppendEntries: dice.pick([1, 2, 4, 16, 64, 1024]),
-    maxAppendBytes: dice.pick([100, 1000, 1 << 20]),
-    maxInflightAppends: dice.pick([1, 2, 4, 16]),
-    maxInflightBytes: dice.pick([500, 1 << 20]),
+    maxAppendEntries: narrow ? dice.pick([1, 2, 4]) : dice.pick([16, 64, 1024]),
+    maxAppendBytes: narrow ? dice.pick([100, 1000]) : dice.pick([2000, 1 << 20]),
+    maxInflightAppends: narrow ? dice.pick([1, 2, 4]) : dice.pick([2, 4, 16]),
+    maxInflightBytes: narrow ? 500 : dice.pick([2000, 1 << 20]),
     maxUncommittedBytes: dice.pick([2000, 1 << 20, 1 << 20]),
     logCacheBytes: dice.pick([1, 500, 1 << 20]),
     trailingLogs: dice.pick([0, 1, 5, 50]),
@@ -148,13 +150,13 @@ function drawFaults(dice: Dice, heartbeatTimeoutMs: number): FaultPlan {
   };
 }
 
-function drawLoad(dice: Dice): LoadPlan {
+function drawLoad(dice: Dice, narrow: boolean): LoadPlan {
   return {
-    clients: dice.int(1, 5),
+    clients: narrow ? dice.int(1, 2) : dice.int(1, 5),
     keys: dice.pick([1, 2, 4, 8]),
-    thinkMs: dice.pick([30, 100, 300]),
+    thinkMs: narrow ? dice.pick([200, 500]) : dice.pick([50, 100, 300]),
     readShare: dice.pick([0.1, 0.4, 0.7]),
-    bursts: dice.pick([0, 0.02, 0.1]),
+    bursts: narrow ? dice.pick([0, 0.02]) : dice.pick([0, 0.02, 0.05]),
     maxPaddingBytes: dice.pick([0, 50, 300]),
   };
 }

@@ -261,8 +261,12 @@ export class Raft<Response = unknown> {
    */
   async readIndex(): Promise<LogIndex> {
     const index = await this.#confirmRead();
-    if (this.appliedIndex >= index) return index;
-    return new Promise((resolve, reject) => this.#waitingForApply.push({ index, waiter: { resolve, reject } }));
+    if (this.#stopped) throw this.#stoppedError();
+    if (this.appliedIndex < index) {
+      return new Promise((resolve, reject) => this.#waitingForApply.push({ index, waiter: { resolve, reject } }));
+    }
+    if (!this.readable) throw this.#withLeader(UNREADABLE);
+    return index;
   }
 
   /**
@@ -682,8 +686,10 @@ export class Raft<Response = unknown> {
   #advanced(index: LogIndex): void {
     if (this.#waitingForApply.length > 0) {
       this.#waitingForApply = this.#waitingForApply.filter(({ index: wanted, waiter }) => {
-        if (wanted <= index) waiter.resolve(wanted);
-        return wanted > index;
+        if (wanted > index) return true;
+        if (this.readable) waiter.resolve(wanted);
+        else waiter.reject(this.#withLeader(UNREADABLE));
+        return false;
       });
     }
     this.#feed({ type: 'applied', index });
@@ -789,6 +795,12 @@ export class Raft<Response = unknown> {
       });
   }
 }
+
+/** Only who has lost leadership meanwhile can be so. */
+const UNREADABLE: Failure = {
+  code: 'RAFT_LEADERSHIP_LOST',
+  message: 'this node lost leadership, and has not applied what superseded redacted entries',
+};
 
 function alreadyBootstrapped(): RaftError {
   return new RaftError('RAFT_ALREADY_BOOTSTRAPPED', 'this node has state of a cluster already');

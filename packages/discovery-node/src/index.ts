@@ -1,1 +1,35 @@
-export {};
+/**
+ * A PSP discovery node, composed of Raft, the shared list in its log and the consensus on it.
+ *
+ * @packageDocumentation
+ */
+export { NodeError, type NodeErrorCode } from './errors.js';
+export { channelPair, type ByteChannel, type ChannelOptions } from './link/byte-channel.js';
+export {
+  MessageChannel,
+  newChannelCounters,
+  type ChannelCounters,
+  type MessageChannelOptions,
+} from './link/message-channel.js';
+export { RaftBridge, type PacketRefusal, type RaftBridgeOptions } from './node/raft-bridge.js';
+export {
+  DiscoveryNode,
+  memoryStores,
+  type ClientSource,
+  type DiscoveryNodeOptions,
+  type NodeStores,
+} from './node/discovery-node.js';
+export { NodeClient, type NodeClientOptions, type PublishReceipt } from './node/node-client.js';
+export { discoveryListSchema } from './pki/list-schema.js';
+export { createNodeIdentity, NodeSigner, type NodeIdentity, type NodeIdentityOptions } from './pki/node-identity.js';
+export { PkiVerifier } from './pki/pki-verifier.js';
+export { MemoryDirectoryStore } from './directory/memory-directory-store.js';
+export {
+  verifyDirectory,
+  type RefusedDirectory,
+  type VerifiedDirectory,
+  type VerifyDirectoryOptions,
+} from './directory/verify-directory.js';
+export { ManualWallClock, wallClockOf } from './time/wall-clock.js';
+export { runDemo, type DemoOptions, type DemoSummary } from './demo/run-demo.js';
+export { silentProgress, TerminalProgress, type Progress, type ProgressOutput } from './demo/progress.js';

@@ -13,6 +13,7 @@ import type { FlatCertificate } from './certificate.js';
 import { refuse, type Refusal, type Verdict } from './errors.js';
 import { SignatureVerifier } from './signature-verifier.js';
 import { createTrustRoot, type TrustRoot } from './trust-root.js';
+import type { VerifyPool } from './verify-pool.js';
 
 /** Options of a {@link CertificateVerifier}. */
 export interface CertificateVerifierOptions {
@@ -21,6 +22,8 @@ export interface CertificateVerifierOptions {
   readonly cacheEntries?: number;
   /** Imported public keys to keep; default 1,024 (about 1.5 MiB). */
   readonly keyCacheEntries?: number;
+  /** Where the asynchronous forms verify signatures; default libuv's thread pool. The caller closes it. */
+  readonly pool?: VerifyPool;
 }
 
 /** What a verifier did and holds. */
@@ -65,7 +68,7 @@ export class CertificateVerifier {
   constructor(options: CertificateVerifierOptions) {
     this.root = createTrustRoot(options.root);
     this.#sound = new BoundedCache(options.cacheEntries ?? 16_384);
-    this.#signatures = new SignatureVerifier(options.keyCacheEntries ?? 1_024);
+    this.#signatures = new SignatureVerifier(options.keyCacheEntries ?? 1_024, options.pool);
   }
 
   /** Counters since the verifier was made. */

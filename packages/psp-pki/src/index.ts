@@ -70,3 +70,5 @@ export type {
 } from './signed-message.js';
 export { createTrustRoot, DEFAULT_AUTHORITY_THRESHOLD } from './trust-root.js';
 export type { TrustRoot, TrustRootOptions } from './trust-root.js';
+export { VerifyPool } from './verify-pool.js';
+export type { VerifyPoolOptions } from './verify-pool.js';

@@ -1,13 +1,16 @@
 import { BoundedCache } from './bounded-cache.js';
 import { ED25519_KEY_BYTES, VerifyingKey } from './ed25519.js';
+import type { VerifyPool } from './verify-pool.js';
 
 /** Verifies single signatures with imported keys kept for the next one, up to a bound. */
 export class SignatureVerifier {
   readonly #keys: BoundedCache<VerifyingKey>;
+  readonly #pool: VerifyPool | undefined;
   #checks = 0;
 
-  constructor(maxKeys: number) {
+  constructor(maxKeys: number, pool?: VerifyPool) {
     this.#keys = new BoundedCache(maxKeys);
+    this.#pool = pool;
   }
 
   /** Signatures verified so far. */
@@ -23,6 +26,10 @@ export class SignatureVerifier {
   }
 
   async verifyAsync(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
+    if (this.#pool !== undefined) {
+      this.#checks++;
+      return this.#pool.verify(publicKey, message, signature);
+    }
     const key = this.#keyOf(publicKey);
     if (key === undefined) return false;
     this.#checks++;

@@ -1,0 +1,20 @@
+import type { DemoSummary } from '../demo/run-demo.js';
+
+/** The report of a demonstration: one fact a line, names aligned. */
+export function formatSummary(summary: DemoSummary): string {
+  const { signatures } = summary;
+  const rows: readonly (readonly [string, string])[] = [
+    ['nodes', String(summary.nodes)],
+    ['items', String(summary.items)],
+    ['rounds', String(summary.rounds)],
+    ['signatures', signatures.length === 0 ? 'none' : `${signatures[0]} in the first round, ${Math.min(...signatures)} at the least`],
+    ['verified', summary.verified ? 'yes' : 'NO'],
+    ['failover', `${summary.failoverMs} ms`],
+    ['lost', String(summary.lost)],
+    ['wrong', String(summary.wrong)],
+    ['time', `${summary.seconds} s`],
+    ['peak memory', `${summary.peakRssMb} MiB`],
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return `\n${rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')}\n`;
+}

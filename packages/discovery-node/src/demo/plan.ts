@@ -1,0 +1,84 @@
+import type { Relay, RelayTrace } from './relays.js';
+
+/** How long an item holds that nothing ends earlier, seconds; above the day that is replayed. */
+export const ITEM_LIFETIME_SECONDS = 28 * 3600;
+/** Length of a slot in the demonstration: the trace has about one line an hour. */
+export const SLOT_SECONDS = 3600;
+/** How long before the first round the relays begin to publish. */
+const LEAD_SECONDS = 3000;
+
+/** One item that a relay is going to publish. Times are Unix seconds. */
+export interface PlannedItem {
+  readonly relay: Relay;
+  readonly publishAt: number;
+  readonly expiration: number;
+}
+
+/** What happens up to one round. */
+export interface PlannedRound {
+  /** Begin of the slot. */
+  readonly at: number;
+  /** In order of time. */
+  readonly items: readonly PlannedItem[];
+  /** How many items end before this round because their relays are gone. */
+  readonly gone: number;
+}
+
+/** The whole day. */
+export interface Plan {
+  readonly startAt: number;
+  readonly rounds: readonly PlannedRound[];
+}
+
+/**
+ * Turns a trace into publishes. A relay knows its own future here: what it publishes expires when the trace says that it
+ * is gone, so that leaving is an expiry, and a newer item of a relay always expires later than the one before, which is
+ * what makes it newer.
+ *
+ * @param hours rounds after the first one, each with the churn of the hour before it
+ */
+export function planDay(trace: RelayTrace, hours: number): Plan {
+  const firstAt = trace.churn[0]?.at ?? 0;
+  const firstRound = Math.floor(firstAt / SLOT_SECONDS) * SLOT_SECONDS;
+  const startAt = firstRound - LEAD_SECONDS;
+  const histories = historiesOf(trace, startAt);
+  const items = [...histories.values()].flatMap((history) => plannedItems(history));
+  items.sort((a, b) => a.publishAt - b.publishAt || (a.relay.fingerprint < b.relay.fingerprint ? -1 : 1));
+  const goneAt = [...histories.values()].flatMap(({ gone }) => gone);
+  const rounds = Array.from({ length: hours + 1 }, (_, hour): PlannedRound => {
+    const at = firstRound + hour * SLOT_SECONDS;
+    const since = hour === 0 ? -Infinity : at - SLOT_SECONDS;
+    const within = (time: number): boolean => time > since && time <= at;
+    return { at, items: items.filter(({ publishAt }) => within(publishAt)), gone: goneAt.filter(within).length };
+  });
+  return { startAt, rounds };
+}
+
+interface History {
+  readonly publishes: { readonly at: number; readonly relay: Relay }[];
+  readonly gone: number[];
+}
+
+function historiesOf(trace: RelayTrace, startAt: number): Map<string, History> {
+  const histories = new Map<string, History>();
+  for (const relay of trace.relays) histories.set(relay.fingerprint, { publishes: [{ at: startAt, relay }], gone: [] });
+  for (const { at, published, gone } of trace.churn) {
+    const back = new Set(published.map(({ fingerprint }) => fingerprint));
+    for (const fingerprint of gone) if (!back.has(fingerprint)) histories.get(fingerprint)?.gone.push(at);
+    for (const relay of published) {
+      const history = histories.get(relay.fingerprint) ?? { publishes: [], gone: [] };
+      history.publishes.push({ at, relay });
+      histories.set(relay.fingerprint, history);
+    }
+  }
+  return histories;
+}
+
+function plannedItems({ publishes, gone }: History): PlannedItem[] {
+  return publishes.map(({ at, relay }, i) => {
+    const end = gone.find((time) => time > at);
+    if (end === undefined) return { relay, publishAt: at, expiration: at + ITEM_LIFETIME_SECONDS };
+    const laterOnes = publishes.filter((other, j) => j > i && other.at < end).length;
+    return { relay, publishAt: at, expiration: end - laterOnes };
+  });
+}

@@ -1,0 +1,148 @@
+import type { Clock } from '@discovery-raft/raft-core';
+import { NodeError } from '../errors.js';
+
+/**
+ * One end of a connection that carries the pieces of application messages, in order and whole: the payloads of stream
+ * cells (WIRE.md, section 2). Who is at the other end is known to whoever made the connection.
+ */
+export interface ByteChannel {
+  /** False once either end has closed. */
+  readonly open: boolean;
+  /**
+   * Sends pieces in order. The bytes must not be written to afterwards.
+   *
+   * @returns when the other end has taken them over
+   * @throws NodeError NODE_CHANNEL_CLOSED, NODE_CHANNEL_OVERLOADED
+   */
+  send(pieces: readonly Uint8Array[]): Promise<void>;
+  /** Sets who takes what arrives; pieces that came before wait for it. */
+  onPiece(listener: (piece: Uint8Array) => void): void;
+  /** Called once when either end closes. */
+  onClose(listener: () => void): void;
+  /** Closes both ends; idempotent. What is under way is lost. */
+  close(): void;
+}
+
+/** Options of {@link channelPair}. */
+export interface ChannelOptions {
+  /** Each hop takes a turn of this clock's event loop. */
+  readonly clock: Clock;
+  /** Milliseconds that a piece is under way. Default 0: the next turn. */
+  readonly latencyMs?: number;
+  /** Most bytes under way in one direction. Default 64 MiB. */
+  readonly maxQueuedBytes?: number;
+}
+
+/**
+ * Two ends of a connection inside this process. It carries exactly the bytes that a socket would: each piece is copied,
+ * so the ends share no memory.
+ */
+export function channelPair(options: ChannelOptions): readonly [ByteChannel, ByteChannel] {
+  const a = new ChannelEnd(options);
+  const b = new ChannelEnd(options);
+  a.connect(b);
+  b.connect(a);
+  return [a, b];
+}
+
+interface Delivery {
+  readonly pieces: readonly Uint8Array[];
+  readonly bytes: number;
+  readonly resolve: () => void;
+  readonly reject: (error: NodeError) => void;
+}
+
+class ChannelEnd implements ByteChannel {
+  readonly #clock: Clock;
+  readonly #latencyMs: number;
+  readonly #maxQueuedBytes: number;
+  #other: ChannelEnd | null = null;
+  #open = true;
+  #underWay: Delivery[] = [];
+  #underWayBytes = 0;
+  #deferred = false;
+  #listener: ((piece: Uint8Array) => void) | null = null;
+  #early: Uint8Array[] = [];
+  readonly #closeListeners: (() => void)[] = [];
+
+  constructor(options: ChannelOptions) {
+    this.#clock = options.clock;
+    this.#latencyMs = options.latencyMs ?? 0;
+    this.#maxQueuedBytes = options.maxQueuedBytes ?? 64 * 1024 * 1024;
+  }
+
+  get open(): boolean {
+    return this.#open;
+  }
+
+  connect(other: ChannelEnd): void {
+    this.#other = other;
+  }
+
+  send(pieces: readonly Uint8Array[]): Promise<void> {
+    if (!this.#open) return Promise.reject(new NodeError('NODE_CHANNEL_CLOSED', 'the channel is closed'));
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (this.#underWayBytes + bytes > this.#maxQueuedBytes) {
+      return Promise.reject(new NodeError('NODE_CHANNEL_OVERLOADED', 'too many bytes are under way', { bytes }));
+    }
+    return new Promise((resolve, reject) => {
+      this.#underWay.push({ pieces: pieces.map((piece) => piece.slice()), bytes, resolve, reject });
+      this.#underWayBytes += bytes;
+      this.#schedule();
+    });
+  }
+
+  onPiece(listener: (piece: Uint8Array) => void): void {
+    this.#listener = listener;
+    const early = this.#early;
+    this.#early = [];
+    for (const piece of early) listener(piece);
+  }
+
+  onClose(listener: () => void): void {
+    if (this.#open) this.#closeListeners.push(listener);
+    else listener();
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    const lost = this.#underWay;
+    this.#underWay = [];
+    this.#underWayBytes = 0;
+    this.#early = [];
+    for (const { reject } of lost) reject(new NodeError('NODE_CHANNEL_CLOSED', 'the channel was closed'));
+    this.#other?.close();
+    for (const listener of this.#closeListeners.splice(0)) listener();
+  }
+
+  /** One turn of the event loop, or one timer, for all that is sent before it. */
+  #schedule(): void {
+    if (this.#deferred) return;
+    this.#deferred = true;
+    const deliver = (): void => this.#deliver();
+    if (this.#latencyMs > 0) this.#clock.setTimer(this.#latencyMs, deliver);
+    else this.#clock.defer(deliver);
+  }
+
+  #deliver(): void {
+    this.#deferred = false;
+    const deliveries = this.#underWay;
+    this.#underWay = [];
+    this.#underWayBytes = 0;
+    for (const { pieces, resolve, reject } of deliveries) {
+      if (!this.#open) {
+        reject(new NodeError('NODE_CHANNEL_CLOSED', 'the channel was closed'));
+        continue;
+      }
+      for (const piece of pieces) this.#other?.receive(piece);
+      resolve();
+    }
+  }
+
+  receive(piece: Uint8Array): void {
+    if (!this.#open) return;
+    if (this.#listener === null) this.#early.push(piece);
+    else this.#listener(piece);
+  }
+}

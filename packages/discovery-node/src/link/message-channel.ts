@@ -1,0 +1,97 @@
+import {
+  decodeApplicationMessage,
+  encodeApplicationMessage,
+  encodeDiscoveryMessage,
+  Reassembler,
+  segment,
+  type ApplicationMessage,
+  type DiscoveryMessage,
+  type EnvelopeLimits,
+  type EventName,
+} from '@discovery-raft/psp-envelope';
+import type { Logger } from '@discovery-raft/raft-core';
+import type { ByteChannel } from './byte-channel.js';
+
+/** Bytes and messages that went through a channel. */
+export interface ChannelCounters {
+  bytesSent: number;
+  bytesReceived: number;
+  messagesSent: number;
+  messagesReceived: number;
+  /** Times that the other end broke the protocol, which closes the channel. */
+  malformed: number;
+}
+
+/** Zero of everything. */
+export function newChannelCounters(): ChannelCounters {
+  return { bytesSent: 0, bytesReceived: 0, messagesSent: 0, messagesReceived: 0, malformed: 0 };
+}
+
+/** Options of a {@link MessageChannel}. */
+export interface MessageChannelOptions {
+  readonly limits: EnvelopeLimits;
+  readonly logger: Logger;
+  /** Counted into; shared by all channels of a node. */
+  readonly counters: ChannelCounters;
+  /** Takes a message; its body is not decoded yet. A throw counts as malformed. */
+  receive(message: ApplicationMessage, channel: MessageChannel): void;
+}
+
+/** Application messages over a byte channel. Bytes that are no message end this channel, and nothing else. */
+export class MessageChannel {
+  readonly #channel: ByteChannel;
+  readonly #options: MessageChannelOptions;
+  readonly #reassembler: Reassembler;
+
+  constructor(channel: ByteChannel, options: MessageChannelOptions) {
+    this.#channel = channel;
+    this.#options = options;
+    this.#reassembler = new Reassembler(options.limits, 'cells');
+    channel.onPiece((piece) => this.#take(piece));
+  }
+
+  get open(): boolean {
+    return this.#channel.open;
+  }
+
+  onClose(listener: () => void): void {
+    this.#channel.onClose(listener);
+  }
+
+  close(): void {
+    this.#channel.close();
+  }
+
+  /** Sends a message. @throws EnvelopeError for one that cannot be encoded; NodeError of the channel */
+  async send(message: DiscoveryMessage): Promise<void> {
+    await this.#send(encodeDiscoveryMessage(message, this.#options.limits));
+  }
+
+  /** Sends a message whose body is encoded already. @throws as {@link MessageChannel.send} */
+  async sendEncoded(event: EventName, body: Uint8Array): Promise<void> {
+    await this.#send(encodeApplicationMessage(event, body, this.#options.limits));
+  }
+
+  #send(message: Uint8Array): Promise<void> {
+    const pieces = segment(message);
+    const { counters } = this.#options;
+    counters.messagesSent++;
+    for (const piece of pieces) counters.bytesSent += piece.length;
+    return this.#channel.send(pieces);
+  }
+
+  #take(piece: Uint8Array): void {
+    const { counters, limits, logger } = this.#options;
+    counters.bytesReceived += piece.length;
+    try {
+      for (const message of this.#reassembler.push(piece)) {
+        counters.messagesReceived++;
+        this.#options.receive(decodeApplicationMessage(message, limits), this);
+      }
+    } catch (error) {
+      counters.malformed++;
+      logger.warn('a channel carried something that is no message, and is closed', { error });
+      this.close();
+    }
+  }
+}

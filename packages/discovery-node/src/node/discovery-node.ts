@@ -1,0 +1,323 @@
+import { hash } from 'node:crypto';
+import { create } from '@bufbuild/protobuf';
+import {
+  attestationsNeeded,
+  DiscoveryConsensus,
+  listReader,
+  POLICIES,
+  PUBLISH_CODES,
+  type ConsensusConfigInput,
+  type DirectoryStore,
+  type ListLeader,
+  type Member,
+  type StoredDirectory,
+  type WallClock,
+} from '@discovery-raft/discovery-consensus-fsm';
+import { MemoryTransport } from '@discovery-raft/memory-transport';
+import { PublishToDiscoveryResultSchema, type DiscoveryRaftPacket, type PublishToDiscovery } from '@discovery-raft/protocol';
+import {
+  decodeDiscoveryBody,
+  DEFAULT_LIMITS,
+  type ApplicationMessage,
+  type EnvelopeLimits,
+  type RaftPacketFields,
+} from '@discovery-raft/psp-envelope';
+import type { TrustRoot, VerifyPool } from '@discovery-raft/psp-pki';
+import {
+  MemoryLogStore,
+  MemorySnapshotStore,
+  MemoryStableStore,
+  Raft,
+  silentLogger,
+  systemClock,
+  type Clock,
+  type Logger,
+  type LogStore,
+  type RaftConfig,
+  type Random,
+  type SnapshotStore,
+  type StableStore,
+} from '@discovery-raft/raft-core';
+import { ListWriter, SharedList, type ListResult } from '@discovery-raft/raft-log-list';
+import { MemoryDirectoryStore } from '../directory/memory-directory-store.js';
+import { MessageChannel, newChannelCounters, type ChannelCounters } from '../link/message-channel.js';
+import type { ByteChannel } from '../link/byte-channel.js';
+import { discoveryListSchema } from '../pki/list-schema.js';
+import { NodeSigner, type NodeIdentity } from '../pki/node-identity.js';
+import { PkiVerifier } from '../pki/pki-verifier.js';
+import { wallClockOf } from '../time/wall-clock.js';
+import { PeerLinks } from './peer-links.js';
+import { RaftBridge } from './raft-bridge.js';
+
+/** Where a node keeps what outlives its process. */
+export interface NodeStores {
+  readonly logStore: LogStore;
+  readonly stableStore: StableStore;
+  readonly snapshotStore: SnapshotStore;
+  readonly directoryStore: DirectoryStore;
+}
+
+/** What a node is made of. */
+export interface DiscoveryNodeOptions {
+  readonly identity: NodeIdentity;
+  /** Whom this node believes. */
+  readonly root: TrustRoot;
+  /** All discovery nodes, this one among them; each identity is also a Raft server id. */
+  readonly members: readonly Member[];
+  /** Settings of the consensus beside its members. */
+  readonly consensus?: Omit<ConsensusConfigInput, 'members'>;
+  readonly raft?: Partial<RaftConfig>;
+  /** Default: in memory. */
+  readonly stores?: NodeStores;
+  /** Bounds on messages; default those of deployed clients. */
+  readonly limits?: EnvelopeLimits;
+  readonly clock?: Clock;
+  /** Time of day; default the clock's. */
+  readonly wallClock?: WallClock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+  /** Threads that verify signatures; may be shared by nodes of one process. Default libuv's pool. The caller closes it. */
+  readonly verifyPool?: VerifyPool;
+}
+
+/** Where a client's connection comes from, for the rate limits. */
+export interface ClientSource {
+  /** The connection's far end; any text. */
+  readonly source: string;
+  /** Its address prefix. */
+  readonly prefix?: string;
+}
+
+/** Stores in memory: what they hold ends with the process. */
+export function memoryStores(): NodeStores {
+  return {
+    logStore: new MemoryLogStore(),
+    stableStore: new MemoryStableStore(),
+    snapshotStore: new MemorySnapshotStore(),
+    directoryStore: new MemoryDirectoryStore(),
+  };
+}
+
+/**
+ * A discovery node: Raft, the shared list in its log, and the consensus on it, composed. It speaks PSP over the channels
+ * that it is given; who is at a peer's other end was established by whoever made the channel.
+ *
+ * Order of calls: `create`, `attachPeer` for each link, `bootstrap` once in the life of a cluster, `attachClient` for each
+ * client, `stop`.
+ */
+export class DiscoveryNode {
+  readonly identity: string;
+  readonly raft: Raft<ListResult>;
+  readonly list: SharedList;
+  readonly consensus: DiscoveryConsensus;
+  /** Bytes and messages over all channels. */
+  readonly traffic: ChannelCounters;
+  readonly #options: DiscoveryNodeOptions;
+  readonly #links: PeerLinks;
+  readonly #bridge: RaftBridge;
+  readonly #writer: ListWriter;
+  readonly #transport: MemoryTransport;
+  readonly #limits: EnvelopeLimits;
+  readonly #logger: Logger;
+  readonly #clients = new Set<MessageChannel>();
+
+  private constructor(options: DiscoveryNodeOptions, parts: Parts) {
+    this.#options = options;
+    this.identity = options.identity.identity;
+    this.raft = parts.raft;
+    this.list = parts.list;
+    this.consensus = parts.consensus;
+    this.traffic = newChannelCounters();
+    this.#links = parts.links;
+    this.#bridge = parts.bridge;
+    this.#writer = parts.writer;
+    this.#transport = parts.transport;
+    this.#limits = options.limits ?? DEFAULT_LIMITS;
+    this.#logger = options.logger ?? silentLogger;
+  }
+
+  /** Makes and starts a node. @throws RaftError, ConsensusError, PkiError, ListError of its parts */
+  static async create(options: DiscoveryNodeOptions): Promise<DiscoveryNode> {
+    const parts = await assemble(options);
+    const node = new DiscoveryNode(options, parts);
+    const tell = (): void => node.#tellConsensus();
+    parts.raft.on('stateChange', tell).on('leaderChange', tell).on('shutdown', tell);
+    await parts.consensus.start();
+    tell();
+    return node;
+  }
+
+  /** Makes a new cluster of all members. To be called on each, once. @throws RaftError RAFT_ALREADY_BOOTSTRAPPED */
+  async bootstrap(): Promise<void> {
+    const servers = this.#options.members.map(({ identity }) => ({
+      suffrage: 'voter' as const,
+      id: identity,
+      address: identity,
+    }));
+    await this.raft.bootstrap({ servers });
+  }
+
+  /** Takes over a link whose other end is known to be `peer`. */
+  attachPeer(peer: string, channel: ByteChannel): void {
+    this.#bridge.connected(peer);
+    this.#links.attach(peer, this.#messages(channel, (message) => this.#fromPeer(peer, message)));
+  }
+
+  /** Serves an anonymous client: publishes and pulls, nothing else. */
+  attachClient(from: ClientSource, channel: ByteChannel): void {
+    const messages = this.#messages(channel, (message, client) => this.#fromClient(from, message, client));
+    this.#clients.add(messages);
+    messages.onClose(() => this.#clients.delete(messages));
+  }
+
+  /** The directory that this node serves now, null when it has none. */
+  directory(): Promise<StoredDirectory | null> {
+    return this.consensus.getDirectory();
+  }
+
+  /** Raft packets of peers that were dropped, by reason. */
+  get droppedPackets(): RaftBridge['refusals'] {
+    return this.#bridge.refusals;
+  }
+
+  /** Stops everything; idempotent. Given stores stay open. */
+  async stop(): Promise<void> {
+    this.consensus.shutdown();
+    this.#writer.stepDown();
+    this.#bridge.stop();
+    await this.raft.shutdown();
+    await this.#transport.close();
+    this.#links.close();
+    for (const client of [...this.#clients]) client.close();
+  }
+
+  #messages(channel: ByteChannel, receive: (message: ApplicationMessage, channel: MessageChannel) => void): MessageChannel {
+    return new MessageChannel(channel, { limits: this.#limits, logger: this.#logger, counters: this.traffic, receive });
+  }
+
+  #tellConsensus(): void {
+    const { state, leader, term } = this.raft;
+    if (state !== 'leader') this.#writer.stepDown();
+    this.consensus.raftStateChanged({ state, leaderId: leader?.id ?? null, term });
+  }
+
+  #fromPeer(peer: string, message: ApplicationMessage): void {
+    // Raft's packets are many, and their bodies are read by the bridge, after its checks.
+    if (message.event === 'discoveryRaftPacket') return this.#bridge.receive(peer, message.body);
+    void this.consensus.onMessage(peer, decodeDiscoveryBody(message.event, message.body, this.#limits));
+  }
+
+  #fromClient(from: ClientSource, message: ApplicationMessage, client: MessageChannel): void {
+    // A stranger may publish and pull; whatever else it says is not even read.
+    if (message.event !== 'publishToDiscovery' && message.event !== 'pullDiscovery') {
+      this.#logger.debug('a client sent what only nodes may send', { from: from.source, event: message.event });
+      client.close();
+      return;
+    }
+    const decoded = decodeDiscoveryBody(message.event, message.body, this.#limits);
+    const answered = decoded.event === 'publishToDiscovery' ? this.#publish(from, decoded.body, client) : this.#pull(client);
+    answered.catch((error: unknown) => this.#logger.debug('a client could not be answered', { from: from.source, error }));
+  }
+
+  async #publish(from: ClientSource, message: PublishToDiscovery, client: MessageChannel): Promise<void> {
+    const { code, detail } = await this.consensus.onReceivedPublishToDiscovery(from, message);
+    if (message.requestID === 0n) return;
+    const body = create(PublishToDiscoveryResultSchema, { requestID: message.requestID, code: PUBLISH_CODES[code], detail });
+    await client.send({ event: 'publishToDiscoveryResult', body });
+  }
+
+  async #pull(client: MessageChannel): Promise<void> {
+    const served = await this.directory();
+    // The documented answer to a pull is a directory; while there is none, there is nothing to say.
+    if (served !== null) await client.send({ event: 'discoveryDirectory', body: served.directory });
+  }
+}
+
+interface Parts {
+  readonly raft: Raft<ListResult>;
+  readonly list: SharedList;
+  readonly consensus: DiscoveryConsensus;
+  readonly links: PeerLinks;
+  readonly bridge: RaftBridge;
+  readonly writer: ListWriter;
+  readonly transport: MemoryTransport;
+}
+
+async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
+  const { identity, members, logger = silentLogger, clock = systemClock } = options;
+  const stores = options.stores ?? memoryStores();
+  const limits = options.limits ?? DEFAULT_LIMITS;
+  const self = identity.identity;
+  const links = new PeerLinks();
+  const list = new SharedList({ schema: discoveryListSchema, logger });
+  // The bridge serialises every RPC, so the transport need not copy it.
+  const transport = new MemoryTransport({ id: self, address: self, clock, copy: false });
+  const policy = POLICIES[options.consensus?.policy ?? 'safe'];
+  const threshold = attestationsNeeded(policy, members.length);
+  const raftOf = (): Raft<ListResult> => raft;
+  const writer = new ListWriter({ list, clock, attestationThreshold: threshold, propose: (data) => raftOf().apply(data) });
+  const bridge: RaftBridge = new RaftBridge({
+    self,
+    protocolVersion: options.root.profile.discoveryVersion,
+    transport,
+    limits,
+    logger,
+    send: (peer, packet) => links.sendRaftPacket(peer, packet),
+    isMember: (peer) => raftOf().getConfiguration().configuration.servers.some(({ id }) => id === peer) || members.some((member) => member.identity === peer),
+  });
+  const consensus = new DiscoveryConsensus(
+    { protocolVersion: options.root.profile.discoveryVersion, ...options.consensus, members },
+    {
+      list: listReader(list),
+      writer: listLeader(writer, raftOf),
+      channel: links,
+      signer: new NodeSigner(identity),
+      verifier: new PkiVerifier(options.root, options.consensus?.maxPacketBytes, options.verifyPool),
+      store: stores.directoryStore,
+      clock: options.wallClock ?? wallClockOf(clock),
+      sha256: (bytes) => hash('sha256', bytes, 'buffer'),
+      appliedIndex: () => raftOf().appliedIndex,
+      raft: { deliver: async (from, packet) => bridge.receivePacket(from, packetFields(packet)) },
+    },
+  );
+  const raft: Raft<ListResult> = await Raft.create<ListResult>({
+    id: self,
+    address: self,
+    transport,
+    logStore: stores.logStore,
+    stableStore: stores.stableStore,
+    snapshotStore: stores.snapshotStore,
+    stateMachine: list,
+    clock,
+    logger,
+    ...(options.random ? { random: options.random } : {}),
+    ...(options.raft ? { config: options.raft } : {}),
+  });
+  return { raft, list, consensus, links, bridge, writer, transport };
+}
+
+/** The writer as the consensus sees it: it begins once this term's first entry is applied here. */
+function listLeader(writer: ListWriter, raftOf: () => Raft<ListResult>): ListLeader {
+  return {
+    upsert: (packet, attestation) => writer.upsert(packet, attestation),
+    expire: (nowSeconds) => writer.expire(Math.floor(nowSeconds)),
+    freeze: (round) => writer.freeze(round),
+    takeOver: async () => {
+      await raftOf().barrier();
+      writer.takeOver();
+    },
+    stepDown: () => writer.stepDown(),
+  };
+}
+
+function packetFields(packet: DiscoveryRaftPacket): RaftPacketFields {
+  return {
+    version: packet.version,
+    sourceId: packet.sourceID,
+    destinationId: packet.desitnationID,
+    msgType: packet.msgType,
+    packetId: Number(packet.packetID),
+    payload: packet.packet,
+    ...(packet.signature ? { signature: packet.signature } : {}),
+  };
+}

@@ -1,0 +1,163 @@
+import {
+  decodeRaftMessage,
+  encodeRaftMessage,
+  EntriesCache,
+  isRequest,
+  openRaftPacket,
+  sealRaftPacket,
+  toRpcFailure,
+  type EnvelopeLimits,
+  type RaftMessage,
+  type RaftPacketFields,
+} from '@discovery-raft/psp-envelope';
+import type { MemoryTransport, OutgoingRpc, PeerTransport } from '@discovery-raft/memory-transport';
+import { RaftError, type Logger, type RpcRequest } from '@discovery-raft/raft-core';
+
+/** What the bridge needs of its node. */
+export interface RaftBridgeOptions {
+  /** This node's identity, which is its Raft server id. */
+  readonly self: string;
+  /** Version of the discovery protocol, in every packet. */
+  readonly protocolVersion: string;
+  readonly transport: MemoryTransport;
+  readonly limits: EnvelopeLimits;
+  readonly logger: Logger;
+  /** Sends the bytes of a `DiscoveryRaftPacket` to a peer. */
+  send(peer: string, packet: Uint8Array): Promise<void>;
+  /** Whether this identity is a server of the Raft configuration. */
+  isMember(identity: string): boolean;
+}
+
+/** Why a packet was dropped. */
+export type PacketRefusal = 'wrongSource' | 'wrongDestination' | 'notMember' | 'repeated' | 'malformed' | 'unexpected';
+
+/**
+ * Carries Raft's RPCs inside PSP: takes what the local Raft sends from `transport.peer(id).proxy()`, wraps it as a
+ * `DiscoveryRaftPacket`, and brings what peers send to the local Raft. What a peer sends is checked before its payload
+ * is decoded (DISCOVERY.md, section 6).
+ */
+export class RaftBridge {
+  readonly #options: RaftBridgeOptions;
+  readonly #peers = new Map<string, PeerBridge>();
+  readonly #refusals: Record<PacketRefusal, number> = {
+    wrongSource: 0,
+    wrongDestination: 0,
+    notMember: 0,
+    repeated: 0,
+    malformed: 0,
+    unexpected: 0,
+  };
+  readonly #cache = new EntriesCache();
+  readonly #stopListening: () => void;
+
+  constructor(options: RaftBridgeOptions) {
+    this.#options = options;
+    this.#stopListening = options.transport.onPeer((peer) => this.#carry(peer));
+  }
+
+  /** Packets dropped since the start, by reason. */
+  get refusals(): Readonly<Record<PacketRefusal, number>> {
+    return { ...this.#refusals };
+  }
+
+  /** A peer's link was made anew: its packet ids begin again. */
+  connected(peer: string): void {
+    this.#peerOf(peer).newestId = 0;
+  }
+
+  /**
+   * Takes the bytes of a `DiscoveryRaftPacket` from the authenticated link of `from`.
+   *
+   * @throws EnvelopeError for bytes that are no packet
+   */
+  receive(from: string, bytes: Uint8Array): void {
+    this.receivePacket(from, openRaftPacket(bytes, this.#options.limits));
+  }
+
+  /** As {@link RaftBridge.receive}, of a packet that was read. @throws EnvelopeError for a malformed payload */
+  receivePacket(from: string, packet: RaftPacketFields): void {
+    if (packet.sourceId !== from) return this.#refuse('wrongSource', from);
+    if (packet.destinationId !== this.#options.self) return this.#refuse('wrongDestination', from);
+    if (!this.#options.isMember(from)) return this.#refuse('notMember', from);
+    const peer = this.#peerOf(from);
+    const message = decodeRaftMessage(packet.msgType, packet.payload, this.#options.limits);
+    if (isRequest(message)) {
+      if (packet.packetId <= peer.newestId) return this.#refuse('repeated', from);
+      peer.newestId = packet.packetId;
+      this.#answer(from, packet.packetId, message);
+    } else this.#settle(from, peer, packet.packetId, message);
+  }
+
+  stop(): void {
+    this.#stopListening();
+    for (const peer of this.#peers.values()) void peer.stream?.return();
+  }
+
+  #peerOf(id: string): PeerBridge {
+    let peer = this.#peers.get(id);
+    if (peer === undefined) {
+      peer = { underWay: new Map(), newestId: 0, stream: null };
+      this.#peers.set(id, peer);
+    }
+    return peer;
+  }
+
+  #carry(transport: PeerTransport): void {
+    const peer = this.#peerOf(transport.id);
+    const stream = transport.proxy();
+    peer.stream = stream;
+    void this.#carryAll(transport.id, peer, stream);
+  }
+
+  async #carryAll(id: string, peer: PeerBridge, stream: AsyncIterable<OutgoingRpc>): Promise<void> {
+    for await (const rpc of stream) {
+      for (const [packetId, old] of peer.underWay) if (old.settled) peer.underWay.delete(packetId);
+      peer.underWay.set(rpc.id, rpc);
+      try {
+        this.#send(id, rpc.id, rpc.request).catch((error: unknown) => rpc.fail(error));
+      } catch (error) {
+        rpc.fail(error);
+      }
+    }
+  }
+
+  #answer(from: string, packetId: number, request: RpcRequest): void {
+    this.#options.transport
+      .peer(from)
+      .deliver(request)
+      .catch((error: unknown) => toRpcFailure(error))
+      .then((response) => this.#send(from, packetId, response))
+      .catch((error: unknown) => this.#options.logger.debug('an answer could not be sent', { peer: from, error }));
+  }
+
+  #settle(from: string, peer: PeerBridge, packetId: number, message: RaftMessage): void {
+    const rpc = peer.underWay.get(packetId);
+    peer.underWay.delete(packetId);
+    // An answer that comes after its request timed out is normal; it is of no use any more.
+    if (rpc === undefined) return this.#refuse('unexpected', from);
+    if (message.kind === 'rpcFailure') rpc.fail(new RaftError('RAFT_TRANSPORT_FAILED', message.message, { peerId: from, remoteCode: message.code }));
+    else if (!isRequest(message)) rpc.respond(message);
+  }
+
+  #send(peer: string, packetId: number, message: RaftMessage): Promise<void> {
+    const { self, protocolVersion } = this.#options;
+    const { msgType, packet: payload } = encodeRaftMessage(message, this.#cache);
+    return this.#options.send(
+      peer,
+      sealRaftPacket({ version: protocolVersion, sourceId: self, destinationId: peer, msgType, packetId, payload }),
+    );
+  }
+
+  #refuse(reason: PacketRefusal, from: string): void {
+    this.#refusals[reason]++;
+    this.#options.logger.debug('a raft packet was dropped', { from, reason });
+  }
+}
+
+interface PeerBridge {
+  /** Requests that wait for their answers, by packet id. */
+  readonly underWay: Map<number, OutgoingRpc>;
+  /** Highest packet id of a request seen on this connection. */
+  newestId: number;
+  stream: ReturnType<PeerTransport['proxy']> | null;
+}

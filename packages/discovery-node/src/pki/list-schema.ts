@@ -1,0 +1,33 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { DiscoveryItemSchema } from '@discovery-raft/protocol';
+import { PkiError, peekCertificateIdentity, peekSignedMessage } from '@discovery-raft/psp-pki';
+import type { ListSchema } from '@discovery-raft/raft-log-list';
+
+/**
+ * How the shared list reads PSP packets: whose a packet is and until when it holds, from the signed message alone.
+ * Nothing is verified here; that is the consensus' business.
+ */
+export const discoveryListSchema: ListSchema = {
+  describe(packet) {
+    const claims = readOrUndefined(() => peekSignedMessage(packet));
+    if (claims === undefined) return undefined;
+    const item = readOrUndefined(() => fromBinary(DiscoveryItemSchema, claims.message));
+    if (item === undefined || item.identity !== claims.identity) return undefined;
+    if (item.expiration > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
+    return { identity: item.identity, expiration: Number(item.expiration) };
+  },
+  attester(signature) {
+    return readOrUndefined(() => peekCertificateIdentity(signature.certificate));
+  },
+};
+
+/** Bytes that cannot be read are an expected outcome here; anything else is a bug and goes on. */
+function readOrUndefined<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    // protobuf-es throws plain errors for malformed bytes.
+    if (error instanceof PkiError || (error instanceof Error && !(error instanceof TypeError))) return undefined;
+    throw error;
+  }
+}

@@ -125,6 +125,24 @@ describe('rule 2: epochs', () => {
     expect(driver.core.commitIndex).toBe(0);
   });
 
+  test('a snapshot that an earlier leadership sent does not count in the next', () => {
+    const driver = new CoreDriver({ term: 3, snapshot: { index: 5, term: 2 }, log: [3] });
+    const leadAndSend = (): number => {
+      const elected = driver.becomeLeader();
+      const [probe] = driver.sent('appendEntries', 'b', elected);
+      driver.answer(probe!, { success: false, conflictIndex: 1, lastLog: 0 });
+      expect(driver.core.stats().peers['b']!.mode).toBe('snapshot');
+      return driver.core.leaderEpoch!;
+    };
+    const first = leadAndSend();
+    driver.append('c', 9, [0, 0]);
+    const second = leadAndSend();
+    driver.step({ type: 'snapshotSent', peerId: 'b', epoch: first, index: 5 });
+    expect(driver.core.stats().peers['b']).toMatchObject({ mode: 'snapshot', match: 0 });
+    driver.step({ type: 'snapshotSent', peerId: 'b', epoch: second, index: 5 });
+    expect(driver.core.stats().peers['b']).toMatchObject({ mode: 'probe', match: 5 });
+  });
+
   test('votes of an earlier election do not count in the next', () => {
     const driver = new CoreDriver({ term: 1 });
     driver.passToDeadline();
@@ -212,6 +230,7 @@ describe('rule 3: figures 2 and 13, literally', () => {
     expect(driver.preVote('b', 5, [1, 4])).toMatchObject({ granted: true, term: 4 });
     expect(driver.preVote('c', 5, [1, 4])).toMatchObject({ granted: true, term: 4 });
     expect(driver.preVote('b', 5, [1, 3])).toMatchObject({ granted: false });
+    expect(driver.preVote('b', 4, [1, 4])).toMatchObject({ granted: false });
     driver.passToDeadline();
     expect(driver.core.state).toBe('preCandidate');
     for (const send of driver.sent('requestPreVote')) driver.answer(send, { granted: false });

@@ -1,0 +1,97 @@
+import type { LogWrite } from '../../src/core/effects.js';
+import { MemoryLogStore, MemoryStableStore } from '../../src/index.js';
+import { StorageLane, type Persist } from '../../src/runtime/storage-lane.js';
+import { entriesOf, entry } from '../support/core-driver.js';
+import { Disk, SlowLogStore, SlowStableStore } from '../support/slow-stores.js';
+
+let seq = 0;
+function persist(log: readonly LogWrite[], term: number | null = null): Persist {
+  const hardState = term === null ? null : { term, votedFor: 'a' };
+  return { type: 'persist', seq: ++seq, hardState, log, logEpoch: 0, lastIndex: 0, then: [] };
+}
+
+const append = (index: number, term = 1): LogWrite => ({ op: 'append', entries: [entry(index, term)] });
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('the storage lane', () => {
+  const disk = new Disk();
+  let logStore: MemoryLogStore;
+  let stableStore: MemoryStableStore;
+  let done: (readonly Persist[])[];
+  let errors: unknown[];
+  let lane: StorageLane;
+  beforeEach(() => {
+    disk.calls.length = 0;
+    disk.waiting.length = 0;
+    disk.failures.clear();
+    logStore = new MemoryLogStore();
+    stableStore = new MemoryStableStore();
+    done = [];
+    errors = [];
+    lane = new StorageLane({
+      logStore: new SlowLogStore(logStore, disk),
+      stableStore: new SlowStableStore(stableStore, disk),
+      done: (writes) => done.push(writes),
+      failed: (error) => errors.push(error),
+    });
+  });
+
+  test('saves term and vote before the entries of the same write', async () => {
+    lane.push(persist([append(1)], 5));
+    expect(disk.calls).toEqual(['save']);
+    disk.complete('save');
+    await turn();
+    expect(disk.calls).toEqual(['save', 'append']);
+    expect(done).toEqual([]);
+    disk.complete('append');
+    await turn();
+    expect(done).toHaveLength(1);
+  });
+
+  test('merges what comes while it writes: the newest term, and neighbouring appends as one', async () => {
+    lane.push(persist([append(1)]));
+    const queued = [
+      persist([append(2)], 2),
+      persist([append(3)], 3),
+      persist([{ op: 'truncate', from: 3 }, append(3, 3)]),
+      persist([append(4, 3)]),
+    ];
+    for (const write of queued) lane.push(write);
+    const order = ['append', 'save', 'append', 'truncateSuffix', 'append'];
+    for (const call of order) {
+      disk.complete(call);
+      await turn();
+    }
+    expect(disk.calls).toEqual(order);
+    expect(done.map((writes) => writes.length)).toEqual([1, 4]);
+    expect(done[1]).toEqual(queued);
+    expect(stableStore.load()).toEqual({ term: 3, votedFor: 'a' });
+    expect(logStore.read(1, 4, 1e9)).toEqual([...entriesOf([1, 1]), entry(3, 3), entry(4, 3)]);
+  });
+
+  test('writes nothing after a failure, neither what waited nor what comes', async () => {
+    lane.push(persist([append(1)]));
+    lane.push(persist([append(2)]));
+    disk.waiting[0]!.fail(new Error('disk full'));
+    await turn();
+    lane.push(persist([append(1)], 9));
+    await turn();
+    expect(disk.calls).toEqual(['append']);
+    expect(errors).toEqual([new Error('disk full')]);
+    expect(done).toEqual([]);
+    await lane.idle();
+  });
+
+  test('is idle when the last write has completed', async () => {
+    lane.push(persist([append(1)]));
+    lane.push(persist([append(2)]));
+    let idle = false;
+    const waited = lane.idle().then(() => (idle = true));
+    disk.complete('append');
+    await turn();
+    expect(idle).toBe(false);
+    disk.complete('append');
+    await waited;
+    expect(done).toHaveLength(2);
+  });
+});

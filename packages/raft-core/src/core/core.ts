@@ -11,7 +11,8 @@ import {
   voteReceived,
 } from './election.js';
 import type { HardStateValue, Input, Proposal } from './inputs.js';
-import { advanceCommit, appendAsLeader, checkQuorum } from './leadership.js';
+import { excuseLateness, quorumInTouch } from './lateness.js';
+import { advanceCommit, appendAsLeader } from './leadership.js';
 import { CoreLog } from './log.js';
 import { CoreNode, type LeaderRole } from './node.js';
 import type { RaftConfig } from './options.js';
@@ -285,10 +286,10 @@ function leaderInput(node: CoreNode, role: LeaderRole, input: LeaderInput): void
 function tick(node: CoreNode): void {
   const { role } = node;
   if (role.kind !== 'leader') {
-    if (node.now >= node.electionAt) electionTimedOut(node);
+    if (node.now >= node.electionAt && !excuseLateness(node)) electionTimedOut(node);
     return;
   }
-  if (node.config.checkQuorum && node.now >= role.checkQuorumAt && !checkQuorum(node, role)) {
+  if (node.config.checkQuorum && node.now >= role.checkQuorumAt && !quorumInTouch(node, role)) {
     becomeFollower(node, node.term, null);
     return;
   }

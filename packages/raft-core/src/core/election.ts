@@ -8,6 +8,7 @@ import type { RaftState, ServerAddress, ServerId, Term } from './types.js';
 /** Puts the election off: the next one is random in [`ms`, 2 × `ms`) from now. */
 export function resetElectionTimer(node: CoreNode, ms: number): void {
   node.electionAt = node.now + node.spread(ms);
+  node.excused = false;
 }
 
 /** Changes the role; what belonged to the old one is dropped with it. */

@@ -25,6 +25,7 @@ export function startLeading(node: CoreNode): LeaderRole {
     waitingReads: [],
     notifyCommitAt: Infinity,
     checkQuorumAt: node.now + node.config.leaderLeaseTimeoutMs,
+    excused: false,
     transfer: null,
     uncommittedBytes: 0,
   };

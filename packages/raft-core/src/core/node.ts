@@ -67,6 +67,8 @@ export interface LeaderRole {
   /** When followers that have nothing else to hear are told of the commit index; Infinity when they know. */
   notifyCommitAt: MonotonicMs;
   checkQuorumAt: MonotonicMs;
+  /** Whether the last look for a quorum was put off since this node itself was late. */
+  excused: boolean;
   transfer: Transfer | null;
   uncommittedBytes: number;
 }
@@ -84,6 +86,8 @@ export class CoreNode {
   /** When a leader of this term was last heard. */
   leaderContactAt: MonotonicMs = -Infinity;
   electionAt: MonotonicMs = Infinity;
+  /** Whether the election was put off since this node itself was late. */
+  excused = false;
   commitIndex: LogIndex;
   appliedIndex: LogIndex;
   /** Highest index of an entry that superseded a redacted one, here or at the leader. */

@@ -80,7 +80,7 @@ export class StorageLane {
     const jobs: (() => MaybePromise<void>)[] = [];
     const hardState = writes.findLast((write) => write.hardState !== null)?.hardState;
     if (hardState) jobs.push(() => this.#stableStore.save(hardState));
-    for (const write of mergeAppends(writes.flatMap((persist) => persist.log))) jobs.push(() => this.#apply(write));
+    for (const write of mergeWrites(writes.flatMap((persist) => persist.log))) jobs.push(() => this.#apply(write));
     return runInOrder(jobs);
   }
 
@@ -100,13 +100,20 @@ export class StorageLane {
   }
 }
 
-/** Neighbouring appends become one. */
-function mergeAppends(writes: readonly LogWrite[]): readonly LogWrite[] {
+/**
+ * Neighbouring appends become one, and so do all redactions, behind the rest: else a state machine that redacts with each
+ * command would split the appends into one write each. That is safe, since what is redacted is committed: it is not
+ * truncated, and a store skips what a compaction or a reset took before.
+ */
+function mergeWrites(writes: readonly LogWrite[]): readonly LogWrite[] {
   if (writes.length < 2) return writes;
   const merged: LogWrite[] = [];
+  const tombstones: LogEntry[] = [];
   let open: LogEntry[] | null = null;
   for (const write of writes) {
-    if (write.op !== 'append') {
+    if (write.op === 'redact') {
+      for (const tombstone of write.tombstones) tombstones.push(tombstone);
+    } else if (write.op !== 'append') {
       open = null;
       merged.push(write);
     } else if (open === null) {
@@ -116,5 +123,6 @@ function mergeAppends(writes: readonly LogWrite[]): readonly LogWrite[] {
       for (const entry of write.entries) open.push(entry);
     }
   }
+  if (tombstones.length > 0) merged.push({ op: 'redact', tombstones });
   return merged;
 }

@@ -63,6 +63,18 @@ export const packages = {
     pure: [],
     synchronous: [],
   },
+  'raft-simulator': {
+    imports: {
+      'raft-core': 'value',
+      'memory-transport': 'value',
+      'raft-log-list': 'value',
+      'discovery-consensus-fsm': 'value',
+    },
+    testImports: [],
+    builtins: 'any',
+    pure: ['src/scenario'],
+    synchronous: [],
+  },
 };
 
 /** The npm scope of every package. */

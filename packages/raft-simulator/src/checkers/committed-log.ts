@@ -14,6 +14,8 @@ export class CommittedLog implements Checker {
   static readonly rule = 'commit rule';
   /** Entry i at place i - 1, as it was when it was committed. */
   readonly #entries: LogEntry[] = [];
+  /** Term of the leader that committed entry i, at place i - 1. */
+  readonly #committedIn: Term[] = [];
   /** State digest after entry i at place i. */
   readonly #digests: number[] = [0];
   /** Index of a superseded entry to that of its successor. */
@@ -42,6 +44,11 @@ export class CommittedLog implements Checker {
 
   termAt(index: LogIndex): Term | undefined {
     return this.#entries[index - 1]?.term;
+  }
+
+  /** Term of the leader that committed the entry. */
+  committedIn(index: LogIndex): Term | undefined {
+    return this.#committedIn[index - 1];
   }
 
   /** What a state machine's digest must be when it has applied everything up to `index`. */
@@ -88,12 +95,13 @@ export class CommittedLog implements Checker {
       const entry = holders.map(({ disk }) => disk.platter.entryAt(next)).find((found) => found !== undefined);
       if (entry === undefined)
         return this.#report(`no disk that holds ${index} of term ${term} holds ${next} before it`);
-      this.#add(this.#seen.original(entry.index, entry.term) ?? entry);
+      this.#add(this.#seen.original(entry.index, entry.term) ?? entry, term);
     }
   }
 
-  #add(entry: LogEntry): void {
+  #add(entry: LogEntry, committedIn: Term): void {
     this.#entries.push(entry);
+    this.#committedIn.push(committedIn);
     if (entry.type === EntryType.command) {
       const before = this.#registers.set(entry.index, decodeCommand(entry.data));
       if (before !== undefined) this.supersededBy.set(before.index, entry.index);

@@ -4,7 +4,10 @@ import type { SimNode } from '../node/sim-node.js';
 import type { Checker, Report } from './checker.js';
 import type { CommittedLog } from './committed-log.js';
 
-/** Who is elected holds every entry that was committed before (Raft paper, section 5.4). */
+/**
+ * A leader holds every entry that was committed in an earlier term (Raft paper, section 5.4). Votes may arrive so late
+ * that a leader of a later term has committed more; that one's entries do not count.
+ */
 export class LeaderCompleteness implements Checker {
   static readonly rule = 'leader completeness';
   /** New leaders whose first entry is not on their disk yet: what lies before it is then their log. */
@@ -36,7 +39,7 @@ export class LeaderCompleteness implements Checker {
     this.#waiting.delete(node);
     for (let index = platter.firstIndex; index <= through; index++) {
       const held = platter.termAt(index);
-      if (held === this.#log.termAt(index)) continue;
+      if (held === this.#log.termAt(index) || this.#log.committedIn(index)! > term) continue;
       const committed = `(${index}, term ${this.#log.termAt(index)}) was committed before`;
       return this.#report(`${node.id} leads term ${term} with an entry of term ${held ?? '-'} where ${committed}`);
     }

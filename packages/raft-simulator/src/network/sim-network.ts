@@ -44,6 +44,7 @@ export class SimNetwork {
   readonly #world: VirtualClock;
   readonly #dice: Dice;
   readonly #events: NetworkEvents;
+  #era = 0;
   readonly #endpoints = new Map<string, Endpoint>();
 
   constructor(world: VirtualClock, dice: Dice, faults: LinkFaults, events: NetworkEvents) {
@@ -51,6 +52,11 @@ export class SimNetwork {
     this.#dice = dice;
     this.faults = faults;
     this.#events = events;
+  }
+
+  /** Everything that is under way is lost: what the faults have delayed must not reach into a time without faults. */
+  loseAll(): void {
+    this.#era++;
   }
 
   /** A transport for a new process of server `id`; it takes the place of the server's former process. */
@@ -109,11 +115,12 @@ export class SimNetwork {
 
   /** Lets a message arrive: once, twice or never. */
   #carry(from: string, to: string, arrive: () => void): void {
+    const era = this.#era;
     const copies = this.#dice.chance(this.faults.duplication) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
       if (this.#dice.chance(this.faults.loss) || !this.cuts.passes(from, to)) continue;
       this.#world.schedule(this.#delayMs(), () => {
-        if (this.cuts.passes(from, to)) arrive();
+        if (era === this.#era && this.cuts.passes(from, to)) arrive();
       });
     }
   }

@@ -59,6 +59,7 @@ export class Nemesis {
     this.#over = true;
     Object.assign(this.#network.faults, this.#scenario.calm);
     this.#network.cuts.heal();
+    this.#network.loseAll();
     for (const { disk, process } of this.#nodes) {
       Object.assign(disk.faults, { writeFailure: 0, readFailure: 0, crash: 0, stalledUntilMs: 0 });
       process?.clock.resume();

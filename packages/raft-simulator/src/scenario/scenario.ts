@@ -5,6 +5,9 @@ import { addressOf } from '../network/sim-network.js';
 import type { Skew } from '../time/process-clock.js';
 import { Dice } from './dice.js';
 
+/** Unix milliseconds at which simulations begin: 2026-01-01. */
+const WALL_START_MS = 1_767_225_600_000;
+
 /** One server of a scenario. */
 export interface ServerPlan {
   readonly id: ServerId;
@@ -58,7 +61,7 @@ export interface Scenario {
 export function drawScenario(seed: number): Scenario {
   const dice = new Dice(seed);
   const count = dice.pick([3, 3, 3, 4, 5, 5, 6, 7]);
-  const heartbeatTimeoutMs = dice.pick([200, 300, 500, 500, 1000]);
+  const heartbeatTimeoutMs = dice.pick([300, 500, 500, 1000, 1000]);
   // With windows of an entry or two a follower catches up slowly, so there must be little to catch up with.
   const narrow = dice.chance(0.25);
   const diskKind = dice.pick(['immediate', 'fast', 'fast', 'slow', 'mixed'] as const);
@@ -68,7 +71,7 @@ export function drawScenario(seed: number): Scenario {
     skew: {
       rate: skewed ? dice.between(0.95, 1.05) : 1,
       offsetMs: skewed ? dice.int(0, 1_000_000) : 0,
-      wallStartMs: Date.UTC(2026, 0, 1) + (skewed ? dice.int(-1e6, 1e6) : 0),
+      wallStartMs: WALL_START_MS + (skewed ? dice.int(-1e6, 1e6) : 0),
     },
     disk: drawDisk(dice, diskKind === 'mixed' ? dice.pick(['immediate', 'fast', 'slow']) : diskKind),
     bootstrapAtMs: dice.chance(0.5) ? 0 : dice.between(0, 2 * heartbeatTimeoutMs),

@@ -6,8 +6,14 @@ export function formatSummary(summary: DemoSummary): string {
   const rows: readonly (readonly [string, string])[] = [
     ['nodes', String(summary.nodes)],
     ['items', String(summary.items)],
-    ['rounds', String(summary.rounds)],
-    ['signatures', signatures.length === 0 ? 'none' : `${signatures[0]} in the first round, ${Math.min(...signatures)} at the least`],
+    [
+      'rounds',
+      summary.missed === 0 ? String(summary.rounds) : `${summary.rounds}, and ${summary.missed} without a directory`,
+    ],
+    [
+      'signatures',
+      signatures.length === 0 ? 'none' : `${signatures[0]} in the first round, ${Math.min(...signatures)} at the least`,
+    ],
     ['verified', summary.verified ? 'yes' : 'NO'],
     ['failover', `${summary.failoverMs} ms`],
     ['lost', String(summary.lost)],

@@ -96,7 +96,8 @@ export class DemoNetwork {
           wallClock: this.#options.wallClock,
           verifyPool: this.#verifyPool,
           random: seededRandom(this.#options.seed + i),
-          raft: { heartbeatTimeoutMs: 500, electionTimeoutMs: 500, leaderLeaseTimeoutMs: 500, commitTimeoutMs: 10 },
+          // All nodes share one event loop here, and with it the time that each needs to build a listing.
+          raft: { heartbeatTimeoutMs: 1000, electionTimeoutMs: 1000, leaderLeaseTimeoutMs: 1000, commitTimeoutMs: 10 },
           // The time of day runs faster than real time here, so what is seconds by the wall is given more of them.
           consensus: {
             slotSeconds: SLOT_SECONDS,

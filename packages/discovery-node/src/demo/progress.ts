@@ -74,7 +74,10 @@ export class TerminalProgress implements Progress {
   #draw(): void {
     if (!this.#live || this.#title === '') return;
     this.#drawnAt = performance.now();
-    const line = this.#total === undefined ? `… ${this.#title}` : `${this.#bar(this.#total)} ${this.#title}  ${this.#done}/${this.#total}`;
+    const line =
+      this.#total === undefined
+        ? `… ${this.#title}`
+        : `${this.#bar(this.#total)} ${this.#title}  ${this.#done}/${this.#total}`;
     this.#out.write(`\r\x1b[K${line.slice(0, (this.#out.columns ?? 80) + 16)}`);
   }
 

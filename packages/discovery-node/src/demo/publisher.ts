@@ -41,7 +41,12 @@ export function demoKey(purpose: string, name: string): SigningKey {
 /** Makes the publisher of a relay; its certificate is signed by the authorities. */
 export function createPublisher(
   relay: Relay,
-  network: { readonly profile: NetworkProfile; readonly authorities: readonly Authority[]; readonly notBefore: number; readonly notAfter: number },
+  network: {
+    readonly profile: NetworkProfile;
+    readonly authorities: readonly Authority[];
+    readonly notBefore: number;
+    readonly notAfter: number;
+  },
 ): Publisher {
   const masterKey = demoKey('relay master', relay.fingerprint);
   const key = demoKey('relay', relay.fingerprint);
@@ -52,8 +57,17 @@ export function createPublisher(
     publicKey: masterKey.publicKey,
   });
   const { notBefore, notAfter, authorities } = network;
-  const certificate = issueRegularCertificate({ identity, masterKey, publicKey: key.publicKey, notBefore, notAfter }, authorities);
-  return { identity, certificate, key, fingerprint: hexHash('fingerprint', relay), handshake: hexHash('handshake', relay) };
+  const certificate = issueRegularCertificate(
+    { identity, masterKey, publicKey: key.publicKey, notBefore, notAfter },
+    authorities,
+  );
+  return {
+    identity,
+    certificate,
+    key,
+    fingerprint: hexHash('fingerprint', relay),
+    handshake: hexHash('handshake', relay),
+  };
 }
 
 /** Signs what the relay publishes. */
@@ -71,7 +85,13 @@ export function signItem(publisher: Publisher, planned: PlannedItem, version: st
     }),
   );
   const packet = buildSignedMessage({ certificate: publisher.certificate, key: publisher.key, message: itemBytes });
-  return { identity: publisher.identity.text, publishAt: planned.publishAt, expiration: planned.expiration, itemBytes, packet };
+  return {
+    identity: publisher.identity.text,
+    publishAt: planned.publishAt,
+    expiration: planned.expiration,
+    itemBytes,
+    packet,
+  };
 }
 
 /** The relay's own fingerprint has 20 bytes; the protocol's have 32. */

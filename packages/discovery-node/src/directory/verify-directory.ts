@@ -66,7 +66,12 @@ async function signersOf(directory: DiscoveryDirectory, options: VerifyDirectory
   const certificates = new CertificateVerifier({ root: options.root });
   const signers = new Set<string>();
   for (const signature of directory.signatures.slice(0, options.root.discoveryNodes.size * 2)) {
-    const opened = await openDetachedSignatureAsync(signature, directory.directory, certificates, Math.floor(options.atSeconds));
+    const opened = await openDetachedSignatureAsync(
+      signature,
+      directory.directory,
+      certificates,
+      Math.floor(options.atSeconds),
+    );
     if (opened.ok && options.root.discoveryNodes.has(opened.certificate.identity.text)) {
       signers.add(opened.certificate.identity.text);
     }

@@ -14,7 +14,11 @@ import {
   type WallClock,
 } from '@discovery-raft/discovery-consensus-fsm';
 import { MemoryTransport } from '@discovery-raft/memory-transport';
-import { PublishToDiscoveryResultSchema, type DiscoveryRaftPacket, type PublishToDiscovery } from '@discovery-raft/protocol';
+import {
+  PublishToDiscoveryResultSchema,
+  type DiscoveryRaftPacket,
+  type PublishToDiscovery,
+} from '@discovery-raft/protocol';
 import {
   decodeDiscoveryBody,
   DEFAULT_LIMITS,
@@ -160,7 +164,10 @@ export class DiscoveryNode {
   /** Takes over a link whose other end is known to be `peer`. */
   attachPeer(peer: string, channel: ByteChannel): void {
     this.#bridge.connected(peer);
-    this.#links.attach(peer, this.#messages(channel, (message) => this.#fromPeer(peer, message)));
+    this.#links.attach(
+      peer,
+      this.#messages(channel, (message) => this.#fromPeer(peer, message)),
+    );
   }
 
   /** Serves an anonymous client: publishes and pulls, nothing else. */
@@ -191,7 +198,10 @@ export class DiscoveryNode {
     for (const client of [...this.#clients]) client.close();
   }
 
-  #messages(channel: ByteChannel, receive: (message: ApplicationMessage, channel: MessageChannel) => void): MessageChannel {
+  #messages(
+    channel: ByteChannel,
+    receive: (message: ApplicationMessage, channel: MessageChannel) => void,
+  ): MessageChannel {
     return new MessageChannel(channel, { limits: this.#limits, logger: this.#logger, counters: this.traffic, receive });
   }
 
@@ -215,14 +225,21 @@ export class DiscoveryNode {
       return;
     }
     const decoded = decodeDiscoveryBody(message.event, message.body, this.#limits);
-    const answered = decoded.event === 'publishToDiscovery' ? this.#publish(from, decoded.body, client) : this.#pull(client);
-    answered.catch((error: unknown) => this.#logger.debug('a client could not be answered', { from: from.source, error }));
+    const answered =
+      decoded.event === 'publishToDiscovery' ? this.#publish(from, decoded.body, client) : this.#pull(client);
+    answered.catch((error: unknown) =>
+      this.#logger.debug('a client could not be answered', { from: from.source, error }),
+    );
   }
 
   async #publish(from: ClientSource, message: PublishToDiscovery, client: MessageChannel): Promise<void> {
     const { code, detail } = await this.consensus.onReceivedPublishToDiscovery(from, message);
     if (message.requestID === 0n) return;
-    const body = create(PublishToDiscoveryResultSchema, { requestID: message.requestID, code: PUBLISH_CODES[code], detail });
+    const body = create(PublishToDiscoveryResultSchema, {
+      requestID: message.requestID,
+      code: PUBLISH_CODES[code],
+      detail,
+    });
     await client.send({ event: 'publishToDiscoveryResult', body });
   }
 
@@ -255,7 +272,12 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
   const policy = POLICIES[options.consensus?.policy ?? 'safe'];
   const threshold = attestationsNeeded(policy, members.length);
   const raftOf = (): Raft<ListResult> => raft;
-  const writer = new ListWriter({ list, clock, attestationThreshold: threshold, propose: (data) => raftOf().apply(data) });
+  const writer = new ListWriter({
+    list,
+    clock,
+    attestationThreshold: threshold,
+    propose: (data) => raftOf().apply(data),
+  });
   const bridge: RaftBridge = new RaftBridge({
     self,
     protocolVersion: options.root.profile.discoveryVersion,
@@ -263,7 +285,10 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
     limits,
     logger,
     send: (peer, packet) => links.sendRaftPacket(peer, packet),
-    isMember: (peer) => raftOf().getConfiguration().configuration.servers.some(({ id }) => id === peer) || members.some((member) => member.identity === peer),
+    isMember: (peer) =>
+      raftOf()
+        .getConfiguration()
+        .configuration.servers.some(({ id }) => id === peer) || members.some((member) => member.identity === peer),
   });
   const consensus = new DiscoveryConsensus(
     { protocolVersion: options.root.profile.discoveryVersion, ...options.consensus, members },

@@ -1,17 +1,20 @@
 import { create } from '@bufbuild/protobuf';
 import { PUBLISH_CODES, type PublishCode } from '@discovery-raft/discovery-consensus-fsm';
+import { PublishToDiscoverySchema, PullDiscoverySchema, type DiscoveryDirectory } from '@discovery-raft/protocol';
 import {
-  PublishToDiscoverySchema,
-  PullDiscoverySchema,
-  type DiscoveryDirectory,
-} from '@discovery-raft/protocol';
-import { decodeDiscoveryBody, DEFAULT_LIMITS, type ApplicationMessage, type EnvelopeLimits } from '@discovery-raft/psp-envelope';
+  decodeDiscoveryBody,
+  DEFAULT_LIMITS,
+  type ApplicationMessage,
+  type EnvelopeLimits,
+} from '@discovery-raft/psp-envelope';
 import { silentLogger, systemClock, type Clock } from '@discovery-raft/raft-core';
 import { NodeError } from '../errors.js';
 import type { ByteChannel } from '../link/byte-channel.js';
 import { MessageChannel, newChannelCounters } from '../link/message-channel.js';
 
-const CODE_NAMES = new Map<number, PublishCode>(Object.entries(PUBLISH_CODES).map(([name, code]) => [code, name as PublishCode]));
+const CODE_NAMES = new Map<number, PublishCode>(
+  Object.entries(PUBLISH_CODES).map(([name, code]) => [code, name as PublishCode]),
+);
 
 /** What a node said of a publish. `unknownCode` is a code of a later version. */
 export interface PublishReceipt {

@@ -135,7 +135,8 @@ export class RaftBridge {
     peer.underWay.delete(packetId);
     // An answer that comes after its request timed out is normal; it is of no use any more.
     if (rpc === undefined) return this.#refuse('unexpected', from);
-    if (message.kind === 'rpcFailure') rpc.fail(new RaftError('RAFT_TRANSPORT_FAILED', message.message, { peerId: from, remoteCode: message.code }));
+    if (message.kind === 'rpcFailure')
+      rpc.fail(new RaftError('RAFT_TRANSPORT_FAILED', message.message, { peerId: from, remoteCode: message.code }));
     else if (!isRequest(message)) rpc.respond(message);
   }
 

@@ -43,7 +43,11 @@ export class PkiVerifier implements Verifier {
     return { ok: true, item, itemBytes, signer: certificate.identity.text, ...periodOf(certificate) };
   }
 
-  async verifySignature(signature: DiscoverySignature, content: Uint8Array, atSeconds: number): Promise<SignatureVerdict> {
+  async verifySignature(
+    signature: DiscoverySignature,
+    content: Uint8Array,
+    atSeconds: number,
+  ): Promise<SignatureVerdict> {
     const opened = await openDetachedSignatureAsync(signature, content, this.#certificates, wholeSeconds(atSeconds));
     if (!opened.ok) return failed(opened);
     const { certificate } = opened;

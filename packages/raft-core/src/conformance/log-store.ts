@@ -55,7 +55,8 @@ function entries(from: LogIndex, to: LogIndex, term = 1): LogEntry[] {
 }
 
 function tombstone(index: LogIndex, term = 1): LogEntry {
-  return { index, term, type: EntryType.tombstone, data: new Uint8Array(32).fill(index & 255) };
+  const extensions = Uint8Array.of(0, 0, 0, 0, 0, 0, 1, index & 255);
+  return { index, term, type: EntryType.tombstone, data: new Uint8Array(32).fill(index & 255), extensions };
 }
 
 /** Fails unless the store holds just these entries, the first of them at `firstIndex`. */

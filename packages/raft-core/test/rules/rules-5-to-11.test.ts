@@ -296,6 +296,27 @@ describe('rule 9: servers that are cut off or alone disturb nobody', () => {
     expect(driver.core.state).toBe('leader');
   });
 
+  test('who grants a vote gives the candidate time: its own election is put off', () => {
+    const driver = new CoreDriver({ term: 3 });
+    driver.now = 900;
+    expect(driver.vote('c', 4, [0, 0])).toMatchObject({ granted: true });
+    expect(driver.core.nextDeadline()).toBe(1900);
+    driver.now = 1800;
+    expect(driver.vote('b', 4, [0, 0])).toMatchObject({ granted: false });
+    expect(driver.core.nextDeadline()).toBe(1900);
+  });
+
+  test('a transfer waits until the target has every entry', () => {
+    const driver = settledLeader();
+    const sent = driver.sent('appendEntries', 'b', driver.propose('x'));
+    const effects = driver.step({ type: 'transfer', id: 1, target: 'b' });
+    expect(driver.sent('timeoutNow', undefined, effects)).toEqual([]);
+    driver.answer(sent[0]!);
+    expect(driver.sent('timeoutNow').map(({ to, request }) => [to.id, request.term])).toEqual([
+      ['b', driver.core.term],
+    ]);
+  });
+
   test('only voters campaign', () => {
     const servers = [{ ...voter('a'), suffrage: 'nonvoter' as const }, voter('b'), voter('c')];
     const driver = new CoreDriver({ servers, term: 1 });
@@ -380,6 +401,18 @@ describe('lost messages', () => {
     }
     expect(driver.core.stats().peers['b']!.match).toBe(2);
     expect(driver.now - begin).toBeLessThan(1000);
+  });
+
+  test('a pipelined append that overtook the one before it, and was refused, is sent again', () => {
+    const driver = settledLeader({ config: { maxAppendEntries: 1 } });
+    const [first, second] = driver.sent('appendEntries', 'b', driver.propose('x', 'y'));
+    const refusal = { success: false, lastLog: 1, conflictIndex: 2, conflictTerm: 0 };
+    // The follower saw the second one first; the answers come in the order of the requests.
+    driver.answer(first!);
+    const again = driver.sent('appendEntries', 'b', driver.answer(second!, refusal));
+    expect(again.flatMap(({ request }) => request.entries.map(({ index }) => index))).toEqual([3]);
+    driver.acknowledge('b', again);
+    expect(driver.core.stats().peers['b']).toMatchObject({ match: 3, mode: 'replicate' });
   });
 
   test('the store is asked for what is not in memory any more, once at a time', () => {

@@ -46,6 +46,8 @@ export function channelPair(options: ChannelOptions): readonly [ByteChannel, Byt
 }
 
 interface Delivery {
+  /** Monotonic milliseconds at which it arrives. */
+  readonly at: number;
   readonly pieces: readonly Uint8Array[];
   readonly bytes: number;
   readonly resolve: () => void;
@@ -60,7 +62,7 @@ class ChannelEnd implements ByteChannel {
   #open = true;
   #underWay: Delivery[] = [];
   #underWayBytes = 0;
-  #deferred = false;
+  #scheduled = false;
   #listener: ((piece: Uint8Array) => void) | null = null;
   #early: Uint8Array[] = [];
   readonly #closeListeners: (() => void)[] = [];
@@ -86,9 +88,10 @@ class ChannelEnd implements ByteChannel {
       return Promise.reject(new NodeError('NODE_CHANNEL_OVERLOADED', 'too many bytes are under way', { bytes }));
     }
     return new Promise((resolve, reject) => {
-      this.#underWay.push({ pieces: pieces.map((piece) => piece.slice()), bytes, resolve, reject });
+      const at = this.#clock.now() + this.#latencyMs;
+      this.#underWay.push({ at, pieces: pieces.map((piece) => piece.slice()), bytes, resolve, reject });
       this.#underWayBytes += bytes;
-      this.#schedule();
+      this.#schedule(this.#latencyMs);
     });
   }
 
@@ -96,7 +99,8 @@ class ChannelEnd implements ByteChannel {
     this.#listener = listener;
     const early = this.#early;
     this.#early = [];
-    for (const piece of early) listener(piece);
+    // The listener may close the channel, and then the rest is nobody's.
+    for (const piece of early) this.receive(piece);
   }
 
   onClose(listener: () => void): void {
@@ -116,21 +120,18 @@ class ChannelEnd implements ByteChannel {
     for (const listener of this.#closeListeners.splice(0)) listener();
   }
 
-  /** One turn of the event loop, or one timer, for all that is sent before it. */
-  #schedule(): void {
-    if (this.#deferred) return;
-    this.#deferred = true;
+  /** One turn of the event loop, or one timer, for all that arrives by then. */
+  #schedule(delayMs: number): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     const deliver = (): void => this.#deliver();
-    if (this.#latencyMs > 0) this.#clock.setTimer(this.#latencyMs, deliver);
+    if (delayMs > 0) this.#clock.setTimer(delayMs, deliver);
     else this.#clock.defer(deliver);
   }
 
   #deliver(): void {
-    this.#deferred = false;
-    const deliveries = this.#underWay;
-    this.#underWay = [];
-    this.#underWayBytes = 0;
-    for (const { pieces, resolve, reject } of deliveries) {
+    this.#scheduled = false;
+    for (const { pieces, resolve, reject } of this.#takeArrived()) {
       if (!this.#open) {
         reject(new NodeError('NODE_CHANNEL_CLOSED', 'the channel was closed'));
         continue;
@@ -138,6 +139,22 @@ class ChannelEnd implements ByteChannel {
       for (const piece of pieces) this.#other?.receive(piece);
       resolve();
     }
+  }
+
+  /** What has been under way for long enough; sees to it that the rest is delivered in its time. */
+  #takeArrived(): readonly Delivery[] {
+    const sent = this.#underWay;
+    const now = this.#clock.now();
+    const late = this.#latencyMs > 0 ? sent.findIndex(({ at }) => at > now) : -1;
+    if (late === -1) {
+      this.#underWay = [];
+      this.#underWayBytes = 0;
+      return sent;
+    }
+    this.#underWay = sent.slice(late);
+    this.#underWayBytes = this.#underWay.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#schedule(this.#underWay[0]!.at - now);
+    return sent.slice(0, late);
   }
 
   receive(piece: Uint8Array): void {

@@ -71,7 +71,7 @@ export class RaftBridge {
    * @throws EnvelopeError for bytes that are no packet
    */
   receive(from: string, bytes: Uint8Array): void {
-    this.receivePacket(from, openRaftPacket(bytes, this.#options.limits));
+    this.receivePacket(from, this.#read(() => openRaftPacket(bytes, this.#options.limits)));
   }
 
   /** As {@link RaftBridge.receive}, of a packet that was read. @throws EnvelopeError for a malformed payload */
@@ -80,7 +80,7 @@ export class RaftBridge {
     if (packet.destinationId !== this.#options.self) return this.#refuse('wrongDestination', from);
     if (!this.#options.isMember(from)) return this.#refuse('notMember', from);
     const peer = this.#peerOf(from);
-    const message = decodeRaftMessage(packet.msgType, packet.payload, this.#options.limits);
+    const message = this.#read(() => decodeRaftMessage(packet.msgType, packet.payload, this.#options.limits));
     if (isRequest(message)) {
       if (packet.packetId <= peer.newestId) return this.#refuse('repeated', from);
       peer.newestId = packet.packetId;
@@ -147,6 +147,16 @@ export class RaftBridge {
       peer,
       sealRaftPacket({ version: protocolVersion, sourceId: self, destinationId: peer, msgType, packetId, payload }),
     );
+  }
+
+  /** What cannot be read is counted here; the throw closes the link that it came by. */
+  #read<T>(decode: () => T): T {
+    try {
+      return decode();
+    } catch (error) {
+      this.#refusals.malformed++;
+      throw error;
+    }
   }
 
   #refuse(reason: PacketRefusal, from: string): void {

@@ -1,5 +1,5 @@
 import { fromBinary } from '@bufbuild/protobuf';
-import { DiscoveryItemSchema } from '@discovery-raft/protocol';
+import { DiscoveryItemSchema, type DiscoveryItem } from '@discovery-raft/protocol';
 import { PkiError, peekCertificateIdentity, peekSignedMessage } from '@discovery-raft/psp-pki';
 import type { ListSchema } from '@discovery-raft/raft-log-list';
 
@@ -11,7 +11,7 @@ export const discoveryListSchema: ListSchema = {
   describe(packet) {
     const claims = readOrUndefined(() => peekSignedMessage(packet));
     if (claims === undefined) return undefined;
-    const item = readOrUndefined(() => fromBinary(DiscoveryItemSchema, claims.message));
+    const item = itemOrUndefined(claims.message);
     if (item === undefined || item.identity !== claims.identity) return undefined;
     if (item.expiration > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
     return { identity: item.identity, expiration: Number(item.expiration) };
@@ -26,8 +26,17 @@ function readOrUndefined<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    // protobuf-es throws plain errors for malformed bytes.
-    if (error instanceof PkiError || (error instanceof Error && !(error instanceof TypeError))) return undefined;
+    if (error instanceof PkiError) return undefined;
     throw error;
+  }
+}
+
+/** A throw in the state machine would stop the node, so whatever protobuf says of the bytes, they are no item. */
+function itemOrUndefined(bytes: Uint8Array): DiscoveryItem | undefined {
+  try {
+    return fromBinary(DiscoveryItemSchema, bytes);
+  } catch {
+    // Errors of many kinds, a TypeError for text that is no UTF-8 among them.
+    return undefined;
   }
 }

@@ -1,0 +1,145 @@
+import {
+  DEFAULT_LIMITS,
+  decodeDiscoveryBody,
+  discoveryMessage,
+  type DiscoveryMessage,
+} from '@discovery-raft/psp-envelope';
+import { silentLogger, SimulatedClock } from '@discovery-raft/raft-core';
+import { channelPair, MessageChannel, newChannelCounters, NodeClient } from '../src/index.js';
+import { VERSION } from './fixtures/people.js';
+
+/** A client, and a server that keeps what it is asked and says what the test says. */
+function connected(timeoutMs = 1000) {
+  const clock = new SimulatedClock();
+  const [near, far] = channelPair({ clock });
+  const asked: DiscoveryMessage[] = [];
+  const server = new MessageChannel(far, {
+    limits: DEFAULT_LIMITS,
+    logger: silentLogger,
+    counters: newChannelCounters(),
+    receive: ({ event, body }) => asked.push(decodeDiscoveryBody(event, body)),
+  });
+  const client = new NodeClient(near, { version: VERSION, clock, timeoutMs });
+  const say = async (message: DiscoveryMessage): Promise<void> => {
+    const sent = server.send(message);
+    await clock.advance(0);
+    await sent;
+  };
+  return { clock, near, far, server, client, asked, say };
+}
+
+function receipt(requestID: bigint, code: number, detail = ''): DiscoveryMessage {
+  return discoveryMessage('publishToDiscoveryResult', { requestID, code, detail });
+}
+
+function directory(...bytes: number[]): DiscoveryMessage {
+  return discoveryMessage('discoveryDirectory', { directory: Uint8Array.from(bytes) });
+}
+
+describe('publish', () => {
+  test('sends the packet and resolves with the receipt of its own request, in any order', async () => {
+    const { client, clock, asked, say } = connected();
+    const first = client.publish(Uint8Array.of(1));
+    const second = client.publish(Uint8Array.of(2));
+    await clock.advance(0);
+    expect(asked).toMatchObject([
+      { event: 'publishToDiscovery', body: { version: VERSION, signedDiscoveryItem: Uint8Array.of(1), requestID: 1n } },
+      { event: 'publishToDiscovery', body: { signedDiscoveryItem: Uint8Array.of(2), requestID: 2n } },
+    ]);
+    await say(receipt(2n, 0));
+    await say(receipt(1n, 4, 'PKI_EXPIRED'));
+    await expect(second).resolves.toEqual({ code: 'accepted', detail: '' });
+    await expect(first).resolves.toEqual({ code: 'notAuthentic', detail: 'PKI_EXPIRED' });
+  });
+
+  test('a code of a later version is told as such', async () => {
+    const { client, say } = connected();
+    const answer = client.publish(Uint8Array.of(1));
+    await say(receipt(1n, 4711, 'new'));
+    await expect(answer).resolves.toEqual({ code: 'unknownCode', detail: 'new' });
+  });
+
+  test('a receipt that nobody waits for is ignored, also one that comes too late', async () => {
+    const { client, clock, server, say } = connected(100);
+    const late = expect(client.publish(Uint8Array.of(1))).rejects.toMatchObject({
+      code: 'NODE_TIMEOUT',
+      retryable: true,
+    });
+    await clock.advance(99);
+    await clock.advance(1);
+    await late;
+    await say(receipt(1n, 0));
+    await say(receipt(99n, 0));
+    expect(server.open).toBe(true);
+    const next = client.publish(Uint8Array.of(2));
+    await say(receipt(2n, 12));
+    await expect(next).resolves.toMatchObject({ code: 'notNewer' });
+  });
+
+  test('an answer in time calls the timeout off', async () => {
+    const { client, clock, say } = connected(100);
+    const answer = client.publish(Uint8Array.of(1));
+    await clock.advance(99);
+    await say(receipt(1n, 0));
+    await clock.advance(1000);
+    await expect(answer).resolves.toMatchObject({ code: 'accepted' });
+  });
+
+  test('a packet that no message can hold is refused at once', async () => {
+    const { client } = connected();
+    await expect(client.publish(new Uint8Array(DEFAULT_LIMITS.maxSmallBodyBytes))).rejects.toMatchObject({
+      code: 'ENVELOPE_TOO_LARGE',
+    });
+  });
+});
+
+describe('pull', () => {
+  test('answers go to those who asked, in order', async () => {
+    const { client, asked, say } = connected();
+    const first = client.pull();
+    const second = client.pull();
+    await say(directory(1));
+    await say(directory(2));
+    await say(directory(3));
+    expect(asked.map(({ event }) => event)).toEqual(['pullDiscovery', 'pullDiscovery']);
+    await expect(first).resolves.toMatchObject({ directory: Uint8Array.of(1) });
+    await expect(second).resolves.toMatchObject({ directory: Uint8Array.of(2) });
+  });
+
+  test('a node without a directory does not answer: the pull times out and makes room for the next', async () => {
+    const { client, clock, say } = connected(100);
+    const first = expect(client.pull()).rejects.toMatchObject({ code: 'NODE_TIMEOUT' });
+    await clock.advance(100);
+    await first;
+    const second = client.pull();
+    await say(directory(7));
+    await expect(second).resolves.toMatchObject({ directory: Uint8Array.of(7) });
+  });
+});
+
+describe('the end of the channel', () => {
+  test.each(['client', 'server'])('settles everything when the %s closes', async (side) => {
+    const { client, server, clock } = connected();
+    const outcomes = Promise.allSettled([
+      client.publish(Uint8Array.of(1)),
+      client.pull(),
+      client.publish(Uint8Array.of(2)),
+    ]);
+    await clock.advance(0);
+    if (side === 'client') client.close();
+    else server.close();
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'NODE_CHANNEL_CLOSED', retryable: true } });
+    }
+    await expect(client.publish(Uint8Array.of(3))).rejects.toMatchObject({ code: 'NODE_CHANNEL_CLOSED' });
+    await expect(client.pull()).rejects.toMatchObject({ code: 'NODE_CHANNEL_CLOSED' });
+  });
+
+  test('bytes that are no message end it', async () => {
+    const { client, far, clock } = connected();
+    const answer = expect(client.pull()).rejects.toMatchObject({ code: 'NODE_CHANNEL_CLOSED' });
+    const sent = far.send([Uint8Array.of(0, 0, 0, 1)]).catch(() => {});
+    await clock.advance(0);
+    await Promise.all([answer, sent]);
+  });
+});

@@ -1,0 +1,88 @@
+import { DEFAULT_LIMITS, discoveryMessage, type ApplicationMessage } from '@discovery-raft/psp-envelope';
+import { silentLogger, SimulatedClock } from '@discovery-raft/raft-core';
+import { channelPair, MessageChannel, newChannelCounters, type ByteChannel } from '../src/index.js';
+import { PeerLinks } from '../src/node/peer-links.js';
+import { VERSION } from './fixtures/people.js';
+
+const PULL = discoveryMessage('pullDiscovery', { version: VERSION });
+
+function messages(channel: ByteChannel, receive: (message: ApplicationMessage) => void = () => {}): MessageChannel {
+  return new MessageChannel(channel, {
+    limits: DEFAULT_LIMITS,
+    logger: silentLogger,
+    counters: newChannelCounters(),
+    receive,
+  });
+}
+
+function link(clock: SimulatedClock): {
+  readonly near: MessageChannel;
+  readonly far: MessageChannel;
+  readonly got: string[];
+} {
+  const [a, b] = channelPair({ clock });
+  const got: string[] = [];
+  return { near: messages(a), far: messages(b, ({ event }) => got.push(event)), got };
+}
+
+describe('PeerLinks', () => {
+  test('a peer without a link cannot be reached', async () => {
+    const links = new PeerLinks();
+    const refusal = { code: 'NODE_PEER_UNREACHABLE', retryable: true, details: { peer: 'a' } };
+    expect(links.isAuthenticated('a')).toBe(false);
+    await expect(links.send('a', PULL)).rejects.toMatchObject(refusal);
+    await expect(links.sendRaftPacket('a', Uint8Array.of(1))).rejects.toMatchObject(refusal);
+  });
+
+  test('messages and raft packets go to their peer, in the order in which they were sent', async () => {
+    const clock = new SimulatedClock();
+    const links = new PeerLinks();
+    const [a, b] = [link(clock), link(clock)];
+    links.attach('a', a.near);
+    links.attach('b', b.near);
+    const sent = [links.sendRaftPacket('a', Uint8Array.of(1)), links.send('a', PULL), links.send('b', PULL)];
+    await clock.advance(0);
+    await Promise.all(sent);
+    expect(a.got).toEqual(['discoveryRaftPacket', 'pullDiscovery']);
+    expect(b.got).toEqual(['pullDiscovery']);
+  });
+
+  test('the newest link of a peer replaces and closes the one before, whose end then changes nothing', async () => {
+    const clock = new SimulatedClock();
+    const links = new PeerLinks();
+    const [old, young] = [link(clock), link(clock)];
+    links.attach('a', old.near);
+    links.attach('a', young.near);
+    expect([old.far.open, young.far.open]).toEqual([false, true]);
+    expect(links.isAuthenticated('a')).toBe(true);
+    const sent = links.send('a', PULL);
+    await clock.advance(0);
+    await sent;
+    expect(young.got).toEqual(['pullDiscovery']);
+  });
+
+  test('a link that ends is forgotten; one that had ended before never counts', () => {
+    const clock = new SimulatedClock();
+    const links = new PeerLinks();
+    const [one, dead] = [link(clock), link(clock)];
+    links.attach('a', one.near);
+    one.far.close();
+    expect(links.isAuthenticated('a')).toBe(false);
+    dead.near.close();
+    links.attach('a', dead.near);
+    expect(links.isAuthenticated('a')).toBe(false);
+  });
+
+  test('close ends all links', () => {
+    const clock = new SimulatedClock();
+    const links = new PeerLinks();
+    const ends = ['a', 'b', 'c'].map((peer) => {
+      const { near, far } = link(clock);
+      links.attach(peer, near);
+      return far;
+    });
+    links.close();
+    expect(ends.map(({ open }) => open)).toEqual([false, false, false]);
+    expect(links.isAuthenticated('a')).toBe(false);
+  });
+});

@@ -1,0 +1,159 @@
+import { create } from '@bufbuild/protobuf';
+import { DiscoverySignatureSchema } from '@discovery-raft/protocol';
+import { CertificateVerifier, openDetachedSignatureAsync } from '@discovery-raft/psp-pki';
+import * as fc from 'fast-check';
+import { discoveryListSchema, NodeSigner, PkiVerifier } from '../src/index.js';
+import {
+  AUTHORITIES,
+  DATES,
+  itemBytes,
+  network,
+  NOON,
+  official,
+  packetOf,
+  relay,
+  tampered,
+} from './fixtures/people.js';
+
+const { root, identities } = network(1);
+const NODE = identities[0]!;
+const ADA = relay('ada');
+
+describe('discoveryListSchema', () => {
+  test('reads identity and expiration of a packet without verifying it', () => {
+    const expected = { identity: ADA.identity, expiration: NOON + 3600 };
+    const packet = packetOf(ADA);
+    expect(discoveryListSchema.describe(packet)).toEqual(expected);
+    const signatureAt = 5 + itemBytes(ADA.identity).length;
+    expect(discoveryListSchema.describe(tampered(packet, signatureAt))).toEqual(expected);
+  });
+
+  test.each([
+    ['no bytes', new Uint8Array(0)],
+    ['no signed message', Uint8Array.of(1, 2, 3)],
+    ['a message that is no item', packetOf(ADA, Uint8Array.of(0xff))],
+    ['an item of somebody else', packetOf(ADA, itemBytes(relay('ben').identity))],
+    ['an expiration that no number can hold', packetOf(ADA, itemBytes(ADA.identity, { expiration: 1n << 60n }))],
+  ])('knows nothing of %s', (_, packet) => {
+    expect(discoveryListSchema.describe(packet)).toBeUndefined();
+  });
+
+  test('text that is no UTF-8 is as unreadable as any other bytes', () => {
+    const item = itemBytes(ADA.identity, { mode: 'onion' });
+    const at = Buffer.from(item).indexOf('onion', item.length - 40);
+    item[at] = 0xff;
+    expect(discoveryListSchema.describe(packetOf(ADA, item))).toBeUndefined();
+  });
+
+  test('any bytes that a log may hold are described or not, and never throw', () => {
+    const packet = packetOf(ADA);
+    fc.assert(
+      fc.property(fc.nat(packet.length - 1), fc.uint8Array({ maxLength: 40 }), fc.nat(40), (at, bytes, cut) => {
+        const hostile = Buffer.concat([packet.subarray(0, at), bytes, packet.subarray(at + cut)]);
+        discoveryListSchema.describe(new Uint8Array(hostile));
+        discoveryListSchema.attester(create(DiscoverySignatureSchema, { certificate: new Uint8Array(hostile) }));
+        discoveryListSchema.describe(packetOf(ADA, bytes));
+      }),
+      { seed: 7, numRuns: 2000 },
+    );
+  });
+
+  test('names the attester of a signature, if its certificate can be read', async () => {
+    const signature = await new NodeSigner(NODE).sign(Uint8Array.of(1));
+    expect(discoveryListSchema.attester(signature)).toBe(NODE.identity);
+    expect(discoveryListSchema.attester({ ...signature, certificate: Uint8Array.of(1) })).toBeUndefined();
+  });
+});
+
+describe('PkiVerifier', () => {
+  const verifier = new PkiVerifier(root);
+
+  test('a packet: its item, its bytes, its signer, and the period in which that holds', async () => {
+    const verdict = await verifier.verifyPacket(packetOf(ADA), NOON + 0.9);
+    expect(verdict).toMatchObject({
+      ok: true,
+      item: { identity: ADA.identity },
+      itemBytes: itemBytes(ADA.identity),
+      signer: ADA.identity,
+      ...DATES,
+    });
+  });
+
+  test('the period is that of all certificates together', async () => {
+    const short = { notBefore: NOON - 10, notAfter: NOON + 10 };
+    const verdict = await verifier.verifyPacket(packetOf(relay('ada', short)), NOON);
+    expect(verdict).toMatchObject({ ok: true, ...short });
+  });
+
+  test.each([
+    ['nobody can read', Uint8Array.of(1), 'PKI_UNKNOWN_METHOD', false],
+    ['a forged signature is over', tampered(packetOf(ADA), 10), 'PKI_BAD_MESSAGE_SIGNATURE', false],
+    ['is no item', packetOf(ADA, Uint8Array.of(0xff)), 'ITEM_MALFORMED', undefined],
+    ['is too long', packetOf(ADA, new Uint8Array(5000)), 'PKI_TOO_LARGE', false],
+    ['is over', packetOf(relay('ada', { notBefore: NOON - 10, notAfter: NOON - 1 })), 'PKI_EXPIRED', true],
+    ['is to come', packetOf(relay('ada', { notBefore: NOON + 1, notAfter: NOON + 9 })), 'PKI_NOT_YET_VALID', true],
+  ])('refuses what %s', async (_, packet, code, timeDependent) => {
+    const verdict = await verifier.verifyPacket(packet, NOON);
+    expect(verdict).toMatchObject({ ok: false, code });
+    expect((verdict as { timeDependent?: boolean }).timeDependent).toBe(timeDependent);
+  });
+
+  test('the longest packet can be set', async () => {
+    const packet = packetOf(ADA);
+    const fits = await new PkiVerifier(root, packet.length).verifyPacket(packet, NOON);
+    const tooLong = await new PkiVerifier(root, packet.length - 1).verifyPacket(packet, NOON);
+    expect([fits.ok, tooLong.ok]).toEqual([true, false]);
+  });
+
+  test('a signature: whose it is and how long that holds; of other content, nothing', async () => {
+    const content = Uint8Array.of(1, 2, 3);
+    const signature = await new NodeSigner(NODE).sign(content);
+    expect(await verifier.verifySignature(signature, content, NOON)).toEqual({
+      ok: true,
+      identity: NODE.identity,
+      ...DATES,
+    });
+    expect(await verifier.verifySignature(signature, tampered(content, 0), NOON)).toMatchObject({
+      ok: false,
+      code: 'PKI_BAD_MESSAGE_SIGNATURE',
+      timeDependent: false,
+    });
+    expect(await verifier.verifySignature(signature, content, DATES.notAfter + 1)).toMatchObject({
+      ok: false,
+      code: 'PKI_EXPIRED',
+      timeDependent: true,
+    });
+  });
+
+  test('a discovery node that the root does not name is not believed', async () => {
+    const content = Uint8Array.of(1);
+    const signature = await new NodeSigner(official('stranger', 'discovery')).sign(content);
+    expect(await verifier.verifySignature(signature, content, NOON)).toMatchObject({
+      ok: false,
+      code: 'PKI_NOT_TRUSTED',
+    });
+  });
+});
+
+describe('NodeSigner and createNodeIdentity', () => {
+  test('an identity tells its role; its signatures are valid under its certificate', async () => {
+    expect(NODE.identity).toMatch(/^xpx\.discovery\.node\./);
+    expect(AUTHORITIES[0]!.certificate.identity.text).toMatch(/^xpx\.auth\.node\./);
+    const signer = new NodeSigner(NODE);
+    expect(signer.identity).toBe(NODE.identity);
+    const content = Uint8Array.of(5, 6);
+    const opened = await openDetachedSignatureAsync(
+      await signer.sign(content),
+      content,
+      new CertificateVerifier({ root }),
+      NOON,
+    );
+    expect(opened).toMatchObject({ ok: true, certificate: { identity: { text: NODE.identity }, ...DATES } });
+  });
+
+  test('a new signing key leaves the identity as it was', () => {
+    const renewed = official('node 0', 'discovery', { notBefore: NOON, notAfter: NOON + 1 });
+    expect(renewed.identity).toBe(NODE.identity);
+    expect(renewed.certificate.bytes).not.toEqual(NODE.certificate.bytes);
+  });
+});

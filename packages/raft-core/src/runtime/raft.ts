@@ -1,7 +1,7 @@
 import { checkConfiguration, encodeConfiguration, type ConfigurationAt } from '../core/configuration.js';
 import { RaftCore } from '../core/core.js';
 import type { Effect, Failure } from '../core/effects.js';
-import { RaftError, type ProposalOutcome, type RaftErrorCode } from '../core/errors.js';
+import { RaftError, type RaftErrorCode } from '../core/errors.js';
 import type { Input, Proposal } from '../core/inputs.js';
 import type { Observation, RaftEvents } from '../core/observations.js';
 import { resolveConfig, type RaftConfig } from '../core/options.js';
@@ -21,15 +21,14 @@ import { systemClock } from '../clock/system-clock.js';
 import { systemRandom } from '../clock/seeded-random.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import { silentLogger, type Logger } from '../ports/logger.js';
-import type { MaybePromise } from '../ports/log-store.js';
 import type { Random } from '../ports/random.js';
 import { ApplyLane } from './apply-lane.js';
 import { hasExistingState, loadState, type LoadedState } from './load-state.js';
-import { isPending } from './maybe-promise.js';
-import { PendingProposals, type Applied, type Waiter } from './pending-proposals.js';
+import { LogReader } from './log-reader.js';
+import type { Applied } from './pending-proposals.js';
+import { ProposalQueue } from './proposal-queue.js';
 import type { ApplyOptions, CallOptions, RaftOptions, RaftStats } from './raft-options.js';
-import { SnapshotReceiver } from './snapshot-receiver.js';
-import { sendSnapshot } from './snapshot-sender.js';
+import { SnapshotLane } from './snapshot-lane.js';
 import { StorageLane, type Persist } from './storage-lane.js';
 import { storeCall } from './store-call.js';
 import { TypedEvents } from './typed-events.js';
@@ -37,12 +36,6 @@ import { TypedEvents } from './typed-events.js';
 interface Deferred<T> {
   resolve(value: T): void;
   reject(error: RaftError): void;
-}
-
-/** A proposal that is not in the log yet. */
-interface Unflushed<Response> {
-  readonly proposal: Proposal;
-  readonly waiter: Waiter<Response>;
 }
 
 /**
@@ -64,31 +57,20 @@ export class Raft<Response = unknown> {
   readonly #logger: Logger;
   readonly #events: TypedEvents<RaftEvents>;
   readonly #storage: StorageLane;
-  readonly #receiver: SnapshotReceiver;
-  readonly #pending = new PendingProposals<Response>();
+  readonly #reader: LogReader;
+  readonly #proposals: ProposalQueue<Response>;
+  readonly #snapshots: SnapshotLane;
   readonly #requests = new Map<number, Deferred<RpcResponse>>();
   readonly #reads = new Map<number, Deferred<LogIndex>>();
   readonly #transfers = new Map<number, Deferred<void>>();
-  /** Snapshots being sent, by peer; the value is the leadership they belong to. */
-  readonly #sending = new Map<ServerId, number>();
   #core: RaftCore;
   #applyLane: ApplyLane<Response>;
-  #unflushed: Unflushed<Response>[] = [];
-  #proposed = new Map<number, Waiter<Response>>();
-  #flushScheduled = false;
   #inputs: Input[] = [];
   #observations: Observation[] = [];
   #driving = false;
   #ids = 0;
   #timer: Timer | null = null;
   #timerAt = Infinity;
-  #snapshotTimer: Timer | null = null;
-  /** End the wait of proposals whose leadership is over; one for each end, so that none puts another off. */
-  readonly #graceTimers = new Set<Timer>();
-  /** The newest leadership in which something was proposed. */
-  #leadership = 0;
-  #lastSnapshot: SnapshotMeta | null;
-  #snapshotting: Promise<SnapshotMeta> | null = null;
   #bootstrapping: Promise<void> | null = null;
   #waitingForApply: { readonly index: LogIndex; readonly waiter: Deferred<LogIndex> }[] = [];
   #stopped = false;
@@ -109,10 +91,16 @@ export class Raft<Response = unknown> {
       done: (writes) => this.#persisted(writes),
       failed: (error) => this.#storeFailed(error),
     });
-    this.#receiver = new SnapshotReceiver(options.snapshotStore, this.#logger);
-    this.#lastSnapshot = loaded.snapshot;
+    this.#reader = new LogReader(options.logStore, () => this.#core);
+    this.#proposals = new ProposalQueue({
+      clock: this.#clock,
+      outcomeGraceMs: config.outcomeGraceMs,
+      submit: (proposals) => this.#feed({ type: 'propose', proposals, wallNowMs: this.#clock.wallNow() }),
+      error: (failure) => this.#withLeader(failure),
+    });
     this.#core = this.#makeCore(loaded);
     this.#applyLane = this.#makeApplyLane(loaded.snapshot);
+    this.#snapshots = this.#makeSnapshotLane(loaded.snapshot);
   }
 
   /**
@@ -291,10 +279,7 @@ export class Raft<Response = unknown> {
    */
   snapshot(): Promise<SnapshotMeta> {
     if (this.#stopped) return Promise.reject(this.#stoppedError());
-    this.#snapshotting ??= this.#takeSnapshot().finally(() => {
-      this.#snapshotting = null;
-    });
-    return this.#snapshotting;
+    return this.#snapshots.take();
   }
 
   /** The configuration that counts, and the index of its entry. */
@@ -312,9 +297,9 @@ export class Raft<Response = unknown> {
       stableIndex: this.#core.stableIndex,
       commitIndex: this.commitIndex,
       appliedIndex: this.appliedIndex,
-      lastSnapshotIndex: this.#lastSnapshot?.index ?? 0,
+      lastSnapshotIndex: this.#snapshots.lastIndex,
       redactedThrough: this.#core.redactedThrough,
-      pendingProposals: this.#pending.size + this.#unflushed.length,
+      pendingProposals: this.#proposals.size,
       uncommittedBytes,
       logCacheBytes: cacheBytes,
       peers,
@@ -326,8 +311,7 @@ export class Raft<Response = unknown> {
     this.#stop(null);
     await this.#bootstrapping?.catch(() => undefined);
     await this.#storage.idle();
-    await this.#snapshotting?.catch((error: unknown) => this.#logger.warn('the last snapshot failed', { error }));
-    await this.#receiver.cancel();
+    await this.#snapshots.idle();
   }
 
   // --- start and stop ---------------------------------------------------------------------------------------------
@@ -350,14 +334,9 @@ export class Raft<Response = unknown> {
       {
         stateMachine: this.#options.stateMachine,
         clock: this.#clock,
-        readEntries: (from, to, maxBytes) =>
-          // What is not in memory any more is in the store.
-          this.#core.entries(from, to, maxBytes) ??
-          storeCall('reading the log', () =>
-            this.#options.logStore.read(from, Math.min(to, this.#core.stableIndex), maxBytes),
-          ),
-        readEntry: (index) => this.#readEntry(index),
-        entryApplied: (index, term, response) => this.#pending.settle(index, term, response as Response),
+        readEntries: (from, to, maxBytes) => this.#reader.read(from, to, maxBytes),
+        readEntry: (index) => this.#reader.readOne(index),
+        entryApplied: (index, term, response) => this.#proposals.applied(index, term, response as Response),
         advanced: (index) => this.#advanced(index),
         redacted: (tombstones, through) => this.#feed({ type: 'redacted', tombstones, through }),
         failed: (error) => this.#stop(error),
@@ -367,11 +346,35 @@ export class Raft<Response = unknown> {
     );
   }
 
+  #makeSnapshotLane(last: SnapshotMeta | null): SnapshotLane {
+    const { snapshotStore: store, transport } = this.#options;
+    const ports = { id: this.id, address: this.address, config: this.#config, store, transport };
+    return new SnapshotLane(
+      {
+        ...ports,
+        clock: this.#clock,
+        random: this.#random,
+        logger: this.#logger,
+        feed: (input) => this.#feed(input),
+        appliedIndex: () => this.appliedIndex,
+        readable: () => this.readable,
+        freeze: () => this.#applyLane.freeze(),
+        configurationAt: (index) => this.#core.configurationAt(index),
+        restore: async (meta) => {
+          await this.#applyLane.restore(meta, () => store.open(meta.id));
+          this.#proposals.passed(meta.index);
+        },
+        restored: () => this.#advanced(this.appliedIndex),
+      },
+      last,
+    );
+  }
+
   #start(): void {
     this.#options.transport.setHandler((request) => this.#handleRequest(request));
     this.#core.start(this.#clock.now(), this.#random.next());
     this.#armTimer();
-    this.#armSnapshotTimer();
+    this.#snapshots.start();
   }
 
   #stop(error: RaftError | null): void {
@@ -380,18 +383,10 @@ export class Raft<Response = unknown> {
     this.#failure = error;
     if (error !== null) this.#logger.error('the node stops', { id: this.id, error });
     this.#timer?.cancel();
-    this.#snapshotTimer?.cancel();
-    for (const timer of this.#graceTimers) timer.cancel();
     this.#applyLane.stop();
-    this.#sending.clear();
+    this.#snapshots.stop();
+    this.#proposals.stop();
     const stopped = this.#stoppedError();
-    for (const { waiter } of this.#unflushed)
-      waiter.reject(this.#proposalError('RAFT_SHUTDOWN', 'this node stopped', 'notAppended'));
-    for (const waiter of this.#proposed.values())
-      waiter.reject(this.#proposalError('RAFT_SHUTDOWN', 'this node stopped', 'notAppended'));
-    this.#unflushed = [];
-    this.#proposed.clear();
-    this.#pending.giveUpAll('RAFT_SHUTDOWN');
     for (const map of [this.#requests, this.#reads, this.#transfers]) {
       for (const deferred of map.values()) deferred.reject(stopped);
       map.clear();
@@ -464,23 +459,17 @@ export class Raft<Response = unknown> {
       case 'commit':
         return this.#applyLane.commit(effect.index);
       case 'proposed':
-        return this.#noteProposed(effect);
+        return this.#proposals.appended(effect, this.#core.leaderEpoch ?? 0);
       case 'refuseProposals':
-        for (const id of effect.ids) {
-          this.#take(this.#proposed, id)?.reject(
-            this.#proposalError(effect.failure.code, effect.failure.message, effect.outcome),
-          );
-        }
-        return;
+        return this.#proposals.refused(effect);
       case 'readLog':
         return this.#readLog(effect);
       case 'sendSnapshot':
-        return this.#sendSnapshot(effect);
+        return this.#snapshots.send(effect);
       case 'cancelSnapshot':
-        this.#sending.delete(effect.peerId);
-        return;
+        return this.#snapshots.cancelSending(effect.peerId);
       case 'receiveSnapshot':
-        return this.#receiveSnapshot(effect);
+        return this.#snapshots.receive(effect);
       case 'resolveReads':
         for (const id of effect.ids) this.#take(this.#reads, id)?.resolve(effect.index);
         return;
@@ -506,14 +495,7 @@ export class Raft<Response = unknown> {
 
   #observe(observation: Observation): void {
     this.#observations.push(observation);
-    if (observation.event !== 'stateChange' || observation.payload.from !== 'leader') return;
-    // What was proposed may still turn out to be committed, or to be lost; but not for ever.
-    const epoch = this.#leadership;
-    const timer = this.#clock.setTimer(this.#config.outcomeGraceMs, () => {
-      this.#graceTimers.delete(timer);
-      this.#pending.giveUp(epoch);
-    });
-    this.#graceTimers.add(timer);
+    if (observation.event === 'stateChange' && observation.payload.from === 'leader') this.#proposals.leadershipEnded();
   }
 
   // --- ports ------------------------------------------------------------------------------------------------------
@@ -558,114 +540,18 @@ export class Raft<Response = unknown> {
       this.#feed({ type: 'logReadFailed', peerId, epoch });
     };
     Promise.resolve()
-      .then(() => this.#options.logStore.read(from, to, maxBytes))
+      .then(() => this.#reader.readStored(from, to, maxBytes))
       .then(done, failed);
-  }
-
-  #readEntry(index: LogIndex): MaybePromise<LogEntry | undefined> {
-    const { logStore } = this.#options;
-    const [cached] = this.#core.entries(index, index, 1) ?? [];
-    if (cached !== undefined) return cached;
-    if (index < this.#core.firstIndex || index < logStore.firstIndex || index > logStore.lastIndex) return undefined;
-    const read = storeCall('reading the log', () => logStore.read(index, index, 1));
-    if (!isPending(read)) return read[0];
-    return read.then(
-      (entries) => entries[0],
-      (error: unknown) => {
-        // Compaction may have taken it while it was being read.
-        if (index < logStore.firstIndex) return undefined;
-        throw error;
-      },
-    );
   }
 
   // --- proposals and reads ----------------------------------------------------------------------------------------
 
   #propose(type: Proposal['type'], data: Uint8Array, options: ApplyOptions): Promise<Applied<Response>> {
-    if (this.#stopped)
-      return Promise.reject(this.#proposalError('RAFT_SHUTDOWN', 'this node is stopped', 'notAppended'));
-    if (this.#core.state !== 'leader') {
-      return Promise.reject(this.#proposalError('RAFT_NOT_LEADER', 'this node does not lead', 'notAppended'));
-    }
-    return new Promise((resolve, reject) => {
-      const proposal: Proposal = {
-        id: ++this.#ids,
-        type,
-        data,
-        ...(options.extensions ? { extensions: options.extensions } : {}),
-      };
-      const waiter = { resolve, reject };
-      const { timeoutMs, signal } = options;
-      const limited =
-        timeoutMs === undefined && signal === undefined ? waiter : this.#limit(waiter, proposal.id, timeoutMs, signal);
-      if (limited === null) return;
-      this.#unflushed.push({ proposal, waiter: limited });
-      if (this.#flushScheduled) return;
-      this.#flushScheduled = true;
-      this.#clock.defer(() => this.#flush());
-    });
-  }
-
-  /** Gives a waiter a deadline and an abort signal; null when it is aborted already. */
-  #limit(
-    waiter: Waiter<Response>,
-    id: number,
-    timeoutMs: number | undefined,
-    signal: AbortSignal | undefined,
-  ): Waiter<Response> | null {
-    let timer: Timer | null = null;
-    const end = (): void => {
-      timer?.cancel();
-      signal?.removeEventListener('abort', abort);
-    };
-    const giveUp = (code: RaftErrorCode, message: string): void => {
-      end();
-      const before = this.#unflushed.length;
-      this.#unflushed = this.#unflushed.filter(({ proposal }) => proposal.id !== id);
-      const outcome = this.#unflushed.length < before ? 'notAppended' : 'unknownOutcome';
-      waiter.reject(this.#proposalError(code, message, outcome));
-    };
-    const abort = (): void => giveUp('RAFT_ABORTED', 'the caller aborted the call');
-    if (signal?.aborted) {
-      waiter.reject(this.#proposalError('RAFT_ABORTED', 'the caller aborted the call', 'notAppended'));
-      return null;
-    }
-    signal?.addEventListener('abort', abort, { once: true });
-    if (timeoutMs !== undefined)
-      timer = this.#clock.setTimer(timeoutMs, () =>
-        giveUp('RAFT_TIMEOUT', `the call took longer than ${timeoutMs} ms`),
-      );
-    return {
-      resolve: (applied) => {
-        end();
-        waiter.resolve(applied);
-      },
-      reject: (error) => {
-        end();
-        waiter.reject(error);
-      },
-    };
-  }
-
-  #flush(): void {
-    this.#flushScheduled = false;
-    const batch = this.#unflushed;
-    if (batch.length === 0 || this.#stopped) return;
-    this.#unflushed = [];
-    for (const { proposal, waiter } of batch) this.#proposed.set(proposal.id, waiter);
-    this.#feed({ type: 'propose', proposals: batch.map(({ proposal }) => proposal), wallNowMs: this.#clock.wallNow() });
-  }
-
-  #noteProposed({ ids, firstIndex, term }: Extract<Effect, { type: 'proposed' }>): void {
-    this.#leadership = this.#core.leaderEpoch ?? this.#leadership;
-    ids.forEach((id, i) => {
-      const waiter = this.#take(this.#proposed, id);
-      if (waiter) this.#pending.add(firstIndex + i, term, this.#leadership, waiter);
-    });
-  }
-
-  #proposalError(code: RaftErrorCode, message: string, outcome: ProposalOutcome): RaftError {
-    return this.#withLeader({ code, message, details: { outcome } });
+    const refuse = (code: RaftErrorCode, message: string): Promise<never> =>
+      Promise.reject(this.#withLeader({ code, message, details: { outcome: 'notAppended' } }));
+    if (this.#stopped) return refuse('RAFT_SHUTDOWN', 'this node is stopped');
+    if (this.#core.state !== 'leader') return refuse('RAFT_NOT_LEADER', 'this node does not lead');
+    return this.#proposals.propose(type, data, options);
   }
 
   #withLeader(failure: Failure): RaftError {
@@ -693,106 +579,6 @@ export class Raft<Response = unknown> {
       });
     }
     this.#feed({ type: 'applied', index });
-  }
-
-  // --- snapshots --------------------------------------------------------------------------------------------------
-
-  #armSnapshotTimer(): void {
-    const delayMs = this.#config.snapshotIntervalMs * (1 + this.#random.next());
-    this.#snapshotTimer = this.#clock.setTimer(delayMs, () => {
-      if (this.appliedIndex - (this.#lastSnapshot?.index ?? 0) >= this.#config.snapshotThreshold) {
-        this.snapshot().catch((error: unknown) => this.#logger.warn('a snapshot that was due failed', { error }));
-      }
-      this.#armSnapshotTimer();
-    });
-  }
-
-  async #takeSnapshot(): Promise<SnapshotMeta> {
-    if (this.appliedIndex <= (this.#lastSnapshot?.index ?? 0)) {
-      throw new RaftError(
-        'RAFT_NOTHING_NEW_TO_SNAPSHOT',
-        `nothing was applied since the snapshot at ${this.appliedIndex}`,
-      );
-    }
-    // A state that lacks redacted entries, and not yet shows what superseded them, must not be handed on.
-    if (!this.readable) {
-      throw new RaftError('RAFT_SNAPSHOT_FAILED', 'this node has not applied what superseded redacted entries');
-    }
-    const { index, term, snapshot } = this.#applyLane.freeze();
-    try {
-      const { index: configurationIndex, configuration } = this.#core.configurationAt(index);
-      const sink = await this.#options.snapshotStore.create({
-        version: 1,
-        index,
-        term,
-        configuration,
-        configurationIndex,
-      });
-      try {
-        await snapshot.persist((chunk) => sink.write(chunk));
-        const meta = await sink.close();
-        this.#lastSnapshot = meta;
-        this.#feed({ type: 'snapshotTaken', meta });
-        return meta;
-      } catch (error) {
-        await sink.cancel();
-        throw error;
-      }
-    } catch (cause) {
-      throw cause instanceof RaftError
-        ? cause
-        : new RaftError('RAFT_SNAPSHOT_FAILED', 'the snapshot could not be written', {}, cause);
-    } finally {
-      snapshot.release();
-    }
-  }
-
-  #sendSnapshot({ peer, epoch, term }: Extract<Effect, { type: 'sendSnapshot' }>): void {
-    this.#sending.set(peer.id, epoch);
-    const current = (): boolean => this.#sending.get(peer.id) === epoch && !this.#stopped;
-    sendSnapshot({
-      store: this.#options.snapshotStore,
-      header: { protocolVersion: 3, id: this.id, address: this.address },
-      peer,
-      term,
-      chunkBytes: this.#config.snapshotChunkBytes,
-      send: (to, request) => this.#options.transport.send(to, request, this.#config.rpcTimeoutMs),
-      answered: (response) => {
-        this.#feed({ type: 'snapshotProgress', peerId: peer.id, epoch, response });
-        return current();
-      },
-    }).then(
-      (index) => {
-        if (index === null || !current()) return;
-        this.#sending.delete(peer.id);
-        this.#feed({ type: 'snapshotSent', peerId: peer.id, epoch, index });
-      },
-      (error: unknown) => {
-        this.#logger.warn('a snapshot could not be sent', { peerId: peer.id, error });
-        this.#feed({ type: 'snapshotSendFailed', peerId: peer.id, epoch });
-      },
-    );
-  }
-
-  #receiveSnapshot({ requestId, request }: Extract<Effect, { type: 'receiveSnapshot' }>): void {
-    this.#receiver
-      .receive(request)
-      .then(async (result) => {
-        if (result.kind === 'stored')
-          return this.#feed({ type: 'snapshotChunkStored', requestId, nextOffset: result.nextOffset });
-        if (result.kind === 'refused')
-          return this.#feed({ type: 'snapshotRefused', requestId, nextOffset: result.nextOffset });
-        const { meta } = result;
-        await this.#applyLane.restore(meta, () => this.#options.snapshotStore.open(meta.id));
-        this.#pending.passed(meta.index);
-        this.#lastSnapshot = meta;
-        this.#feed({ type: 'snapshotInstalled', requestId, meta });
-        this.#advanced(this.appliedIndex);
-      })
-      .catch((error: unknown) => {
-        this.#logger.warn('a snapshot could not be installed', { from: request.header.id, error });
-        this.#feed({ type: 'snapshotRefused', requestId, nextOffset: 0 });
-      });
   }
 }
 

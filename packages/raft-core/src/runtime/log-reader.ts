@@ -1,0 +1,47 @@
+import type { RaftCore } from '../core/core.js';
+import type { LogEntry, LogIndex } from '../core/types.js';
+import type { LogStore, MaybePromise } from '../ports/log-store.js';
+import { isPending } from './maybe-promise.js';
+import { storeCall } from './store-call.js';
+
+/** Reads entries wherever they are: recent ones from the core's memory, older ones from the store. */
+export class LogReader {
+  readonly #store: LogStore;
+  readonly #core: () => RaftCore;
+
+  constructor(store: LogStore, core: () => RaftCore) {
+    this.#store = store;
+    this.#core = core;
+  }
+
+  /** Entries from `from` to at most `to`; at least one. @throws RaftError RAFT_STORE_FAILED, RAFT_STORE_CORRUPT */
+  read(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<readonly LogEntry[]> {
+    const core = this.#core();
+    // What is not in memory any more is in the store.
+    return core.entries(from, to, maxBytes) ?? this.readStored(from, Math.min(to, core.stableIndex), maxBytes);
+  }
+
+  /** The same from the store alone. */
+  readStored(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<readonly LogEntry[]> {
+    return storeCall('reading the log', () => this.#store.read(from, to, maxBytes));
+  }
+
+  /** One entry; undefined when it is compacted. */
+  readOne(index: LogIndex): MaybePromise<LogEntry | undefined> {
+    const core = this.#core();
+    const [cached] = core.entries(index, index, 1) ?? [];
+    if (cached !== undefined) return cached;
+    const { firstIndex, lastIndex } = this.#store;
+    if (index < core.firstIndex || index < firstIndex || index > lastIndex) return undefined;
+    const read = this.readStored(index, index, 1);
+    if (!isPending(read)) return read[0];
+    return read.then(
+      (entries) => entries[0],
+      (error: unknown) => {
+        // Compaction may have taken it while it was being read.
+        if (index < this.#store.firstIndex) return undefined;
+        throw error;
+      },
+    );
+  }
+}

@@ -1,0 +1,173 @@
+import type { Effect, Failure } from '../core/effects.js';
+import { RaftError, type ProposalOutcome, type RaftErrorCode } from '../core/errors.js';
+import type { Proposal } from '../core/inputs.js';
+import type { LogIndex, Term } from '../core/types.js';
+import type { Clock, Timer } from '../ports/clock.js';
+import { PendingProposals, type Applied, type Waiter } from './pending-proposals.js';
+import type { ApplyOptions } from './raft-options.js';
+
+/** What the queue needs of its node. */
+export interface ProposalPorts {
+  readonly clock: Clock;
+  /** How long proposals of a leadership that is over wait to learn what became of them, milliseconds. */
+  readonly outcomeGraceMs: number;
+  /** Hands a batch to the core. */
+  submit(proposals: readonly Proposal[]): void;
+  /** Makes an error that also names the leader. */
+  error(failure: Failure): RaftError;
+}
+
+/** A proposal that is not in the log yet. */
+interface Unflushed<Response> {
+  readonly proposal: Proposal;
+  readonly waiter: Waiter<Response>;
+}
+
+/**
+ * Proposals from the call to their outcome. Those that are made in one turn of the event loop go to the core as one
+ * batch. Every one settles, whatever ends the call, the leadership or the node.
+ */
+export class ProposalQueue<Response> {
+  readonly #ports: ProposalPorts;
+  readonly #pending = new PendingProposals<Response>();
+  /** Handed to the core, which has not said yet what it does with them. */
+  readonly #submitted = new Map<number, Waiter<Response>>();
+  /** One for each leadership that ended, so that none puts another off. */
+  readonly #graceTimers = new Set<Timer>();
+  #unflushed: Unflushed<Response>[] = [];
+  #flushScheduled = false;
+  #ids = 0;
+  /** The newest leadership in which something was proposed. */
+  #leadership = 0;
+
+  constructor(ports: ProposalPorts) {
+    this.#ports = ports;
+  }
+
+  /** Proposals that are not settled. */
+  get size(): number {
+    return this.#pending.size + this.#unflushed.length + this.#submitted.size;
+  }
+
+  /** Takes a proposal; see `Raft.apply` for how it may end. */
+  propose(type: Proposal['type'], data: Uint8Array, options: ApplyOptions): Promise<Applied<Response>> {
+    return new Promise((resolve, reject) => {
+      const { extensions, timeoutMs, signal } = options;
+      const proposal: Proposal = { id: ++this.#ids, type, data, ...(extensions ? { extensions } : {}) };
+      const unlimited = timeoutMs === undefined && signal === undefined;
+      const waiter = unlimited ? { resolve, reject } : this.#limit({ resolve, reject }, proposal.id, timeoutMs, signal);
+      if (waiter === null) return;
+      this.#unflushed.push({ proposal, waiter });
+      if (this.#flushScheduled) return;
+      this.#flushScheduled = true;
+      this.#ports.clock.defer(() => this.#flush());
+    });
+  }
+
+  /** The core appended proposals in leadership `epoch`. */
+  appended({ ids, firstIndex, term }: Extract<Effect, { type: 'proposed' }>, epoch: number): void {
+    this.#leadership = epoch;
+    ids.forEach((id, i) => {
+      const waiter = this.#take(id);
+      if (waiter !== undefined) this.#pending.add(firstIndex + i, term, epoch, waiter);
+    });
+  }
+
+  /** The core refused proposals. */
+  refused({ ids, outcome, failure }: Extract<Effect, { type: 'refuseProposals' }>): void {
+    for (const id of ids) this.#take(id)?.reject(this.#error(failure.code, failure.message, outcome));
+  }
+
+  /** An entry was applied here. */
+  applied(index: LogIndex, term: Term, response: Response): void {
+    this.#pending.settle(index, term, response);
+  }
+
+  /** A snapshot took the place of everything up to `index`. */
+  passed(index: LogIndex): void {
+    this.#pending.passed(index);
+  }
+
+  /** What was proposed may still turn out to be committed, or to be lost; but it does not wait for ever. */
+  leadershipEnded(): void {
+    const epoch = this.#leadership;
+    const timer = this.#ports.clock.setTimer(this.#ports.outcomeGraceMs, () => {
+      this.#graceTimers.delete(timer);
+      this.#pending.giveUp(epoch);
+    });
+    this.#graceTimers.add(timer);
+  }
+
+  /** The node stops. */
+  stop(): void {
+    for (const timer of this.#graceTimers) timer.cancel();
+    this.#graceTimers.clear();
+    const waiters = [...this.#unflushed.map(({ waiter }) => waiter), ...this.#submitted.values()];
+    this.#unflushed = [];
+    this.#submitted.clear();
+    for (const waiter of waiters) waiter.reject(this.#error('RAFT_SHUTDOWN', 'this node stopped', 'notAppended'));
+    this.#pending.giveUpAll('RAFT_SHUTDOWN');
+  }
+
+  #flush(): void {
+    this.#flushScheduled = false;
+    const batch = this.#unflushed;
+    if (batch.length === 0) return;
+    this.#unflushed = [];
+    for (const { proposal, waiter } of batch) this.#submitted.set(proposal.id, waiter);
+    this.#ports.submit(batch.map(({ proposal }) => proposal));
+  }
+
+  #take(id: number): Waiter<Response> | undefined {
+    const waiter = this.#submitted.get(id);
+    this.#submitted.delete(id);
+    return waiter;
+  }
+
+  #error(code: RaftErrorCode, message: string, outcome: ProposalOutcome): RaftError {
+    return this.#ports.error({ code, message, details: { outcome } });
+  }
+
+  /** Gives a waiter a deadline and an abort signal; null when it is aborted already. */
+  #limit(
+    waiter: Waiter<Response>,
+    id: number,
+    timeoutMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Waiter<Response> | null {
+    if (signal?.aborted) {
+      waiter.reject(this.#error('RAFT_ABORTED', 'the caller aborted the call', 'notAppended'));
+      return null;
+    }
+    let timer: Timer | null = null;
+    const end = (): void => {
+      timer?.cancel();
+      signal?.removeEventListener('abort', abort);
+    };
+    const giveUp = (code: RaftErrorCode, message: string): void => {
+      end();
+      waiter.reject(this.#error(code, message, this.#withdraw(id) ? 'notAppended' : 'unknownOutcome'));
+    };
+    const abort = (): void => giveUp('RAFT_ABORTED', 'the caller aborted the call');
+    const expire = (): void => giveUp('RAFT_TIMEOUT', `the call took longer than ${timeoutMs} ms`);
+    signal?.addEventListener('abort', abort, { once: true });
+    if (timeoutMs !== undefined) timer = this.#ports.clock.setTimer(timeoutMs, expire);
+    return {
+      resolve: (applied) => {
+        end();
+        waiter.resolve(applied);
+      },
+      reject: (error) => {
+        end();
+        waiter.reject(error);
+      },
+    };
+  }
+
+  /** Takes a proposal back that has not gone to the core; false when it has. */
+  #withdraw(id: number): boolean {
+    const at = this.#unflushed.findIndex(({ proposal }) => proposal.id === id);
+    if (at >= 0) this.#unflushed.splice(at, 1);
+    return at >= 0;
+  }
+}

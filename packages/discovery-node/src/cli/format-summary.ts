@@ -14,6 +14,7 @@ export function formatSummary(summary: DemoSummary): string {
       'signatures',
       signatures.length === 0 ? 'none' : `${signatures[0]} in the first round, ${Math.min(...signatures)} at the least`,
     ],
+    ['a round takes', `${summary.roundMs} ms`],
     ['verified', summary.verified ? 'yes' : 'NO'],
     ['failover', `${summary.failoverMs} ms`],
     ['lost', String(summary.lost)],

@@ -50,6 +50,8 @@ export interface DemoSummary {
   readonly signatures: readonly number[];
   /** Whether a client could verify every directory against its trust root, and the last round ended with one. */
   readonly verified: boolean;
+  /** From the begin of a slot until every node serves its directory; the median of the rounds, milliseconds. */
+  readonly roundMs: number;
   /** From the stop of the leader to the first write that the next one could make. */
   readonly failoverMs: number;
   /** Items accepted, valid, and missing in a directory; summed over the rounds. */
@@ -105,6 +107,7 @@ class Demo {
   readonly #truth = new Truth();
   readonly #publishers = new Map<string, Publisher>();
   readonly #signatures: number[] = [];
+  readonly #roundMs: number[] = [];
   #refused = 0;
   #missed = 0;
   /** Whether the newest round ended with a directory. */
@@ -144,6 +147,7 @@ class Demo {
       rounds: this.#signatures.length,
       missed: this.#missed,
       signatures: this.#signatures,
+      roundMs: Math.round(this.#roundMs.toSorted((a, b) => a - b)[this.#roundMs.length >> 1] ?? NaN),
       verified: this.#ended && this.#refused === 0,
       failoverMs,
       lost: this.#lost,
@@ -231,6 +235,7 @@ class Demo {
 
   /** Waits for the round of a slot, and judges its directory as a client would. */
   async #round(planned: PlannedRound): Promise<void> {
+    const began = performance.now();
     this.#wallClock.jumpTo(planned.at);
     this.#ended = await this.#roundEnds(planned.at);
     if (!this.#ended) {
@@ -238,6 +243,7 @@ class Demo {
       this.#progress.note(`the slot of ${new Date(planned.at * 1000).toISOString()} ended without a directory`);
       return;
     }
+    this.#roundMs.push(performance.now() - began);
     const { nodes, root } = this.#network;
     const node = nodes[Math.floor(this.#random.next() * nodes.length)]!;
     const client = this.#network.connect(node, 'client');

@@ -6,13 +6,11 @@ import { PkiError } from './errors.js';
  */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at = 0;
 
   constructor(bytes: Uint8Array) {
     // A plain Uint8Array even of a Buffer, so that views compare and slice like any other.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** Offset of the next byte. */
@@ -26,23 +24,24 @@ export class ByteReader {
   }
 
   uint8(): number {
-    return this.#view.getUint8(this.#advance(1));
+    return this.#bytes[this.#advance(1)]!;
   }
 
   uint16(): number {
-    return this.#view.getUint16(this.#advance(2));
+    const at = this.#advance(2);
+    return this.#bytes[at]! * 0x100 + this.#bytes[at + 1]!;
   }
 
   uint32(): number {
-    return this.#view.getUint32(this.#advance(4));
+    return this.#uint32At(this.#advance(4));
   }
 
   /** Seconds in 8 bytes; `PKI_TIME_OUT_OF_RANGE` above 2^53 - 1, which a number cannot hold exactly. */
   seconds(): number {
     const at = this.#advance(8);
-    const high = this.#view.getUint32(at);
+    const high = this.#uint32At(at);
     if (high > 0x1f_ffff) throw new PkiError('PKI_TIME_OUT_OF_RANGE', 'a time lies beyond 2^53 - 1 seconds');
-    return high * 0x1_0000_0000 + this.#view.getUint32(at + 4);
+    return high * 0x1_0000_0000 + this.#uint32At(at + 4);
   }
 
   /** The next `length` bytes, as a view. */
@@ -61,6 +60,11 @@ export class ByteReader {
     return this.#bytes.subarray(start, this.#at);
   }
 
+  #uint32At(at: number): number {
+    const bytes = this.#bytes;
+    return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+  }
+
   #advance(length: number): number {
     if (length > this.remaining) {
       throw new PkiError('PKI_TRUNCATED', 'the bytes end too early', { offset: this.#at, needed: length });
@@ -73,8 +77,8 @@ export class ByteReader {
 
 /** ASCII bytes as text; `PKI_IDENTITY_MALFORMED` for any other byte, so that distinct bytes never give one text. */
 export function asciiText(bytes: Uint8Array): string {
-  for (const byte of bytes) {
-    if (byte > 0x7f) throw new PkiError('PKI_IDENTITY_MALFORMED', 'an identity is ASCII');
+  for (let at = 0; at < bytes.length; at++) {
+    if (bytes[at]! > 0x7f) throw new PkiError('PKI_IDENTITY_MALFORMED', 'an identity is ASCII');
   }
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }

@@ -2,15 +2,21 @@ import { hash } from 'node:crypto';
 
 import { BoundedCache } from './bounded-cache.js';
 import {
-  isKnownSigner,
+  isTrustedSigner,
   refusalByClaims,
   refusalByDelegate,
   soundness,
   type SignatureCheck,
   type Sound,
 } from './certificate-rules.js';
-import type { FlatCertificate } from './certificate.js';
+import {
+  assertCertificateSize,
+  parseCertificate,
+  type CertificateLimits,
+  type FlatCertificate,
+} from './certificate.js';
 import { refuse, type Refusal, type Verdict } from './errors.js';
+import { certificateKey, KnownCertificates, type CertificateFinder } from './known-certificates.js';
 import { SignatureVerifier } from './signature-verifier.js';
 import { createTrustRoot, type TrustRoot } from './trust-root.js';
 import type { VerifyPool } from './verify-pool.js';
@@ -33,21 +39,24 @@ export interface CertificateVerifierStats {
   /** Certificates whose signatures did not have to be verified again. */
   readonly cacheHits: number;
   readonly cachedCertificates: number;
+  /** Certificates of the root's own identities. */
   readonly cachedSigners: number;
 }
 
-/** Entries for the certificates of the root's own authorities; one has a handful of certificates at a time. */
+/** Entries for the certificates of the root's own identities; one has a handful of certificates at a time. */
 const SIGNER_CACHE_ENTRIES = 1_024;
 
+const SOUND: Sound = Object.freeze({ ok: true, delegated: false });
+
 function digestOf(certificate: FlatCertificate): string {
-  return hash('sha256', certificate.bytes, 'base64');
+  return hash('sha256', certificate.bytes, 'binary');
 }
 
 /**
  * Judges certificates, and signatures made with them, against one trust root.
  *
  * Only *good* results are remembered, so forged certificates displace nothing, and only those about signatures: dates
- * and trust are judged anew on each call. An authority's certificate is verified once, however many it signed. In the
+ * and trust are judged anew on each call. An authority's certificate is read and verified once, however many it signed. In the
  * asynchronous forms that also holds for calls that overlap, and the main thread only parses and submits; keep several
  * calls in flight, but bounded: each waits its turn in libuv's pool, which files and DNS use too.
  *
@@ -58,8 +67,9 @@ export class CertificateVerifier {
   readonly root: TrustRoot;
   readonly #signatures: SignatureVerifier;
   readonly #sound: BoundedCache<Sound>;
-  readonly #signers = new BoundedCache<true>(SIGNER_CACHE_ENTRIES);
-  /** Verifications under way, by digest: whoever asks meanwhile waits for the same one. */
+  /** Self-signed certificates of the root's own identities, all of which hold. */
+  readonly #signers = new KnownCertificates(SIGNER_CACHE_ENTRIES);
+  /** Verifications under way, by digest or bytes: whoever asks meanwhile waits for the same one. */
   readonly #pendingSound = new Map<string, Promise<Sound | Refusal>>();
   readonly #pendingSigners = new Map<string, Promise<boolean>>();
   #cacheHits = 0;
@@ -79,6 +89,22 @@ export class CertificateVerifier {
       cachedCertificates: this.#sound.size,
       cachedSigners: this.#signers.size,
     };
+  }
+
+  /** The certificates of the root's own identities that were verified here, for a parser to refer to. */
+  get signers(): CertificateFinder {
+    return this.#signers;
+  }
+
+  /**
+   * Reads a certificate as `parseCertificate` does, but none twice that belongs to the root and was verified here. Says
+   * nothing about trust.
+   *
+   * @throws PkiError as `parseCertificate`
+   */
+  readCertificate(bytes: Uint8Array, limits: CertificateLimits = {}): FlatCertificate {
+    assertCertificateSize(bytes, limits);
+    return this.#signers.find(bytes) ?? parseCertificate(bytes, limits, this.#signers);
   }
 
   /** Whether the certificate is to be believed at a moment in Unix seconds; both ends of its validity are inclusive. */
@@ -127,58 +153,78 @@ export class CertificateVerifier {
     return refusalByDelegate(certificate, sound, atSeconds) ?? { ok: true };
   }
 
-  #remembered(digest: string): Sound | undefined {
-    const sound = this.#sound.get(digest);
-    if (sound !== undefined) this.#cacheHits++;
-    return sound;
-  }
-
   #soundness(certificate: FlatCertificate): Sound | Refusal {
+    if (this.#isKnown(certificate)) return SOUND;
     const digest = digestOf(certificate);
     const known = this.#remembered(digest);
     if (known !== undefined) return known;
     const checks = soundness(certificate);
     let step = checks.next();
-    while (step.done !== true) step = checks.next(this.#check(step.value));
-    if (step.value.ok) this.#sound.set(digest, step.value);
-    return step.value;
-  }
-
-  #check(check: SignatureCheck): boolean {
-    const { publicKey, message, signature, signer } = check;
-    if (signer === undefined || !isKnownSigner(signer, this.root)) {
-      return this.#signatures.verify(publicKey, message, signature);
-    }
-    const digest = digestOf(signer);
-    if (this.#signers.get(digest) === true) return true;
-    const good = this.#signatures.verify(publicKey, message, signature);
-    if (good) this.#signers.set(digest, true);
-    return good;
+    while (step.done !== true) step = checks.next(step.value.find((check) => !this.#check(check)));
+    return this.#remember(certificate, digest, step.value);
   }
 
   async #soundnessAsync(certificate: FlatCertificate): Promise<Sound | Refusal> {
+    if (this.#isKnown(certificate)) return SOUND;
     const digest = digestOf(certificate);
     const known = this.#remembered(digest);
     if (known !== undefined) return known;
     return sharePending(this.#pendingSound, digest, async () => {
       const checks = soundness(certificate);
       let step = checks.next();
-      while (step.done !== true) step = checks.next(await this.#checkAsync(step.value));
-      if (step.value.ok) this.#sound.set(digest, step.value);
-      return step.value;
+      while (step.done !== true) step = checks.next(await this.#firstFailed(step.value));
+      return this.#remember(certificate, digest, step.value);
     });
   }
 
-  async #checkAsync(check: SignatureCheck): Promise<boolean> {
+  /** Whether it is one of the root's own certificates and was verified before. */
+  #isKnown(certificate: FlatCertificate): boolean {
+    if (certificate.method !== 'selfSigned' || !this.#signers.has(certificate)) return false;
+    this.#cacheHits++;
+    return true;
+  }
+
+  #remembered(digest: string): Sound | undefined {
+    const sound = this.#sound.get(digest);
+    if (sound !== undefined) this.#cacheHits++;
+    return sound;
+  }
+
+  /** A self-signed certificate comes this far only when the root names its identity. */
+  #remember(certificate: FlatCertificate, digest: string, sound: Sound | Refusal): Sound | Refusal {
+    if (!sound.ok) return sound;
+    if (certificate.method === 'selfSigned') this.#addSigner(certificate);
+    else this.#sound.set(digest, sound);
+    return sound;
+  }
+
+  /** Read anew from a copy: what is kept must not keep the message alive that it came in. */
+  #addSigner(certificate: FlatCertificate): void {
+    if (!this.#signers.has(certificate)) this.#signers.add(parseCertificate(certificate.bytes.slice()));
+  }
+
+  #check(check: SignatureCheck): boolean {
     const { publicKey, message, signature, signer } = check;
-    if (signer === undefined || !isKnownSigner(signer, this.root)) {
+    if (signer !== undefined && this.#signers.has(signer)) return true;
+    const good = this.#signatures.verify(publicKey, message, signature);
+    if (good && signer !== undefined && isTrustedSigner(signer, this.root)) this.#addSigner(signer);
+    return good;
+  }
+
+  /** Makes the checks all at once, but for those whose outcome is known. */
+  async #firstFailed(checks: readonly SignatureCheck[]): Promise<SignatureCheck | undefined> {
+    const open = checks.filter(({ signer }) => signer === undefined || !this.#signers.has(signer));
+    const good = await Promise.all(open.map((check) => this.#checkAsync(check)));
+    return open[good.indexOf(false)];
+  }
+
+  #checkAsync({ publicKey, message, signature, signer }: SignatureCheck): Promise<boolean> {
+    if (signer === undefined || !isTrustedSigner(signer, this.root)) {
       return this.#signatures.verifyAsync(publicKey, message, signature);
     }
-    const digest = digestOf(signer);
-    if (this.#signers.get(digest) === true) return true;
-    return sharePending(this.#pendingSigners, digest, async () => {
+    return sharePending(this.#pendingSigners, certificateKey(signer.bytes), async () => {
       const good = await this.#signatures.verifyAsync(publicKey, message, signature);
-      if (good) this.#signers.set(digest, true);
+      if (good) this.#addSigner(signer);
       return good;
     });
   }

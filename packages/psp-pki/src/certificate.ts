@@ -10,6 +10,7 @@ import { ByteReader, asciiText, concatBytes } from './byte-reader.js';
 import { ED25519_KEY_BYTES, ED25519_SIGNATURE_BYTES } from './ed25519.js';
 import { PkiError } from './errors.js';
 import { parseIdentity, type Identity } from './identity.js';
+import type { CertificateFinder } from './known-certificates.js';
 
 /** How a certificate is vouched for: by its own identity alone, or by authorities too. */
 export type CertificateMethod = 'selfSigned' | 'regular';
@@ -79,14 +80,19 @@ export function methodByte(method: CertificateMethod): number {
   return METHOD_BYTES[method];
 }
 
-function readTrustSignatures(reader: ByteReader, limit: number): TrustSignature[] {
+function readTrustSignatures(
+  reader: ByteReader,
+  limit: number,
+  known: CertificateFinder | undefined,
+): TrustSignature[] {
   const signatures: TrustSignature[] = [];
   while (reader.remaining > 0) {
     if (signatures.length >= limit) {
       throw new PkiError('PKI_TOO_MANY_TRUST_SIGNATURES', `more than ${String(limit)} trust signatures`);
     }
     const signature = reader.take(ED25519_SIGNATURE_BYTES);
-    const certificate = readCertificate(reader.take(reader.uint16()), 'signer', 0);
+    const bytes = reader.take(reader.uint16());
+    const certificate = known?.find(bytes) ?? readCertificate(bytes, 'signer', 0, undefined);
     signatures.push({ signature, certificate });
   }
   return signatures;
@@ -101,7 +107,12 @@ function assertSigner(method: CertificateMethod, reader: ByteReader): void {
   }
 }
 
-function readCertificate(input: Uint8Array, role: 'holder' | 'signer', maxTrustSignatures: number): FlatCertificate {
+function readCertificate(
+  input: Uint8Array,
+  role: 'holder' | 'signer',
+  maxTrustSignatures: number,
+  known: CertificateFinder | undefined,
+): FlatCertificate {
   const reader = new ByteReader(input);
   const method = readMethod(reader.uint8());
   const start = reader.offset;
@@ -118,7 +129,7 @@ function readCertificate(input: Uint8Array, role: 'holder' | 'signer', maxTrustS
     throw new PkiError('PKI_TRAILING_BYTES', 'a self-signed certificate ends with its master signature');
   }
   const identity = readIdentity(identityBytes);
-  const trustSignatures = readTrustSignatures(reader, maxTrustSignatures);
+  const trustSignatures = readTrustSignatures(reader, maxTrustSignatures, known);
   const fields = { notBefore, notAfter, publicKey, identity, payload };
   return { method, ...fields, masterSignature, signedPart, wholeBody, trustSignatures, bytes: reader.since(0) };
 }
@@ -133,16 +144,22 @@ function readIdentity(bytes: Uint8Array): Identity {
  * Reads a certificate with its trust signatures up to the last byte. Says nothing about trust.
  *
  * @param bytes - not copied: the result holds views of them
+ * @param known - signers' certificates that were read before, self-signed ones all; the result refers to those
  * @throws PkiError `PKI_TOO_LARGE`, `PKI_TRUNCATED`, `PKI_TRAILING_BYTES`, `PKI_UNKNOWN_METHOD`,
  *   `PKI_TIME_OUT_OF_RANGE`, `PKI_TOO_MANY_TRUST_SIGNATURES`, `PKI_SIGNER_NOT_SELF_SIGNED`,
  *   `PKI_SIGNER_HAS_TRUST_SIGNATURES`, and those of `parseIdentity`
  */
-export function parseCertificate(bytes: Uint8Array, limits: CertificateLimits = {}): FlatCertificate {
+export function parseCertificate(
+  bytes: Uint8Array,
+  limits: CertificateLimits = {},
+  known?: CertificateFinder,
+): FlatCertificate {
   assertCertificateSize(bytes, limits);
-  return readCertificate(bytes, 'holder', limits.maxTrustSignatures ?? DEFAULT_MAX_TRUST_SIGNATURES);
+  return readCertificate(bytes, 'holder', limits.maxTrustSignatures ?? DEFAULT_MAX_TRUST_SIGNATURES, known);
 }
 
-function assertCertificateSize(bytes: Uint8Array, limits: CertificateLimits): void {
+/** Throws `PKI_TOO_LARGE` for more bytes than the limits allow. */
+export function assertCertificateSize(bytes: Uint8Array, limits: CertificateLimits): void {
   const max = limits.maxCertificateBytes ?? DEFAULT_MAX_CERTIFICATE_BYTES;
   if (bytes.length > max) throw new PkiError('PKI_TOO_LARGE', `the certificate is over ${String(max)} bytes`);
 }

@@ -1,5 +1,5 @@
 import type { CertificateVerifier } from './certificate-verifier.js';
-import { parseCertificate, type CertificateLimits, type FlatCertificate } from './certificate.js';
+import type { CertificateLimits, FlatCertificate } from './certificate.js';
 import { refusalOf, type Refusal } from './errors.js';
 
 /** A signature that travels apart from what it covers, with the signer's certificate: proto `DiscoverySignature`. */
@@ -31,7 +31,7 @@ export async function openDetachedSignatureAsync(
 ): Promise<OpenedSignature | Refusal> {
   let certificate: FlatCertificate;
   try {
-    certificate = parseCertificate(detached.certificate, limits);
+    certificate = verifier.readCertificate(detached.certificate, limits);
   } catch (error) {
     return refusalOf(error);
   }

@@ -25,13 +25,13 @@ export class SignatureVerifier {
     return key.verify(message, signature);
   }
 
-  async verifyAsync(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  verifyAsync(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
     if (this.#pool !== undefined) {
       this.#checks++;
       return this.#pool.verify(publicKey, message, signature);
     }
     const key = this.#keyOf(publicKey);
-    if (key === undefined) return false;
+    if (key === undefined) return Promise.resolve(false);
     this.#checks++;
     return key.verifyAsync(message, signature);
   }

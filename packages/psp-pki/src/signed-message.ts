@@ -16,6 +16,7 @@ import {
 } from './certificate.js';
 import { ED25519_SIGNATURE_BYTES, type SigningKey } from './ed25519.js';
 import { PkiError, refusalOf, type Refusal, type Verdict } from './errors.js';
+import type { CertificateFinder } from './known-certificates.js';
 
 /** Most bytes of a signed message that a deployed client accepts, and the default here. */
 export const MAX_SIGNED_MESSAGE_BYTES = 10_485_760;
@@ -81,12 +82,17 @@ export function buildSignedMessage(parts: SignedMessageParts): Uint8Array {
  * {@link verifySignedMessage}.
  *
  * @param bytes - not copied: the result holds views of them
+ * @param known - as {@link parseCertificate} takes it
  * @throws PkiError `PKI_TOO_LARGE`, `PKI_TRUNCATED`, `PKI_UNKNOWN_METHOD`, `PKI_METHOD_MISMATCH`, and those of
  *   `parseCertificate`
  */
-export function parseSignedMessage(bytes: Uint8Array, limits: SignedMessageLimits = {}): SignedMessage {
+export function parseSignedMessage(
+  bytes: Uint8Array,
+  limits: SignedMessageLimits = {},
+  known?: CertificateFinder,
+): SignedMessage {
   const { method, message, signature, certificate: certificateBytes, whole } = frame(bytes, limits);
-  const certificate = parseCertificate(certificateBytes, limits);
+  const certificate = parseCertificate(certificateBytes, limits, known);
   if (certificate.method !== method) {
     throw new PkiError('PKI_METHOD_MISMATCH', 'message and certificate name different methods');
   }
@@ -142,7 +148,7 @@ export async function openSignedMessageAsync(
 ): Promise<OpenedMessage | Refusal> {
   let signed: SignedMessage;
   try {
-    signed = parseSignedMessage(bytes, limits);
+    signed = parseSignedMessage(bytes, limits, verifier.signers);
   } catch (error) {
     return refusalOf(error);
   }

@@ -1,5 +1,6 @@
 import type { RpcResponse, ServerId } from '@discovery-raft/raft-core';
 import { AcknowledgedWrites } from './checkers/acknowledged-writes.js';
+import { Bounds } from './checkers/bounds.js';
 import type { Checker, Cluster, Report, Violation } from './checkers/checker.js';
 import { CommittedImmutable } from './checkers/committed-immutable.js';
 import { CommittedLog } from './checkers/committed-log.js';
@@ -134,6 +135,7 @@ class Simulation implements Cluster {
       new LeaderCompleteness(this.#log, report(LeaderCompleteness.rule)),
       new StateMachineSafety(this.#log, report(StateMachineSafety.rule)),
       new Monotone(report(Monotone.rule)),
+      new Bounds(scenario.config, report(Bounds.rule)),
       new DurableAnswers(this, report(DurableAnswers.rule)),
       new CommittedImmutable(this.#log, report(CommittedImmutable.rule)),
       new AcknowledgedWrites(this, this.#log, report(AcknowledgedWrites.rule)),
@@ -239,10 +241,11 @@ class Simulation implements Cluster {
 
   async #end(): Promise<void> {
     this.#clients.stop();
-    await this.#until(this.#world.now + LAST_CALLS_MS, () => this.#hasConverged());
+    await this.#until(this.#world.now + LAST_CALLS_MS, () => this.#hasConverged() && this.#promises.idle);
     if (this.#violation !== null) return;
     if (!this.#hasConverged())
       return this.#report('liveness', 'recovery', `no convergence in the end: ${this.#describe()}`);
+    this.#promises.finished(null);
     this.#phase = 'end';
     for (const checker of this.#checkers) checker.finished?.(this.#clients.history);
     for (const node of this.nodes) this.#shutDown(node, Infinity);

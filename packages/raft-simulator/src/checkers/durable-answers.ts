@@ -1,3 +1,4 @@
+import type { RpcRequest, Term } from '@discovery-raft/raft-core';
 import type { Sent } from '../network/sim-network.js';
 import type { Checker, Cluster, Report } from './checker.js';
 
@@ -16,7 +17,8 @@ export class DurableAnswers implements Checker {
     this.#report = report;
   }
 
-  sent({ from, to, message }: Sent): void {
+  sent(sent: Sent): void {
+    const { from, to, message } = sent;
     // A pre-vote speaks of a term that nobody is in yet; timeoutNow's answer speaks of none.
     if (message.kind === 'requestPreVote' || message.kind === 'timeoutNowResponse') return;
     const { platter } = this.#cluster.node(from).disk;
@@ -33,10 +35,22 @@ export class DurableAnswers implements Checker {
       this.#report(`${what} as a candidate, and has stored a vote for ${platter.hardState?.votedFor ?? 'nobody'}`);
     }
     if (message.kind === 'appendEntriesResponse' && message.success) {
-      const last = Math.max(platter.lastIndex, platter.snapshots[0]?.meta.index ?? 0);
-      if (message.matchIndex > last) {
-        this.#report(`${what} that acknowledges ${message.matchIndex}, and has stored ${last}`);
+      if (sent.kind === 'response' && 'term' in sent.request && sent.request.term !== message.term) {
+        this.#report(`${what} that acknowledges an append of term ${sent.request.term}`);
+      }
+      const { matchIndex } = message;
+      if (matchIndex < platter.firstIndex || matchIndex <= (platter.snapshots[0]?.meta.index ?? 0)) return;
+      const held = platter.termAt(matchIndex);
+      const meant = sent.kind === 'response' ? lastTermOf(sent.request) : undefined;
+      if (held === undefined || (meant !== undefined && held !== meant)) {
+        const stores = `it has stored ${platter.lastIndex} entries, and one of term ${held ?? '-'} there`;
+        this.#report(`${what} that acknowledges (${matchIndex}, term ${meant ?? '?'}); ${stores}`);
       }
     }
   }
+}
+
+/** Term of the last entry that an append covers. */
+function lastTermOf(request: RpcRequest): Term | undefined {
+  return request.kind === 'appendEntries' ? (request.entries.at(-1)?.term ?? request.prevLogTerm) : undefined;
 }

@@ -29,6 +29,12 @@ export class Promises {
     promise.then(settled, settled);
   }
 
+  /** Whether nothing is owed by a process that lives. */
+  get idle(): boolean {
+    for (const { process } of this.#open) if (!process.clock.dead) return false;
+    return true;
+  }
+
   /** A write that was refused must say what became of it. */
   refused({ kind, server, value }: Operation, error: unknown, outcome: unknown): void {
     if (kind === 'write' && typeof outcome !== 'string') {
@@ -36,7 +42,7 @@ export class Promises {
     }
   }
 
-  /** A node has been shut down, or all have: now nothing may be open. */
+  /** A node has been shut down, or all have had time without faults: now nothing may be open. */
   finished(of: Incarnation | null): void {
     for (const { process, what, sinceMs } of this.#open) {
       if (process.clock.dead || (of !== null && process !== of)) continue;

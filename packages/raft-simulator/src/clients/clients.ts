@@ -7,6 +7,9 @@ import type { LoadPlan } from '../scenario/scenario.js';
 import type { VirtualClock } from '../time/virtual-clock.js';
 import type { Operation, Outcome } from './operation.js';
 
+/** How long a client waits for an answer before it goes on, on average; the operation stays open. */
+const PATIENCE_MS = 300;
+
 /** What the clients tell the simulation. */
 export interface ClientEvents {
   invoked(operation: Operation): void;
@@ -91,7 +94,14 @@ export class Clients {
         : 'write';
       calls.push(this.#call(client, node, process, raft, kind, key()));
     }
-    void Promise.all(calls).then(() => this.#pause(client, run));
+    let waiting = true;
+    const goOn = (): void => {
+      if (waiting) this.#pause(client, run);
+      waiting = false;
+    };
+    void Promise.all(calls).then(goOn);
+    // It does not wait for ever: a leader that was replaced is then asked again and again.
+    if (!this.#patient) this.#world.schedule(this.#dice.exponential(PATIENCE_MS), goOn);
   }
 
   /** Mostly a leader, sometimes anyone; two leaders of different terms are both asked. */

@@ -65,6 +65,8 @@ export function drawScenario(seed: number): Scenario {
   // With windows of an entry or two a follower catches up slowly, so there must be little to catch up with.
   const narrow = dice.chance(0.25);
   const diskKind = dice.pick(['immediate', 'fast', 'fast', 'slow', 'mixed'] as const);
+  // One disk or two so slow that elections pass while it writes.
+  const sluggish = dice.chance(0.25) ? dice.int(1, 2) : 0;
   const skewed = dice.chance(0.5);
   const servers = Array.from({ length: count }, (_, i): ServerPlan => ({
     id: `n${i + 1}`,
@@ -73,7 +75,10 @@ export function drawScenario(seed: number): Scenario {
       offsetMs: skewed ? dice.int(0, 1_000_000) : 0,
       wallStartMs: WALL_START_MS + (skewed ? dice.int(-1e6, 1e6) : 0),
     },
-    disk: drawDisk(dice, diskKind === 'mixed' ? dice.pick(['immediate', 'fast', 'slow']) : diskKind),
+    disk:
+      i < sluggish
+        ? { immediate: false, writeMs: heartbeatTimeoutMs * dice.between(0.1, 0.6), readMs: 0 }
+        : drawDisk(dice, diskKind === 'mixed' ? dice.pick(['immediate', 'fast', 'slow']) : diskKind),
     bootstrapAtMs: dice.chance(0.5) ? 0 : dice.between(0, 2 * heartbeatTimeoutMs),
   }));
   const nonvoters = count > 3 && dice.chance(0.2) ? 1 : 0;
@@ -122,7 +127,7 @@ function drawConfig(dice: Dice, heartbeatTimeoutMs: number, narrow: boolean): Pa
     snapshotThreshold: dice.pick([1, 10, 50]),
     snapshotChunkBytes: dice.pick([16, 100, 1000, 1 << 16]),
     preVote: dice.chance(0.8),
-    checkQuorum: dice.chance(0.8),
+    checkQuorum: dice.chance(0.7),
     outcomeGraceMs: dice.pick([0, 500, 2000]),
   };
 }

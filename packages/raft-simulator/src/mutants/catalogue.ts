@@ -1,0 +1,205 @@
+import type { Mutant } from './mutant.js';
+
+/** Bugs that break one rule each; the simulator has to report every one of them. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'side-door-heartbeat',
+    rule: '1: an append without entries skips the consistency check',
+    edits: [
+      {
+        file: 'core/append',
+        find: 'known !== undefined && known !== request.prevLogTerm',
+        replace: 'request.entries.length > 0 && known !== undefined && known !== request.prevLogTerm',
+      },
+    ],
+  },
+  {
+    name: 'stale-append-completion',
+    rule: '2: a write that completes late marks newer entries stable',
+    edits: [{ file: 'core/log', find: 'epoch !== this.#epoch || ', replace: '' }],
+  },
+  {
+    name: 'reads-outlive-leadership',
+    rule: '2: reads that wait are forgotten when leadership ends',
+    edits: [{ file: 'core/leadership', find: 'if (ids.length > 0)', replace: 'if (ids.length > 1e9)' }],
+  },
+  {
+    name: 'follower-commits-own-last-index',
+    rule: '3: a follower commits what this message does not cover',
+    edits: [
+      {
+        file: 'core/append',
+        find: 'Math.min(request.leaderCommitIndex, matchIndex)',
+        replace: 'Math.min(request.leaderCommitIndex, log.lastIndex)',
+      },
+    ],
+  },
+  {
+    name: 'commit-of-an-old-term',
+    rule: '3: entries of earlier terms are committed by counting',
+    edits: [{ file: 'core/leadership', find: 'index < role.firstIndex || ', replace: '' }],
+  },
+  {
+    name: 'snapshot-without-log-discard',
+    rule: '3: a snapshot that does not fit the log leaves the log',
+    edits: [
+      { file: 'core/snapshots', find: 'log.termAt(meta.index) === meta.term', replace: 'log.lastIndex >= meta.index' },
+    ],
+  },
+  {
+    name: 'log-not-compared-in-votes',
+    rule: '3: a voter does not compare the ends of the logs',
+    edits: [
+      {
+        file: 'core/log',
+        find: 'lastTerm === this.lastTerm && lastIndex >= this.lastIndex',
+        replace: 'lastTerm === this.lastTerm',
+      },
+    ],
+  },
+  {
+    name: 'two-votes-a-term',
+    rule: '3: a voter votes again in a term',
+    edits: [
+      {
+        file: 'core/election',
+        find: 'node.votedFor === null || node.votedFor === candidateId',
+        replace: 'node.votedFor !== node.id',
+      },
+    ],
+  },
+  {
+    name: 'leader-of-an-old-term-obeyed',
+    rule: '3: an append of an earlier term is taken',
+    edits: [{ file: 'core/append', find: 'request.term < node.term', replace: 'request.term < 0' }],
+  },
+  {
+    name: 'matching-entries-truncated',
+    rule: '3: an append that comes late takes away what it does not conflict with',
+    edits: [
+      {
+        file: 'core/append',
+        find: 'entry.index > node.log.lastIndex || node.log.termAt(entry.index) !== entry.term',
+        replace: 'entry.index > node.commitIndex',
+      },
+    ],
+  },
+  {
+    name: 'vote-persisted-late',
+    rule: '4: a vote is answered before it is stored',
+    edits: [
+      {
+        file: 'core/election',
+        find: "node.reply(requestId, { kind: 'requestVoteResponse', header: node.header, term: node.term, granted })",
+        replace:
+          "node.emit({ type: 'reply', requestId, response: { kind: 'requestVoteResponse', header: node.header, term: node.term, granted } })",
+      },
+    ],
+  },
+  {
+    name: 'campaign-before-its-vote-is-stored',
+    rule: '4: a candidate asks for votes before its own is stored',
+    edits: [{ file: 'core/election', find: 'node.emitDurable(send)', replace: 'node.emit(send)' }],
+  },
+  {
+    name: 'append-acknowledged-early',
+    rule: '4: a follower acknowledges entries before they are stored',
+    edits: [{ file: 'core/append', find: 'Math.min(matchIndex, log.lastIndex)', replace: '0' }],
+  },
+  {
+    name: 'leader-counts-itself-early',
+    rule: '4: a leader counts its own copy before it is stored',
+    edits: [{ file: 'core/leadership', find: 'return node.log.stableIndex', replace: 'return node.log.lastIndex' }],
+  },
+  {
+    name: 'failed-write-taken-for-done',
+    rule: '4: a node goes on after a failed write',
+    edits: [
+      {
+        file: 'runtime/storage-lane',
+        find: 'this.#resume(() => this.#fail(error))',
+        replace: 'this.#resume(() => this.#done(writes))',
+      },
+    ],
+  },
+  {
+    name: 'term-and-vote-in-memory-only',
+    rule: '10: term and vote are not stored',
+    edits: [{ file: 'runtime/storage-lane', find: 'this.#stableStore.save(hardState)', replace: 'undefined' }],
+  },
+  {
+    name: 'stale-read-acknowledgement',
+    rule: '6: an answer to an older message confirms a read',
+    edits: [
+      {
+        file: 'core/replication',
+        find: 'if (context.round > p.ackedRound)',
+        replace: 'if (role.round > p.ackedRound)',
+      },
+      { file: 'core/replication', find: 'p.ackedRound = context.round', replace: 'p.ackedRound = role.round' },
+    ],
+  },
+  {
+    name: 'read-before-a-commit-of-its-term',
+    rule: '6: a new leader confirms reads before it has committed an entry',
+    edits: [{ file: 'core/reads', find: ' || node.commitIndex < role.firstIndex', replace: '' }],
+  },
+  {
+    name: 'append-not-bounded',
+    rule: '7: an append message holds more bytes than allowed',
+    edits: [{ file: 'core/log', find: 'bytes > maxBytes && stop > begin', replace: 'bytes > 1e9 && stop > begin' }],
+  },
+  {
+    name: 'compaction-past-the-snapshot',
+    rule: '8: the log is cut off past the snapshot',
+    edits: [{ file: 'core/snapshots', find: 'meta.index - node.config.trailingLogs', replace: 'node.commitIndex' }],
+  },
+  {
+    name: 'snapshot-chunk-taken-twice',
+    rule: '8: a chunk that is delivered twice is stored twice',
+    edits: [
+      {
+        file: 'runtime/snapshot-receiver',
+        find: 'request.offset !== sink.size',
+        replace: 'request.offset > sink.size',
+      },
+    ],
+  },
+  {
+    name: 'quorum-of-half',
+    rule: '10: half of an even cluster is a quorum',
+    edits: [{ file: 'core/quorum', find: 'Math.floor(n / 2) + 1', replace: 'Math.ceil(n / 2)' }],
+  },
+  {
+    name: 'match-indexes-sorted-as-text',
+    rule: '10: 9 is greater than 10',
+    edits: [{ file: 'core/quorum', find: 'values.sort((a, b) => b - a)', replace: 'values.sort().reverse()' }],
+  },
+  {
+    name: 'another-entry-acknowledged',
+    rule: '10: a command is acknowledged when the next leader commits its own entry at that index',
+    edits: [{ file: 'runtime/pending-proposals', find: 'pending.term === term', replace: 'pending.term > 0' }],
+  },
+  {
+    name: 'one-commits-all-resolve',
+    rule: '10: of commands proposed together each takes the first one for itself',
+    edits: [
+      { file: 'runtime/raft', find: 'this.#pending.add(firstIndex + i,', replace: 'this.#pending.add(firstIndex,' },
+    ],
+  },
+  {
+    name: 'holes-in-the-log',
+    rule: '11: an append that does not follow the log is taken',
+    edits: [{ file: 'core/append', find: 'prev > log.lastIndex', replace: 'prev > log.lastIndex + 1' }],
+  },
+  {
+    name: 'lost-tombstone',
+    rule: '11: a leader sends what it has redacted',
+    edits: [{ file: 'core/core', find: 'node.log.redact(input.tombstones)', replace: 'void input.tombstones' }],
+  },
+  {
+    name: 'tombstones-forgotten-by-a-restart',
+    rule: '11: after a restart a state that lacks redacted entries is shown',
+    edits: [{ file: 'runtime/load-state', find: 'supersedingIndex(entry) ?? lastIndex', replace: '0' }],
+  },
+];

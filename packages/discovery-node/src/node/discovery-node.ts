@@ -124,6 +124,7 @@ export class DiscoveryNode {
   readonly #limits: EnvelopeLimits;
   readonly #logger: Logger;
   readonly #clients = new Set<MessageChannel>();
+  #stopped = false;
 
   private constructor(options: DiscoveryNodeOptions, parts: Parts) {
     this.#options = options;
@@ -146,7 +147,13 @@ export class DiscoveryNode {
     const node = new DiscoveryNode(options, parts);
     const tell = (): void => node.#tellConsensus();
     parts.raft.on('stateChange', tell).on('leaderChange', tell).on('shutdown', tell);
-    await parts.consensus.start();
+    try {
+      await parts.consensus.start();
+    } catch (error) {
+      // Raft runs already, and nobody would have a handle on it.
+      await node.stop();
+      throw error;
+    }
     tell();
     return node;
   }
@@ -161,8 +168,9 @@ export class DiscoveryNode {
     await this.raft.bootstrap({ servers });
   }
 
-  /** Takes over a link whose other end is known to be `peer`. */
+  /** Takes over a link whose other end is known to be `peer`. A stopped node closes it. */
   attachPeer(peer: string, channel: ByteChannel): void {
+    if (this.#stopped) return channel.close();
     this.#bridge.connected(peer);
     this.#links.attach(
       peer,
@@ -170,8 +178,9 @@ export class DiscoveryNode {
     );
   }
 
-  /** Serves an anonymous client: publishes and pulls, nothing else. */
+  /** Serves an anonymous client: publishes and pulls, nothing else. A stopped node closes the channel. */
   attachClient(from: ClientSource, channel: ByteChannel): void {
+    if (this.#stopped) return channel.close();
     const messages = this.#messages(channel, (message, client) => this.#fromClient(from, message, client));
     this.#clients.add(messages);
     messages.onClose(() => this.#clients.delete(messages));
@@ -189,6 +198,7 @@ export class DiscoveryNode {
 
   /** Stops everything; idempotent. Given stores stay open. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.consensus.shutdown();
     this.#writer.stepDown();
     this.#bridge.stop();

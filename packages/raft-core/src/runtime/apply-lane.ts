@@ -99,22 +99,25 @@ export class ApplyLane<Response> {
   restore(meta: SnapshotMeta, open: () => MaybePromise<SnapshotSource>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#restores.push(async () => {
+        if (meta.index <= this.#applied) return resolve();
+        let source: SnapshotSource;
         try {
-          if (meta.index > this.#applied) {
-            this.#restoring = true;
-            await restoreFrom(await open(), this.#ports.stateMachine);
-            this.#applied = meta.index;
-            this.#appliedTerm = meta.term;
-            this.#target = Math.max(this.#target, meta.index);
-            this.#ports.stateMachine.storeConfiguration?.(meta.configurationIndex, meta.configuration);
-          }
+          source = await open();
+        } catch (error) {
+          // Nothing has changed yet; the store may have dropped it for newer ones that wait behind this one.
+          return reject(toRaftError(error));
+        }
+        try {
+          this.#restoring = true;
+          await restoreFrom(source, this.#ports.stateMachine);
+          this.#applied = meta.index;
+          this.#appliedTerm = meta.term;
+          this.#target = Math.max(this.#target, meta.index);
+          this.#ports.stateMachine.storeConfiguration?.(meta.configurationIndex, meta.configuration);
           resolve();
         } catch (error) {
           // A state machine that failed half way holds nothing that may be served.
-          const failure =
-            error instanceof RaftError
-              ? error
-              : new RaftError('RAFT_STATE_MACHINE_FAILED', 'a restore failed', {}, error);
+          const failure = toRaftError(error);
           reject(failure);
           this.#ports.failed(failure);
         } finally {
@@ -240,4 +243,8 @@ export function tombstoneOf(entry: LogEntry, supersededBy: LogIndex): LogEntry {
     data: new Uint8Array(hash.buffer, hash.byteOffset, hash.length),
     extensions: encodeSuperseding(supersededBy),
   };
+}
+
+function toRaftError(error: unknown): RaftError {
+  return error instanceof RaftError ? error : new RaftError('RAFT_STATE_MACHINE_FAILED', 'a restore failed', {}, error);
 }

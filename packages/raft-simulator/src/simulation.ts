@@ -39,7 +39,7 @@ export interface Phases {
 export const PHASES: Phases = { safetyMs: 20_000, convergeWithinMs: 8000, totalMs: 30_000 };
 
 /** How long operations and shutdowns may take in the end. */
-const LAST_CALLS_MS = 3000;
+const LAST_CALLS_MS = 5000;
 
 /** How often a refused probe is tried again. */
 const PROBE_EVERY_MS = 50;

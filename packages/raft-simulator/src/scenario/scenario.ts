@@ -65,8 +65,8 @@ export function drawScenario(seed: number): Scenario {
   // With windows of an entry or two a follower catches up slowly, so there must be little to catch up with.
   const narrow = dice.chance(0.25);
   const diskKind = dice.pick(['immediate', 'fast', 'fast', 'slow', 'mixed'] as const);
-  // One disk or two so slow that elections pass while it writes.
-  const sluggish = dice.chance(0.25) ? dice.int(1, 2) : 0;
+  // One disk or two so slow that the others go on without it.
+  const sluggish = !narrow && dice.chance(0.3) ? dice.int(1, 2) : 0;
   const skewed = dice.chance(0.5);
   const servers = Array.from({ length: count }, (_, i): ServerPlan => ({
     id: `n${i + 1}`,
@@ -77,7 +77,7 @@ export function drawScenario(seed: number): Scenario {
     },
     disk:
       i < sluggish
-        ? { immediate: false, writeMs: heartbeatTimeoutMs * dice.between(0.1, 0.6), readMs: 0 }
+        ? { immediate: false, writeMs: Math.min(120, heartbeatTimeoutMs * dice.between(0.1, 0.4)), readMs: 0 }
         : drawDisk(dice, diskKind === 'mixed' ? dice.pick(['immediate', 'fast', 'slow']) : diskKind),
     bootstrapAtMs: dice.chance(0.5) ? 0 : dice.between(0, 2 * heartbeatTimeoutMs),
   }));

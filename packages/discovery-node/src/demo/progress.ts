@@ -74,11 +74,14 @@ export class TerminalProgress implements Progress {
   #draw(): void {
     if (!this.#live || this.#title === '') return;
     this.#drawnAt = performance.now();
+    // A line that wraps could not be cleared; colours take no room.
+    const columns = this.#out.columns ?? 80;
+    const room = Math.max(0, columns - BAR_CELLS);
     const line =
       this.#total === undefined
-        ? `… ${this.#title}`
-        : `${this.#bar(this.#total)} ${this.#title}  ${this.#done}/${this.#total}`;
-    this.#out.write(`\r\x1b[K${line.slice(0, (this.#out.columns ?? 80) + 16)}`);
+        ? `… ${this.#title}`.slice(0, columns)
+        : this.#bar(this.#total) + ` ${this.#title}  ${this.#done}/${this.#total}`.slice(0, room);
+    this.#out.write(`\r\x1b[K${line}`);
   }
 
   #bar(total: number): string {

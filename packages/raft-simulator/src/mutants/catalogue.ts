@@ -184,7 +184,11 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'one-commits-all-resolve',
     rule: '10: of commands proposed together each takes the first one for itself',
     edits: [
-      { file: 'runtime/raft', find: 'this.#pending.add(firstIndex + i,', replace: 'this.#pending.add(firstIndex,' },
+      {
+        file: 'runtime/proposal-queue',
+        find: 'this.#pending.add(firstIndex + i,',
+        replace: 'this.#pending.add(firstIndex,',
+      },
     ],
   },
   {

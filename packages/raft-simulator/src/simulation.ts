@@ -345,8 +345,8 @@ class Simulation implements Cluster {
   }
 
   #startFailed(node: SimNode, error: unknown): void {
-    this.#note(node.id, 'start failed', [], () => String(error));
-    if (error !== null) this.#report('safety', 'recovery from a crash', `${node.id} cannot start: ${String(error)}`);
+    this.#note(node.id, 'start failed', [], () => textOf(error));
+    if (error !== null) this.#report('safety', 'recovery from a crash', `${node.id} cannot start: ${textOf(error)}`);
     this.#restartLater(node, 100);
   }
 
@@ -367,13 +367,9 @@ class Simulation implements Cluster {
   #stopped(node: SimNode, error: Error | null): void {
     if (error === null) return;
     const { excused } = node.process!;
-    this.#note(node.id, 'stopped', [], () => `${error.message}: ${String(error.cause)}`);
+    this.#note(node.id, 'stopped', [], () => `${error.message}: ${textOf(error.cause)}`);
     if (!excused)
-      this.#report(
-        'safety',
-        'no stop without a cause',
-        `${node.id} stops: ${error.message} ${String(error.cause ?? '')}`,
-      );
+      this.#report('safety', 'no stop without a cause', `${node.id} stops: ${error.message} ${textOf(error.cause)}`);
     this.#shutDown(node, 200);
   }
 
@@ -392,9 +388,9 @@ class Simulation implements Cluster {
 
   /** Shuts a node down as an operator does: waits for its shutdown, then ends the process. */
   #shutDown(node: SimNode, outageMs: number): void {
-    const { process } = node;
-    if (process?.raft == null) return;
-    const { raft } = process;
+    const { running } = node;
+    if (running === null) return;
+    const { process, raft } = running;
     this.#note(node.id, 'shuts down', []);
     process.clock.run(() => {
       const down = raft.shutdown();
@@ -424,9 +420,9 @@ class Simulation implements Cluster {
   }
 
   #transfer(node: SimNode, target: string | null): void {
-    const { process } = node;
-    if (process?.raft == null) return;
-    const { raft } = process;
+    const { running } = node;
+    if (running === null) return;
+    const { process, raft } = running;
     this.#note(node.id, 'transfers', [], () => `to ${target ?? 'anyone'}`);
     process.clock.run(() => {
       this.#promises.watch(process, `transfer by ${node.id}`, this.#world.now, raft.leadershipTransfer(target));
@@ -434,9 +430,9 @@ class Simulation implements Cluster {
   }
 
   #snapshot(node: SimNode): void {
-    const { process } = node;
-    if (process?.raft == null) return;
-    const { raft } = process;
+    const { running } = node;
+    if (running === null) return;
+    const { process, raft } = running;
     this.#note(node.id, 'is to snapshot', []);
     process.clock.run(() => {
       this.#promises.watch(process, `snapshot by ${node.id}`, this.#world.now, raft.snapshot());
@@ -513,4 +509,8 @@ class Simulation implements Cluster {
       operations,
     };
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : '';
 }

@@ -68,9 +68,8 @@ export class Clients {
 
   /** Writes once, at this node, as client `client`. */
   write(client: string, node: SimNode, key: string): Promise<Operation> | null {
-    const { process } = node;
-    if (process?.raft == null) return null;
-    return this.#call(client, node, process, process.raft, 'write', key);
+    const { running } = node;
+    return running === null ? null : this.#call(client, node, running.process, running.raft, 'write', key);
   }
 
   #pause(client: string, run: number): void {
@@ -80,9 +79,9 @@ export class Clients {
   #act(client: string, run: number): void {
     if (run !== this.#run) return;
     const node = this.#choose();
-    const process = node?.process;
-    if (node === undefined || process?.raft == null) return this.#pause(client, run);
-    const { raft } = process;
+    const running = node?.running ?? null;
+    if (node === undefined || running === null) return this.#pause(client, run);
+    const { process, raft } = running;
     const key = (): string => `k${this.#dice.int(1, this.#load.keys)}`;
     const calls: Promise<Operation>[] = [];
     if (this.#dice.chance(this.#load.bursts)) {

@@ -82,6 +82,12 @@ export class SimNode {
     return this.process?.raft ?? null;
   }
 
+  /** The process and its node, null while there is none or it has not started. */
+  get running(): { readonly process: Incarnation; readonly raft: Raft<Previous> } | null {
+    const { process, raft } = this;
+    return process === null || raft === null ? null : { process, raft };
+  }
+
   get machine(): RegisterMachine | null {
     return this.process?.machine ?? null;
   }
@@ -148,10 +154,10 @@ export class SimNode {
 
   /** Makes this server a member of a new cluster; safe to call on a server that is one. */
   async bootstrap(configuration: Configuration): Promise<void> {
-    const { process } = this;
-    if (process?.raft == null) return;
+    const { raft } = this;
+    if (raft === null) return;
     try {
-      await process.raft.bootstrap(configuration);
+      await raft.bootstrap(configuration);
     } catch (error) {
       if (!(error instanceof RaftError) || error.code !== 'RAFT_ALREADY_BOOTSTRAPPED') throw error;
     }

@@ -37,6 +37,7 @@ const GOOD: DemoSummary = {
   signatures: [3, 2, 2],
   verified: true,
   failoverMs: 1200,
+  roundMs: 90,
   lost: 0,
   wrong: 0,
   seconds: 4.2,

@@ -2,6 +2,7 @@ import { silentProgress, TerminalProgress, type Progress, type ProgressOutput } 
 
 const ESCAPE = '\x1b[';
 const CLEAR = `\r${ESCAPE}K`;
+const COLOURS = new RegExp(`${ESCAPE.replace('[', '\\[')}\\d+m`, 'g');
 
 /** What is written, piece by piece. */
 class Output implements ProgressOutput {
@@ -91,10 +92,10 @@ describe('TerminalProgress', () => {
       progress.phase('a title that is far too long for so narrow a terminal', 4);
       progress.phase('another title that is far too long for so narrow a terminal');
       for (const drawn of out.written.filter((text) => text.startsWith(CLEAR) && !text.includes('\n'))) {
-        const visible = drawn.replace(CLEAR, '').replaceAll(/\x1b\[\d+m/g, '');
+        const visible = drawn.replace(CLEAR, '').replaceAll(COLOURS, '');
         expect(visible.length).toBeLessThanOrEqual(30);
         // What was begun in colour ends in none.
-        expect(drawn.match(/\x1b\[\d+m/g)?.at(-1) ?? '\x1b[0m').toBe('\x1b[0m');
+        expect(drawn.match(COLOURS)?.at(-1) ?? '\x1b[0m').toBe('\x1b[0m');
       }
     }
   });

@@ -119,7 +119,7 @@ export class NodeClient {
       send().catch((error: unknown) => {
         timer.cancel();
         forget();
-        reject(error as Error);
+        reject(error);
       });
     });
   }

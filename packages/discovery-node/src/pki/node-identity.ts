@@ -4,7 +4,7 @@ import { DiscoverySignatureSchema, type DiscoverySignature } from '@discovery-ra
 import {
   createIdentity,
   issueSelfSignedCertificate,
-  SigningKey,
+  type SigningKey,
   XPX_PROFILE,
   type FlatCertificate,
   type NetworkProfile,

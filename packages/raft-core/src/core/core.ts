@@ -372,20 +372,25 @@ function propose(node: CoreNode, proposals: readonly Proposal[], wallNowMs: numb
   const entries: LogEntry[] = [];
   let bytes = role.uncommittedBytes;
   let index = node.log.lastIndex;
-  for (const { type, data, extensions } of proposals) {
+  let batchEnd = 0;
+  let accepted = 0;
+  for (const { type, data, extensions, batchSize } of proposals) {
     const entry: LogEntry = {
-      index: index + 1,
+      index: ++index,
       term: node.term,
       type,
       data,
       ...(extensions ? { extensions } : {}),
       appendedAtMs: wallNowMs,
     };
+    if (batchSize !== undefined) batchEnd = entries.length + batchSize;
     bytes += entrySize(entry);
     if (bytes > node.config.maxUncommittedBytes) break;
-    index++;
     entries.push(entry);
+    // Entries of a batch count when its last one has found room.
+    if (entries.length >= batchEnd) accepted = entries.length;
   }
+  entries.length = accepted;
   if (entries.length > 0) {
     node.emit({
       type: 'proposed',

@@ -13,6 +13,8 @@ export interface Proposal {
   readonly type: EntryType;
   readonly data: Uint8Array;
   readonly extensions?: Uint8Array;
+  /** On the first of a batch: how many, this one included, are appended together or not at all. Default 1. */
+  readonly batchSize?: number;
 }
 
 /** Everything that can happen to the core. */

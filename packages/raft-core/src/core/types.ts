@@ -44,7 +44,12 @@ export interface LogEntry {
 
 /** Bytes that one entry counts for wherever a limit is in bytes: payload plus a fixed overhead of 32. */
 export function entrySize(entry: LogEntry): number {
-  return entry.data.length + (entry.extensions?.length ?? 0) + 32;
+  return proposalSize(entry.data, entry.extensions);
+}
+
+/** The {@link entrySize} that an entry with this payload has. */
+export function proposalSize(data: Uint8Array, extensions?: Uint8Array): number {
+  return data.length + (extensions?.length ?? 0) + 32;
 }
 
 /** `staging` is a server that will become a voter once it has caught up; it counts as a non-voter until then. */

@@ -1,14 +1,18 @@
 import type { Effect, Failure } from '../core/effects.js';
 import { RaftError, type ProposalOutcome, type RaftErrorCode } from '../core/errors.js';
 import type { Proposal } from '../core/inputs.js';
-import type { LogIndex, Term } from '../core/types.js';
+import type { RaftConfig } from '../core/options.js';
+import { EntryType, proposalSize, type LogIndex, type Term } from '../core/types.js';
 import type { Clock, Timer } from '../ports/clock.js';
+import { BatchWaiter } from './batch-waiter.js';
 import { PendingProposals, type Applied, type Waiter } from './pending-proposals.js';
-import type { ApplyOptions } from './raft-options.js';
+import type { ApplyOptions, CallOptions } from './raft-options.js';
 
 /** What the queue needs of its node. */
 export interface ProposalPorts {
   readonly clock: Clock;
+  /** Bytes of proposals that may wait for the next turn, by `entrySize`. */
+  readonly maxWaitingBytes: number;
   /** How long proposals of a leadership that is over wait to learn what became of them, milliseconds. */
   readonly outcomeGraceMs: number;
   /** Hands a batch to the core. */
@@ -35,6 +39,7 @@ export class ProposalQueue<Response> {
   /** One for each leadership that ended, so that none puts another off. */
   readonly #graceTimers = new Set<Timer>();
   #unflushed: Unflushed<Response>[] = [];
+  #unflushedBytes = 0;
   #flushScheduled = false;
   #ids = 0;
   /** The newest leadership in which something was proposed. */
@@ -52,15 +57,38 @@ export class ProposalQueue<Response> {
   /** Takes a proposal; see `Raft.apply` for how it may end. */
   propose(type: Proposal['type'], data: Uint8Array, options: ApplyOptions): Promise<Applied<Response>> {
     return new Promise((resolve, reject) => {
-      const { extensions, timeoutMs, signal } = options;
+      const { extensions } = options;
+      const size = proposalSize(data, extensions);
+      if (!this.#hasRoom(size)) return reject(this.#overloaded());
       const proposal: Proposal = { id: ++this.#ids, type, data, ...(extensions ? { extensions } : {}) };
-      const unlimited = timeoutMs === undefined && signal === undefined;
-      const waiter = unlimited ? { resolve, reject } : this.#limit({ resolve, reject }, proposal.id, timeoutMs, signal);
+      const waiter = this.#limit({ resolve, reject }, proposal.id, 1, options);
       if (waiter === null) return;
       this.#unflushed.push({ proposal, waiter });
-      if (this.#flushScheduled) return;
-      this.#flushScheduled = true;
-      this.#ports.clock.defer(() => this.#flush());
+      this.#flushLater(size);
+    });
+  }
+
+  /** Takes commands that are appended together or not at all; see `Raft.applyBatch` for how they may end. */
+  proposeBatch(datas: readonly Uint8Array[], options: ApplyOptions): Promise<readonly Applied<Response>[]> {
+    return new Promise((resolve, reject) => {
+      const { extensions } = options;
+      let size = 0;
+      for (const data of datas) size += proposalSize(data, extensions);
+      if (!this.#hasRoom(size)) return reject(this.#overloaded());
+      const firstId = this.#ids + 1;
+      const waiter = this.#limit(new BatchWaiter(datas.length, { resolve, reject }), firstId, datas.length, options);
+      if (waiter === null) return;
+      datas.forEach((data, i) => {
+        const proposal: Proposal = {
+          id: ++this.#ids,
+          type: EntryType.command,
+          data,
+          ...(extensions ? { extensions } : {}),
+          ...(i === 0 ? { batchSize: datas.length } : {}),
+        };
+        this.#unflushed.push({ proposal, waiter });
+      });
+      this.#flushLater(size);
     });
   }
 
@@ -109,9 +137,26 @@ export class ProposalQueue<Response> {
     this.#pending.giveUpAll('RAFT_SHUTDOWN');
   }
 
+  #hasRoom(bytes: number): boolean {
+    return this.#unflushedBytes + bytes <= this.#ports.maxWaitingBytes;
+  }
+
+  #overloaded(): RaftError {
+    const message = `more than ${this.#ports.maxWaitingBytes} bytes were proposed in one turn of the event loop`;
+    return this.#error('RAFT_OVERLOADED', message, 'notAppended');
+  }
+
+  #flushLater(bytes: number): void {
+    this.#unflushedBytes += bytes;
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    this.#ports.clock.defer(() => this.#flush());
+  }
+
   #flush(): void {
     this.#flushScheduled = false;
     const batch = this.#unflushed;
+    this.#unflushedBytes = 0;
     if (batch.length === 0) return;
     this.#unflushed = [];
     for (const { proposal, waiter } of batch) this.#submitted.set(proposal.id, waiter);
@@ -128,13 +173,17 @@ export class ProposalQueue<Response> {
     return this.#ports.error({ code, message, details: { outcome } });
   }
 
-  /** Gives a waiter a deadline and an abort signal; null when it is aborted already. */
+  /**
+   * Gives a waiter the deadline and the abort signal of its call; null when it is aborted already. The call's proposals
+   * are the `count` from `firstId` on.
+   */
   #limit(
     waiter: Waiter<Response>,
-    id: number,
-    timeoutMs: number | undefined,
-    signal: AbortSignal | undefined,
+    firstId: number,
+    count: number,
+    { timeoutMs, signal }: CallOptions,
   ): Waiter<Response> | null {
+    if (timeoutMs === undefined && signal === undefined) return waiter;
     if (signal?.aborted) {
       waiter.reject(this.#error('RAFT_ABORTED', 'the caller aborted the call', 'notAppended'));
       return null;
@@ -146,7 +195,7 @@ export class ProposalQueue<Response> {
     };
     const giveUp = (code: RaftErrorCode, message: string): void => {
       end();
-      waiter.reject(this.#error(code, message, this.#withdraw(id) ? 'notAppended' : 'unknownOutcome'));
+      waiter.reject(this.#error(code, message, this.#withdraw(firstId, count) ? 'notAppended' : 'unknownOutcome'));
     };
     const abort = (): void => giveUp('RAFT_ABORTED', 'the caller aborted the call');
     const expire = (): void => giveUp('RAFT_TIMEOUT', `the call took longer than ${timeoutMs} ms`);
@@ -164,10 +213,33 @@ export class ProposalQueue<Response> {
     };
   }
 
-  /** Takes a proposal back that has not gone to the core; false when it has. */
-  #withdraw(id: number): boolean {
-    const at = this.#unflushed.findIndex(({ proposal }) => proposal.id === id);
-    if (at >= 0) this.#unflushed.splice(at, 1);
-    return at >= 0;
+  /** Takes proposals of one call back that have not gone to the core; false when they have. */
+  #withdraw(firstId: number, count: number): boolean {
+    const at = this.#unflushed.findIndex(({ proposal }) => proposal.id === firstId);
+    if (at < 0) return false;
+    for (const { proposal } of this.#unflushed.splice(at, count)) {
+      this.#unflushedBytes -= proposalSize(proposal.data, proposal.extensions);
+    }
+    return true;
   }
+}
+
+/** The error for commands that can never be appended, however long one waits; null when they can. */
+export function refuseSize(
+  datas: readonly Uint8Array[],
+  extensions: Uint8Array | undefined,
+  { maxEntryBytes, maxUncommittedBytes }: Pick<RaftConfig, 'maxEntryBytes' | 'maxUncommittedBytes'>,
+): RaftError | null {
+  let total = 0;
+  for (const data of datas) {
+    const size = data.length + (extensions?.length ?? 0);
+    total += proposalSize(data, extensions);
+    if (size > maxEntryBytes) {
+      const message = `an entry of ${size} bytes is over maxEntryBytes (${maxEntryBytes})`;
+      return new RaftError('RAFT_ENTRY_TOO_LARGE', message, { outcome: 'notAppended', size });
+    }
+  }
+  if (total <= maxUncommittedBytes) return null;
+  const message = `${datas.length} entries of ${total} bytes are over maxUncommittedBytes (${maxUncommittedBytes})`;
+  return new RaftError('RAFT_ENTRY_TOO_LARGE', message, { outcome: 'notAppended', size: total });
 }

@@ -26,7 +26,7 @@ import { ApplyLane } from './apply-lane.js';
 import { hasExistingState, loadState, type LoadedState } from './load-state.js';
 import { LogReader } from './log-reader.js';
 import type { Applied } from './pending-proposals.js';
-import { ProposalQueue } from './proposal-queue.js';
+import { ProposalQueue, refuseSize } from './proposal-queue.js';
 import type { ApplyOptions, CallOptions, RaftOptions, RaftStats } from './raft-options.js';
 import { SnapshotLane } from './snapshot-lane.js';
 import { StorageLane, type Persist } from './storage-lane.js';
@@ -95,6 +95,7 @@ export class Raft<Response = unknown> {
     this.#proposals = new ProposalQueue({
       clock: this.#clock,
       outcomeGraceMs: config.outcomeGraceMs,
+      maxWaitingBytes: config.maxUncommittedBytes,
       submit: (proposals) => this.#feed({ type: 'propose', proposals, wallNowMs: this.#clock.wallNow() }),
       error: (failure) => this.#withLeader(failure),
     });
@@ -219,12 +220,26 @@ export class Raft<Response = unknown> {
    *   RAFT_LEADERSHIP_LOST, RAFT_TIMEOUT, RAFT_ABORTED, RAFT_SHUTDOWN; `details.outcome` tells whether it may have happened
    */
   apply(data: Uint8Array, options: ApplyOptions = {}): Promise<Applied<Response>> {
-    const size = data.length + (options.extensions?.length ?? 0);
-    if (size > this.#config.maxEntryBytes) {
-      const message = `an entry of ${size} bytes is over maxEntryBytes (${this.#config.maxEntryBytes})`;
-      return Promise.reject(new RaftError('RAFT_ENTRY_TOO_LARGE', message, { outcome: 'notAppended', size }));
-    }
+    const refused = refuseSize([data], options.extensions, this.#config);
+    if (refused !== null) return Promise.reject(refused);
     return this.#propose(EntryType.command, data, options);
+  }
+
+  /**
+   * Proposes commands that are appended together, behind each other, or not at all. Resolves when all are applied here,
+   * with one result each. They are entries of their own: a batch that is under way when leadership ends may be committed
+   * in part, but always from its first command on; the error's `details.results` holds what was applied, and
+   * `details.outcome` speaks of the rest.
+   *
+   * @param datas the entries' bytes; must not be written to afterwards
+   * @param options `extensions` go with each entry
+   * @throws RaftError as {@link Raft.apply}; RAFT_ENTRY_TOO_LARGE also when the batch is over maxUncommittedBytes
+   */
+  applyBatch(datas: readonly Uint8Array[], options: ApplyOptions = {}): Promise<readonly Applied<Response>[]> {
+    const refused = refuseSize(datas, options.extensions, this.#config) ?? this.#refuseProposal();
+    if (refused !== null) return Promise.reject(refused);
+    if (datas.length === 0) return Promise.resolve([]);
+    return this.#proposals.proposeBatch(datas, options);
   }
 
   /** Resolves when everything committed before the call is applied here. @throws as {@link Raft.apply} */
@@ -547,11 +562,15 @@ export class Raft<Response = unknown> {
   // --- proposals and reads ----------------------------------------------------------------------------------------
 
   #propose(type: Proposal['type'], data: Uint8Array, options: ApplyOptions): Promise<Applied<Response>> {
-    const refuse = (code: RaftErrorCode, message: string): Promise<never> =>
-      Promise.reject(this.#withLeader({ code, message, details: { outcome: 'notAppended' } }));
+    const refused = this.#refuseProposal();
+    return refused === null ? this.#proposals.propose(type, data, options) : Promise.reject(refused);
+  }
+
+  #refuseProposal(): RaftError | null {
+    const refuse = (code: RaftErrorCode, message: string): RaftError =>
+      this.#withLeader({ code, message, details: { outcome: 'notAppended' } });
     if (this.#stopped) return refuse('RAFT_SHUTDOWN', 'this node is stopped');
-    if (this.#core.state !== 'leader') return refuse('RAFT_NOT_LEADER', 'this node does not lead');
-    return this.#proposals.propose(type, data, options);
+    return this.#core.state === 'leader' ? null : refuse('RAFT_NOT_LEADER', 'this node does not lead');
   }
 
   #withLeader(failure: Failure): RaftError {

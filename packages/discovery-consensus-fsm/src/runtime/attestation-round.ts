@@ -4,7 +4,7 @@ import type { ListedRecord } from '../ports.js';
 import type { Context } from './context.js';
 import { sendCounted } from './context.js';
 import type { PublishDesk } from './publish-desk.js';
-import type { RecordBook } from './record-book.js';
+import type { BookEntry, RecordBook } from './record-book.js';
 
 /** Requests to one peer in one pass; what is left waits for the next pass. */
 const MAX_REQUESTS_PER_PASS = 64;
@@ -18,6 +18,8 @@ export class AttestationRound {
   readonly #context: Context;
   readonly #book: RecordBook;
   readonly #desk: PublishDesk;
+  /** Records that every member has attested: they stay so, and there are many. */
+  readonly #complete = new WeakSet<ListedRecord>();
   #running: Promise<void> | undefined;
 
   constructor(context: Context, book: RecordBook, desk: PublishDesk) {
@@ -43,7 +45,7 @@ export class AttestationRound {
       const entry = this.#lacking(record, now);
       if (entry === undefined) continue;
       for (const member of members) {
-        if (this.#book.hasAttestation(entry, member)) continue;
+        if (this.#book.attestationOf(entry, member) !== 'missing') continue;
         if (member === self) mine.push(record.packet);
         else getOrMake(missing, member).push(record.packet);
       }
@@ -52,14 +54,14 @@ export class AttestationRound {
     await Promise.all([...asked, ...mine.map((packet) => this.#desk.accept(packet))]);
   }
 
-  #lacking(record: ListedRecord, now: number): ReturnType<RecordBook['enter']> | undefined {
+  #lacking(record: ListedRecord, now: number): BookEntry | undefined {
     const { members, config } = this.#context;
-    if (record.expiration <= now) return undefined;
+    if (this.#complete.has(record) || record.expiration <= now) return undefined;
     const entry = this.#book.enter(record);
-    const isSettled = now - entry.seenAt >= config.resendSeconds;
-    const isComplete =
-      entry.attestations.length >= members.size && [...members].every((m) => this.#book.hasAttestation(entry, m));
-    return isSettled && !isComplete && entry.verdict?.ok === true ? entry : undefined;
+    if (now - entry.seenAt < config.resendSeconds || entry.verdict?.ok !== true) return undefined;
+    const words = [...members].map((member) => this.#book.attestationOf(entry, member));
+    if (words.every((word) => word === 'verified')) this.#complete.add(record);
+    return words.includes('missing') ? entry : undefined;
   }
 
   async #ask(peer: string, packets: readonly Uint8Array[]): Promise<void> {

@@ -12,12 +12,13 @@ import { describeFailure, raiseAlarm, sendCounted } from './context.js';
 import { ForwardQueue } from './forward-queue.js';
 import type { PendingForward } from './forward-queue.js';
 import { RateLimiter } from './rate-limiter.js';
+import { verdictOf } from './record-book.js';
 import type { BookEntry, RecordBook } from './record-book.js';
 
 /** What this node attested of an identity: the newest packet. */
 export interface OwnEntry {
   readonly identity: string;
-  readonly packet: Uint8Array;
+  readonly entry: BookEntry;
   /** Unix seconds. */
   readonly expiration: number;
   /** Unix seconds at which this node attested it. */
@@ -25,6 +26,8 @@ export interface OwnEntry {
   readonly signing: Promise<DiscoverySignature | undefined>;
   /** Undefined while it is being made. */
   signature: DiscoverySignature | undefined;
+  /** The record that it was found in last. */
+  listedIn: ListedRecord | undefined;
 }
 
 const ACCEPTED: PublishOutcome = Object.freeze({ code: 'accepted', detail: '' });
@@ -97,7 +100,7 @@ export class PublishDesk {
       return { outcome: refused('tooLarge', `packet of ${packet.length} bytes`) };
     }
     const entry = this.#book.packet(packet);
-    const verdict = entry.verdict ?? (await entry.settled);
+    const verdict = entry.verdict ?? (await verdictOf(entry));
     if (!verdict.ok) {
       this.#book.forget(entry);
       return { outcome: refused('notAuthentic', verdict.code.slice(0, 200)) };
@@ -123,7 +126,7 @@ export class PublishDesk {
     const { identity } = item;
     const expiration = Number(item.expiration);
     const held = this.#own.get(identity);
-    if (held !== undefined && held.expiration === expiration && sameBytes(held.packet, entry.packet)) {
+    if (held !== undefined && held.entry.key === entry.key) {
       return (await held.signing) === undefined ? refused('internal', 'signer') : ACCEPTED;
     }
     if (expiration <= (held?.expiration ?? 0)) return refused('notNewer', 'expiration');
@@ -134,7 +137,7 @@ export class PublishDesk {
     const { clock } = this.#context.ports;
     const signing = this.#sign(entry);
     const attestedAt = clock.now();
-    const own: OwnEntry = { identity, packet: entry.packet, expiration, attestedAt, signing, signature: undefined };
+    const own = newOwnEntry(identity, entry, expiration, attestedAt, signing);
     this.#own.set(identity, own);
     const signature = await signing;
     if (signature === undefined) {
@@ -194,7 +197,7 @@ export class PublishDesk {
   async #takeForward(from: string, packet: Uint8Array, signature: DiscoverySignature): Promise<Handled> {
     const { config, ports } = this.#context;
     const entry = this.#book.packet(packet);
-    const verdict = entry.verdict ?? (await entry.settled);
+    const verdict = entry.verdict ?? (await verdictOf(entry));
     if (!verdict.ok) {
       this.#book.forget(entry);
       return no('packetRefused', verdict.code.slice(0, 200));
@@ -213,7 +216,7 @@ export class PublishDesk {
     const expiration = Number(verdict.item.expiration);
     void this.#upsert(packet, { attester: from, signature, expiration });
     // The leader has just verified the packet, so it can attest it as well; refusals (an older packet) do no harm here.
-    if (!this.#book.hasAttestation(entry, this.#context.self)) void this.#attest(entry, verdict);
+    if (this.#book.attestationOf(entry, this.#context.self) === 'missing') void this.#attest(entry, verdict);
     return HEEDED;
   }
 
@@ -260,8 +263,7 @@ export class PublishDesk {
   }
 
   #forwardHeader(identity: string): { version: string; fingerprint: string } {
-    const own = this.#own.get(identity);
-    const verdict = own === undefined ? undefined : this.#book.packet(own.packet).verdict;
+    const verdict = this.#own.get(identity)?.entry.verdict;
     const fingerprint = verdict?.ok === true ? verdict.item.fingerprint : '';
     return { version: this.#context.config.protocolVersion, fingerprint };
   }
@@ -276,20 +278,21 @@ export class PublishDesk {
     const isNewToMe = mine !== undefined && (known === undefined || known.expiration < record.expiration);
     if (!isNewToMe && (waiting === undefined || waiting.expiration >= record.expiration)) return;
 
-    const verdict = entry.verdict ?? (await entry.settled);
+    const verdict = entry.verdict ?? (await verdictOf(entry));
     if (!verdict.ok || verdict.item.identity !== record.identity) return;
     if (Number(verdict.item.expiration) !== record.expiration) return;
     this.queue.superseded(record.identity, record.expiration);
     if (mine === undefined) return;
     const word = await this.#book.attestation(entry, self, mine.signature);
-    if (word.ok && word.identity === self) this.#adopt(record, mine.signature);
+    if (word.ok && word.identity === self) this.#adopt(record, entry, mine.signature);
   }
 
-  #adopt({ identity, packet, expiration }: ListedRecord, signature: DiscoverySignature): void {
+  #adopt({ identity, expiration }: ListedRecord, entry: BookEntry, signature: DiscoverySignature): void {
     if ((this.#own.get(identity)?.expiration ?? 0) >= expiration) return;
     const attestedAt = this.#context.ports.clock.now();
-    const signing = Promise.resolve(signature);
-    this.#own.set(identity, { identity, packet, expiration, attestedAt, signing, signature });
+    const own = newOwnEntry(identity, entry, expiration, attestedAt, Promise.resolve(signature));
+    own.signature = signature;
+    this.#own.set(identity, own);
   }
 
   /**
@@ -298,18 +301,22 @@ export class PublishDesk {
    */
   requeueMissing(): void {
     for (const own of this.#own.values()) {
-      const { identity, expiration, packet, signature } = own;
+      const { identity, expiration, signature } = own;
+      const { packet } = own.entry;
       if (signature === undefined || this.queue.get(identity) !== undefined || this.#isListed(own)) continue;
       if (this.queue.hasRoom(packet.length, this.#signing)) this.queue.add({ identity, expiration, packet, signature });
     }
   }
 
-  #isListed({ identity, expiration, signature }: OwnEntry): boolean {
-    return this.#context.ports.list.get(identity).some((record) => {
-      if (record.expiration > expiration) return this.#book.enter(record).verdict?.ok !== false;
+  #isListed(own: OwnEntry): boolean {
+    return this.#context.ports.list.get(own.identity).some((record) => {
+      if (record === own.listedIn) return true;
+      if (record.expiration > own.expiration) return this.#book.enter(record).verdict?.ok !== false;
       const mine = record.attestations.find((listed) => listed.attester === this.#context.self);
-      if (record.expiration < expiration || mine === undefined || signature === undefined) return false;
-      return sameBytes(mine.signature.signature, signature.signature);
+      if (record.expiration < own.expiration || mine === undefined || own.signature === undefined) return false;
+      const isListed = sameBytes(mine.signature.signature, own.signature.signature);
+      if (isListed) own.listedIn = record;
+      return isListed;
     });
   }
 
@@ -326,7 +333,7 @@ export class PublishDesk {
   needs(entry: BookEntry): boolean {
     const verdict = entry.verdict;
     if (verdict?.ok !== true) return false;
-    return this.#own.get(verdict.item.identity)?.packet === entry.packet;
+    return this.#own.get(verdict.item.identity)?.entry.key === entry.key;
   }
 
   /** Drops what has expired; what this node attested is looked through once in a while only, since there is much of it. */
@@ -336,6 +343,16 @@ export class PublishDesk {
     this.#nextSweepAt = nowSeconds + SWEEP_SECONDS;
     for (const own of this.#own.values()) if (own.expiration <= nowSeconds) this.#own.delete(own.identity);
   }
+}
+
+function newOwnEntry(
+  identity: string,
+  entry: BookEntry,
+  expiration: number,
+  attestedAt: number,
+  signing: OwnEntry['signing'],
+): OwnEntry {
+  return { identity, entry, expiration, attestedAt, signing, signature: undefined, listedIn: undefined };
 }
 
 function refused(code: PublishCode, detail: string): PublishOutcome {

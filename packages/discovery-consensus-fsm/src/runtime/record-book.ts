@@ -14,24 +14,27 @@ import type { Context } from './context.js';
 import { describeFailure } from './context.js';
 import { Lane } from './lane.js';
 
-/** A verdict, or the promise of one. `judge` asks again for another time. */
+/** A verdict, or the promise of one: always one of the two. */
 interface Judged<Verdict> {
-  /** Undefined while it is out. */
   verdict: Verdict | undefined;
-  readonly settled: Promise<Verdict>;
-  readonly judge: (atSeconds: number) => Promise<Verdict>;
+  /** Dropped when the verdict is there: there are many of these, and they live long. */
+  settled: Promise<Verdict> | undefined;
+  /** The last pruning that found it in the list. */
+  liveIn: number;
 }
 
 interface JudgedAttestation extends Judged<SignatureVerdict> {
   readonly attester: string;
-  readonly signature: DiscoverySignature;
+  /** The bytes as the newest record carries them, so that those of older ones can be freed. */
+  signature: DiscoverySignature;
 }
 
 /** What is known of one packet, in whichever records it stands. */
 export interface BookEntry extends Judged<PacketVerdict> {
   /** SHA-256 of the packet, as a string of 32 code units. */
   readonly key: string;
-  readonly packet: Uint8Array;
+  /** The bytes as the newest record carries them, so that those of older ones can be freed. */
+  packet: Uint8Array;
   /** Unix seconds at which this node first saw the packet. */
   readonly seenAt: number;
   attestations: JudgedAttestation[];
@@ -46,6 +49,22 @@ interface JudgedRecord {
   /** The verdict that was held against the list's claims and the rules last, and what came of it. */
   checked: VerifiedPacket | undefined;
   fits: boolean;
+  lasting: LastingJudgement | undefined;
+}
+
+/** What a record is found to be at every time from `from` up to `notAfter`, before `before`. */
+interface LastingJudgement {
+  readonly from: number;
+  readonly notAfter: number;
+  readonly before: number;
+  readonly entry: JudgedEntry;
+}
+
+/** A record that has to be judged, and its place among all. */
+interface OpenRecord {
+  readonly record: ListedRecord;
+  readonly judged: JudgedRecord;
+  readonly at: number;
 }
 
 /** Verdicts for another time than the one at which they were first given. */
@@ -65,7 +84,8 @@ export class RecordBook {
   readonly #entries = new Map<string, BookEntry>();
   readonly #records = new WeakMap<ListedRecord, JudgedRecord>();
   /** Validity period of this node's own certificates, by their bytes: its own signatures are not verified each time. */
-  #ownPeriod: { certificate: Uint8Array; notBefore: number; notAfter: number } | undefined;
+  #ownPeriod: { certificate: Uint8Array; verdict: SignatureVerdict } | undefined;
+  #prunings = 0;
 
   constructor(context: Context) {
     this.#context = context;
@@ -84,16 +104,16 @@ export class RecordBook {
 
   /** The entry of a packet; its verification begins when the packet is new. */
   packet(packet: Uint8Array): BookEntry {
-    const key = String.fromCharCode(...this.#context.ports.sha256(packet));
+    const digest = this.#context.ports.sha256(packet);
+    const key = Reflect.apply(String.fromCharCode, undefined, digest) as string;
     const held = this.#entries.get(key);
     if (held !== undefined) return held;
-    const judge = (atSeconds: number): Promise<PacketVerdict> =>
-      this.#lane.run(() => guarded(() => this.#context.ports.verifier.verifyPacket(packet, atSeconds)));
     const seenAt = this.#context.ports.clock.now();
-    const settled = judge(Math.floor(seenAt));
-    const entry: BookEntry = { key, packet, seenAt, attestations: [], verdict: undefined, settled, judge };
+    const settled = this.#verifyPacket(packet, Math.floor(seenAt));
+    const entry: BookEntry = { key, packet, seenAt, attestations: [], verdict: undefined, settled, liveIn: 0 };
     this.#entries.set(key, entry);
-    return keepVerdict(entry);
+    keepVerdict(entry, settled);
+    return entry;
   }
 
   /** Forgets a packet that was refused; it is verified again should it come again. */
@@ -103,12 +123,11 @@ export class RecordBook {
 
   /** The verdict on a member's signature over a packet; verified when it is new. */
   async attestation(entry: BookEntry, attester: string, signature: DiscoverySignature): Promise<SignatureVerdict> {
-    if (this.#find(entry, attester, signature) === undefined) {
-      const others = entry.attestations.filter((slot) => slot.attester === attester);
-      if (others.length >= MAX_SIGNATURES_PER_ATTESTER) return TOO_MANY_SIGNATURES;
-    }
-    const slot = this.#attestation(entry, attester, signature);
-    return slot.verdict ?? slot.settled;
+    const held = this.#find(entry, attester, signature);
+    if (held !== undefined) return verdictOf(held);
+    const others = entry.attestations.filter((slot) => slot.attester === attester);
+    if (others.length >= MAX_SIGNATURES_PER_ATTESTER) return TOO_MANY_SIGNATURES;
+    return verdictOf(this.#attestation(entry, attester, signature));
   }
 
   /** A record entered the list: verifies what is new in it. */
@@ -122,66 +141,88 @@ export class RecordBook {
    */
   async rememberOwn(entry: BookEntry, signature: DiscoverySignature): Promise<SignatureVerdict> {
     const { self } = this.#context;
-    const period = this.#ownPeriod;
-    if (period !== undefined && sameBytes(period.certificate, signature.certificate)) {
-      const verdict: SignatureVerdict = { ok: true, identity: self, ...period };
+    const own = this.#ownPeriod;
+    if (own !== undefined && sameBytes(own.certificate, signature.certificate)) {
+      const { verdict } = own;
       if (this.#find(entry, self, signature) === undefined) {
-        const judge = this.#judgeOf(entry, signature);
-        entry.attestations.push({ attester: self, signature, verdict, settled: Promise.resolve(verdict), judge });
+        entry.attestations.push({ attester: self, signature, verdict, settled: undefined, liveIn: 0 });
       }
       return verdict;
     }
     const verdict = await this.attestation(entry, self, signature);
-    if (verdict.ok && verdict.identity === self) {
-      const { notBefore, notAfter } = verdict;
-      this.#ownPeriod = { certificate: signature.certificate, notBefore, notAfter };
-    }
+    if (verdict.ok && verdict.identity === self) this.#ownPeriod = { certificate: signature.certificate, verdict };
     return verdict;
   }
 
-  /** Whether a member's verified signature over this packet is known, or is being verified. */
-  hasAttestation(entry: BookEntry, attester: string): boolean {
-    return entry.attestations.some((slot) => slot.attester === attester && slot.verdict?.ok !== false);
+  /** What is known of a member's word for a packet. */
+  attestationOf(entry: BookEntry, attester: string): 'verified' | 'underWay' | 'missing' {
+    let isUnderWay = false;
+    for (const slot of entry.attestations) {
+      if (slot.attester !== attester) continue;
+      if (slot.verdict?.ok === true) return 'verified';
+      isUnderWay ||= slot.verdict === undefined;
+    }
+    return isUnderWay ? 'underWay' : 'missing';
   }
 
   /**
-   * Judges every record of a view at one moment. Waits for verdicts that are still out.
+   * Judges every record of a view at one moment. Waits for verdicts that are still out. O(n), but little for each record
+   * that was judged before.
    *
    * @param creation Unix seconds
    */
   async judge(view: ListedView, creation: number): Promise<JudgedEntry[]> {
-    const records: { record: ListedRecord; judged: JudgedRecord }[] = [];
-    for (const record of view.entries()) records.push({ record, judged: this.#judgedRecord(record) });
-    const again = await this.#askAgain(records, creation);
-    return records.map(({ record, judged }) => this.#judgeRecord(record, judged, creation, again));
+    const entries: JudgedEntry[] = [];
+    const open: OpenRecord[] = [];
+    for (const record of view.entries()) {
+      const judged = this.#judgedRecord(record);
+      const { lasting } = judged;
+      if (lasting !== undefined && holdsAt(lasting, creation)) entries.push(lasting.entry);
+      else open.push({ record, judged, at: entries.push(UNJUDGED) - 1 });
+    }
+    const again = await this.#askAgain(open, creation);
+    for (const { record, judged, at } of open) entries[at] = this.#judgeRecord(record, judged, creation, again);
+    return entries;
   }
 
   /** Forgets packets that neither the view nor `isNeeded` knows any more. O(n). */
   prune(view: ListedView, isNeeded: (entry: BookEntry) => boolean): void {
-    const live = new Set<object>();
+    const present = ++this.#prunings;
     for (const record of view.entries()) {
       const judged = this.#judgedRecord(record);
-      live.add(judged.entry);
-      for (const slot of judged.attestations) live.add(slot);
+      judged.entry.liveIn = present;
+      for (const slot of judged.attestations) slot.liveIn = present;
     }
+    const isDead = (slot: JudgedAttestation): boolean => slot.liveIn !== present && slot.verdict?.ok === false;
     for (const entry of this.#entries.values()) {
       if (entry.verdict === undefined) continue;
-      if (!live.has(entry) && !isNeeded(entry)) this.#entries.delete(entry.key);
-      else entry.attestations = entry.attestations.filter((slot) => live.has(slot) || slot.verdict?.ok !== false);
+      if (entry.liveIn !== present && !isNeeded(entry)) this.#entries.delete(entry.key);
+      else if (entry.attestations.some(isDead)) {
+        entry.attestations = entry.attestations.filter((slot) => !isDead(slot));
+      }
     }
   }
 
-  async #askAgain(records: readonly { judged: JudgedRecord }[], creation: number): Promise<Again> {
+  async #askAgain(open: readonly OpenRecord[], creation: number): Promise<Again> {
     const again = new Map<Judged<PacketVerdict> | Judged<SignatureVerdict>, PacketVerdict | SignatureVerdict>();
     const asked: Promise<void>[] = [];
-    const ask = <Verdict extends PacketVerdict | SignatureVerdict>(slot: Judged<Verdict>, verdict: Verdict): void => {
+    const ask = <Verdict extends PacketVerdict | SignatureVerdict>(
+      slot: Judged<Verdict>,
+      verdict: Verdict,
+      verify: () => Promise<Verdict>,
+    ): void => {
       if (!depends(verdict, creation) || again.has(slot as Judged<PacketVerdict>)) return;
       again.set(slot as Judged<PacketVerdict>, verdict);
-      asked.push(slot.judge(creation).then((fresh) => void again.set(slot as Judged<PacketVerdict>, fresh)));
+      asked.push(verify().then((fresh) => void again.set(slot as Judged<PacketVerdict>, fresh)));
     };
-    for (const { judged } of records) {
-      ask(judged.entry, judged.entry.verdict ?? (await judged.entry.settled));
-      for (const slot of judged.attestations) ask(slot, slot.verdict ?? (await slot.settled));
+    for (const { judged } of open) {
+      const { entry } = judged;
+      const verdict = entry.verdict ?? (await verdictOf(entry));
+      ask(entry, verdict, () => this.#verifyPacket(entry.packet, creation));
+      for (const slot of judged.attestations) {
+        const word = slot.verdict ?? (await verdictOf(slot));
+        ask(slot, word, () => this.#verifySignature(entry, slot.signature, creation));
+      }
     }
     await Promise.all(asked);
     return again;
@@ -198,7 +239,9 @@ export class RecordBook {
       if (word?.ok === true && word.identity === slot.attester && expirations[i]! > creation) countable++;
     }
     const { identity, expiration } = record;
-    return { identity, expiration, itemBytes: authentic?.itemBytes, attestations: countable };
+    const judgement = { identity, expiration, itemBytes: authentic?.itemBytes, attestations: countable };
+    judged.lasting = lastingOf(judged, creation, judgement);
+    return judgement;
   }
 
   /** The list's claims about a packet must be what the packet says, and the packet must keep the rules. */
@@ -217,16 +260,26 @@ export class RecordBook {
     const held = this.#records.get(record);
     if (held !== undefined) return held;
     const entry = this.packet(record.packet);
+    entry.packet = record.packet;
     const attestations: JudgedAttestation[] = [];
     const expirations: number[] = [];
     const attesters = new Set<string>();
     for (const { attester, signature, expiration } of record.attestations) {
       if (!this.#context.members.has(attester) || attesters.has(attester)) continue;
       attesters.add(attester);
-      attestations.push(this.#attestation(entry, attester, signature));
+      const slot = this.#attestation(entry, attester, signature);
+      slot.signature = signature;
+      attestations.push(slot);
       expirations.push(expiration);
     }
-    const judged: JudgedRecord = { entry, attestations, expirations, checked: undefined, fits: false };
+    const judged: JudgedRecord = {
+      entry,
+      attestations,
+      expirations,
+      checked: undefined,
+      fits: false,
+      lasting: undefined,
+    };
     this.#records.set(record, judged);
     return judged;
   }
@@ -234,11 +287,11 @@ export class RecordBook {
   #attestation(entry: BookEntry, attester: string, signature: DiscoverySignature): JudgedAttestation {
     const held = this.#find(entry, attester, signature);
     if (held !== undefined) return held;
-    const judge = this.#judgeOf(entry, signature);
-    const settled = judge(Math.floor(this.#context.ports.clock.now()));
-    const slot: JudgedAttestation = { attester, signature, verdict: undefined, settled, judge };
+    const settled = this.#verifySignature(entry, signature, Math.floor(this.#context.ports.clock.now()));
+    const slot: JudgedAttestation = { attester, signature, verdict: undefined, settled, liveIn: 0 };
     entry.attestations.push(slot);
-    return keepVerdict(slot);
+    keepVerdict(slot, settled);
+    return slot;
   }
 
   #find(entry: BookEntry, attester: string, signature: DiscoverySignature): JudgedAttestation | undefined {
@@ -250,19 +303,51 @@ export class RecordBook {
     );
   }
 
-  #judgeOf(entry: BookEntry, signature: DiscoverySignature): (atSeconds: number) => Promise<SignatureVerdict> {
+  #verifyPacket(packet: Uint8Array, atSeconds: number): Promise<PacketVerdict> {
+    return this.#lane.run(() => guarded(() => this.#context.ports.verifier.verifyPacket(packet, atSeconds)));
+  }
+
+  #verifySignature(entry: BookEntry, signature: DiscoverySignature, atSeconds: number): Promise<SignatureVerdict> {
     const { verifier } = this.#context.ports;
-    return (atSeconds) =>
-      this.#lane.run(() => guarded(() => verifier.verifySignature(signature, entry.packet, atSeconds)));
+    return this.#lane.run(() => guarded(() => verifier.verifySignature(signature, entry.packet, atSeconds)));
   }
 }
 
+/** The verdict, as soon as it is there. */
+export function verdictOf<Verdict>(slot: Judged<Verdict>): Promise<Verdict> {
+  return slot.settled ?? Promise.resolve(slot.verdict!);
+}
+
 /** Writes a verdict down as soon as it is there. */
-function keepVerdict<Verdict, Slot extends Judged<Verdict>>(slot: Slot): Slot {
-  void slot.settled.then((verdict) => {
+function keepVerdict<Verdict>(slot: Judged<Verdict>, settled: Promise<Verdict>): void {
+  void settled.then((verdict) => {
     slot.verdict = verdict;
+    slot.settled = undefined;
   });
-  return slot;
+}
+
+const UNJUDGED: JudgedEntry = { identity: '', expiration: 0, itemBytes: undefined, attestations: 0 };
+
+function holdsAt({ from, notAfter, before }: LastingJudgement, creation: number): boolean {
+  return from <= creation && creation <= notAfter && creation < before;
+}
+
+/** How long a judgement stays the same; undefined when a verdict is out, or another time could give another one. */
+function lastingOf(judged: JudgedRecord, creation: number, entry: JudgedEntry): LastingJudgement | undefined {
+  let from = -Infinity;
+  let notAfter = Infinity;
+  let before = Infinity;
+  for (const { verdict } of [judged.entry, ...judged.attestations]) {
+    if (verdict === undefined || depends(verdict, creation)) return undefined;
+    if (!verdict.ok) continue;
+    from = Math.max(from, verdict.notBefore);
+    notAfter = Math.min(notAfter, verdict.notAfter);
+  }
+  for (const expiration of judged.expirations) {
+    if (expiration > creation) before = Math.min(before, expiration);
+    else from = Math.max(from, expiration);
+  }
+  return { from, notAfter, before, entry };
 }
 
 const TOO_MANY_SIGNATURES: FailedVerdict = { ok: false, code: 'tooManySignatures' };

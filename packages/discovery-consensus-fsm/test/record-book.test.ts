@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { resolveConfig } from '../src/index.js';
+import { makeContext, type Context } from '../src/runtime/context.js';
+import { RecordBook } from '../src/runtime/record-book.js';
+import { Tally } from '../src/runtime/tally.js';
+import type { ListedRecord, ListedView } from '../src/index.js';
+import { FakeSigner, FakeVerifier, identityOf, makePacket, sha256 } from './fixtures/fake-crypto.js';
+import { settle } from './fixtures/virtual-time.js';
+
+const SELF = identityOf('self', 'discovery');
+const PEER = identityOf('peer', 'discovery');
+/** Times of these tests are small, so that dates fall on all sides of them. */
+const FIRST_SEEN = 10;
+
+function makeBook(): { book: RecordBook; verifier: FakeVerifier } {
+  const verifier = new FakeVerifier();
+  const members = [SELF, PEER].map((identity) => ({ identity }));
+  const ports = {
+    verifier,
+    sha256,
+    signer: new FakeSigner(SELF),
+    clock: { now: () => FIRST_SEEN, setTimerAt: () => () => undefined },
+  } as unknown as Context['ports'];
+  const context = makeContext(resolveConfig({ members }, SELF), ports, new Tally(), () => undefined);
+  return { book: new RecordBook(context), verifier };
+}
+
+interface RecordPlan {
+  readonly expiration: number;
+  readonly authentic: boolean;
+  readonly dates: readonly [number, number];
+  readonly words: readonly { readonly dates: readonly [number, number]; readonly expiration: number }[];
+}
+
+async function recordOf(plan: RecordPlan, index: number): Promise<ListedRecord> {
+  const name = `relay${String(index)}`;
+  const { expiration, authentic } = plan;
+  const [notBefore, notAfter] = plan.dates;
+  const packet = makePacket({ name, expiration, authentic, notBefore, notAfter });
+  const attestations = await Promise.all(
+    plan.words.map(async (word, i) => {
+      const signer = new FakeSigner([SELF, PEER][i]!);
+      signer.validity = { notBefore: word.dates[0], notAfter: word.dates[1] };
+      return { attester: signer.identity, signature: await signer.sign(packet), expiration: word.expiration };
+    }),
+  );
+  return { index, identity: identityOf(name), packet, expiration, attestations };
+}
+
+function viewOf(records: readonly ListedRecord[]): ListedView {
+  return { index: 1, size: records.length, get: () => [], entries: () => records };
+}
+
+/** The same record in a later entry of the log: equal bytes, none of them the same. */
+function repeated(record: ListedRecord): ListedRecord {
+  return structuredClone(record);
+}
+
+const moment = fc.integer({ min: 0, max: 20 });
+const dates = fc.tuple(moment, moment);
+const plans = fc.array(
+  fc.record({
+    expiration: moment,
+    authentic: fc.boolean(),
+    dates,
+    words: fc.array(fc.record({ dates, expiration: moment }), { maxLength: 2 }),
+  }),
+  { maxLength: 5 },
+);
+
+describe('RecordBook', () => {
+  test('judges at any time as a book does that never judged before', async () => {
+    await fc.assert(
+      fc.asyncProperty(plans, fc.array(moment, { minLength: 1, maxLength: 8 }), async (planned, times) => {
+        const view = viewOf(await Promise.all(planned.map(recordOf)));
+        const { book } = makeBook();
+        for (const time of times) {
+          expect(await book.judge(view, time)).toEqual(await makeBook().book.judge(view, time));
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('verifies what it has judged no more, as long as no date is passed', async () => {
+    const words = [0, 1].map(() => ({ dates: [0, 30] as const, expiration: 30 }));
+    const record = await recordOf({ expiration: 30, authentic: true, dates: [0, 25], words }, 1);
+    const { book, verifier } = makeBook();
+    for (const time of [10, 11, 25, 12]) await book.judge(viewOf([record]), time);
+    expect([verifier.packets, verifier.signatures]).toEqual([1, 2]);
+    const [late] = await book.judge(viewOf([record]), 26);
+    expect(late).toMatchObject({ itemBytes: undefined, attestations: 2 });
+    expect([verifier.packets, verifier.signatures]).toEqual([2, 2]);
+  });
+
+  test('holds the bytes of the newest record only, whatever message or record was verified', async () => {
+    const record = await recordOf(
+      { expiration: 30, authentic: true, dates: [0, 30], words: [{ dates: [0, 30], expiration: 30 }] },
+      1,
+    );
+    const { book, verifier } = makeBook();
+    const entry = book.packet(record.packet.slice());
+    await book.attestation(entry, SELF, structuredClone(record.attestations[0]!.signature));
+    const newest = repeated(record);
+    expect(book.enter(record)).toBe(entry);
+    expect(book.enter(newest)).toBe(entry);
+    expect(entry.packet).toBe(newest.packet);
+    expect(entry.attestations.map(({ signature }) => signature)).toEqual([newest.attestations[0]!.signature]);
+    expect(entry.attestations[0]!.signature).toBe(newest.attestations[0]!.signature);
+    await settle();
+    expect([verifier.packets, verifier.signatures]).toEqual([1, 1]);
+    expect([entry.settled, entry.attestations[0]!.settled]).toEqual([undefined, undefined]);
+  });
+
+  test('forgets what has left the list, and keeps what is needed or still in it', async () => {
+    const plan = { expiration: 30, authentic: true, dates: [0, 30] as const, words: [] };
+    const [listed, needed, gone] = await Promise.all([1, 2, 3].map((index) => recordOf(plan, index)));
+    const { book } = makeBook();
+    await book.judge(viewOf([listed!, needed!, gone!]), 11);
+    const isNeeded = book.enter(needed!);
+    book.prune(viewOf([listed!]), (entry) => entry === isNeeded);
+    expect(book.size).toBe(2);
+    expect(book.packet(listed!.packet)).toBe(book.enter(listed!));
+    expect(book.packet(needed!.packet)).toBe(isNeeded);
+    book.prune(viewOf([]), () => false);
+    expect(book.size).toBe(0);
+  });
+});

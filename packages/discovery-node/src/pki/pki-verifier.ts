@@ -40,7 +40,8 @@ export class PkiVerifier implements Verifier {
     } catch {
       return { ok: false, code: 'ITEM_MALFORMED', detail: 'the signed message is no DiscoveryItem' };
     }
-    return { ok: true, item, itemBytes, signer: certificate.identity.text, ...periodOf(certificate) };
+    // A copy: verdicts are kept for as long as the item is listed, and must not keep the message alive they came in.
+    return { ok: true, item, itemBytes: itemBytes.slice(), signer: certificate.identity.text, ...periodOf(certificate) };
   }
 
   async verifySignature(

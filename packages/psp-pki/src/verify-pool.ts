@@ -27,6 +27,8 @@ interface Thread {
 
 /** So that a thread has work while its answer travels. */
 const BATCHES_AHEAD = 2;
+/** Megabytes for new objects in a thread: a batch leaves next to nothing, and the default takes tens of them. */
+const THREAD_YOUNG_MB = 4;
 const JOB_HEAD_BYTES = ED25519_KEY_BYTES + ED25519_SIGNATURE_BYTES + 4;
 
 /**
@@ -53,7 +55,10 @@ export class VerifyPool {
 
   /** Signatures that were asked for and are not judged yet. */
   get pending(): number {
-    return this.#threads.reduce((sum, { batches }) => sum + batches.reduce((n, jobs) => n + jobs.length, 0), this.#queue.length);
+    return this.#threads.reduce(
+      (sum, { batches }) => sum + batches.reduce((n, jobs) => n + jobs.length, 0),
+      this.#queue.length,
+    );
   }
 
   /**
@@ -87,7 +92,13 @@ export class VerifyPool {
 
   #dispatch(): void {
     while (this.#queue.length > 0) {
-      const thread = this.#idlest();
+      let thread: Thread | undefined;
+      try {
+        thread = this.#idlest();
+      } catch {
+        // No thread can be started: the pool of libuv does the work.
+        for (const job of this.#queue.splice(0)) void verifyHere(job);
+      }
       if (thread === undefined) return;
       const jobs = this.#queue.splice(0, this.#maxBatch);
       const buffer = pack(jobs);
@@ -100,13 +111,19 @@ export class VerifyPool {
   /** The thread with the least work, a new one while there may be more; undefined when all have enough. */
   #idlest(): Thread | undefined {
     let best: Thread | undefined;
-    for (const thread of this.#threads) if (best === undefined || thread.batches.length < best.batches.length) best = thread;
-    if ((best === undefined || best.batches.length > 0) && this.#threads.length < this.#wanted && !this.#closed) return this.#start();
+    for (const thread of this.#threads)
+      if (best === undefined || thread.batches.length < best.batches.length) best = thread;
+    if ((best === undefined || best.batches.length > 0) && this.#threads.length < this.#wanted && !this.#closed)
+      return this.#start();
     return best !== undefined && best.batches.length < BATCHES_AHEAD ? best : undefined;
   }
 
   #start(): Thread {
-    const worker = new Worker(VERIFY_WORKER_SOURCE, { eval: true, name: 'ed25519' });
+    const worker = new Worker(VERIFY_WORKER_SOURCE, {
+      eval: true,
+      name: 'ed25519',
+      resourceLimits: { maxYoungGenerationSizeMb: THREAD_YOUNG_MB },
+    });
     const thread: Thread = { worker, batches: [] };
     worker.on('message', (results: Uint8Array) => this.#answered(thread, results));
     // A thread that dies takes no verdict with it: its jobs are done here, and the next batch starts another thread.
@@ -137,15 +154,21 @@ async function verifyHere({ publicKey, message, signature, resolve }: Job): Prom
 }
 
 function pack(jobs: readonly Job[]): ArrayBuffer {
-  const bytes = new Uint8Array(jobs.reduce((sum, { message }) => sum + JOB_HEAD_BYTES + message.length, 0));
-  const view = new DataView(bytes.buffer);
+  let size = 0;
+  for (const { message } of jobs) size += JOB_HEAD_BYTES + message.length;
+  const bytes = new Uint8Array(size);
   let at = 0;
   for (const { publicKey, message, signature } of jobs) {
+    const { length } = message;
     bytes.set(publicKey, at);
     bytes.set(signature, at + ED25519_KEY_BYTES);
-    view.setUint32(at + JOB_HEAD_BYTES - 4, message.length);
-    bytes.set(message, at + JOB_HEAD_BYTES);
-    at += JOB_HEAD_BYTES + message.length;
+    at += ED25519_KEY_BYTES + ED25519_SIGNATURE_BYTES;
+    bytes[at++] = length >>> 24;
+    bytes[at++] = length >>> 16;
+    bytes[at++] = length >>> 8;
+    bytes[at++] = length;
+    bytes.set(message, at);
+    at += length;
   }
   return bytes.buffer;
 }

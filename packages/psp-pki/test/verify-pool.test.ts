@@ -1,0 +1,110 @@
+import { Worker } from 'node:worker_threads';
+
+import { CertificateVerifier, SigningKey, VerifyPool } from '../src/index.js';
+import { ANNA, BERT, CLEO, RELAY, ROOT, keyOf, regular } from './network.js';
+import { NOW } from './vectors.js';
+
+interface Signed {
+  readonly publicKey: Uint8Array;
+  readonly message: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly good: boolean;
+}
+
+/** Messages of many lengths by several keys; every third signature is bad in one of four ways. */
+function signedMessages(count: number): Signed[] {
+  const keys = [0, 1, 2, 3, 4].map((i) => keyOf(`pool ${String(i)}`));
+  return Array.from({ length: count }, (_, i) => {
+    const key = keys[i % keys.length]!;
+    const message = new Uint8Array((i * 37) % 1500).fill(i);
+    const signature = key.sign(message);
+    if (i % 3 !== 0) return { publicKey: key.publicKey, message, signature, good: true };
+    const bad: Omit<Signed, 'good'>[] = [
+      { publicKey: key.publicKey, message, signature: new Uint8Array(64) },
+      { publicKey: keys[(i + 1) % keys.length]!.publicKey, message, signature },
+      { publicKey: key.publicKey, message: Uint8Array.of(...message, 1), signature },
+      { publicKey: new Uint8Array(32).fill(0xff), message, signature },
+    ];
+    return { ...bad[(i / 3) % bad.length]!, good: false };
+  });
+}
+
+async function verdictsOf(pool: VerifyPool, signed: readonly Signed[]): Promise<boolean[]> {
+  return Promise.all(signed.map(({ publicKey, message, signature }) => pool.verify(publicKey, message, signature)));
+}
+
+describe('VerifyPool', () => {
+  let pool: VerifyPool;
+
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    await pool.close();
+  });
+
+  it.each([
+    ['one thread', { threads: 1 }],
+    ['two threads', { threads: 2, maxBatch: 7 }],
+    ['batches of one', { threads: 1, maxBatch: 1 }],
+  ])('gives each caller the verdict of its own signature: %s', async (_what, options) => {
+    pool = new VerifyPool(options);
+    const signed = signedMessages(200);
+    const verdicts = verdictsOf(pool, signed);
+    expect(pool.pending).toBe(200);
+    expect(await verdicts).toEqual(signed.map(({ good }) => good));
+    expect(pool.pending).toBe(0);
+  });
+
+  it('refuses keys and signatures of another length at once', async () => {
+    pool = new VerifyPool({ threads: 1 });
+    const [{ publicKey, message, signature }] = signedMessages(2).slice(1) as [Signed];
+    expect(await pool.verify(publicKey.subarray(1), message, signature)).toBe(false);
+    expect(await pool.verify(publicKey, message, signature.subarray(1))).toBe(false);
+    expect(await pool.verify(publicKey, message, new Uint8Array(65))).toBe(false);
+  });
+
+  it('more keys than a thread remembers', async () => {
+    pool = new VerifyPool({ threads: 1 });
+    const message = Buffer.from('a message');
+    const keys = Array.from({ length: 1100 }, () => SigningKey.generate());
+    const signatures = keys.map((key) => key.sign(message));
+    const verify = (i: number): Promise<boolean> => pool.verify(keys[i]!.publicKey, message, signatures[i]!);
+    const order = [...keys.keys(), 0, 1, 1099];
+    expect((await Promise.all(order.map(verify))).every(Boolean)).toBe(true);
+    expect(await pool.verify(keys[0]!.publicKey, message, signatures[1]!)).toBe(false);
+  });
+
+  it('settles what is under way when it is closed, and verifies what comes later', async () => {
+    pool = new VerifyPool({ threads: 1, maxBatch: 4 });
+    const signed = signedMessages(60);
+    const before = verdictsOf(pool, signed);
+    await new Promise((resolve) => setImmediate(resolve));
+    await pool.close();
+    const expected = signed.map(({ good }) => good);
+    expect(await before).toEqual(expected);
+    expect(await verdictsOf(pool, signed)).toEqual(expected);
+    await pool.close();
+  });
+
+  it('loses no verdict to a thread that dies, and goes on with another', async () => {
+    pool = new VerifyPool({ threads: 1 });
+    const posted = jest.spyOn(Worker.prototype, 'postMessage').mockImplementationOnce(function (this: Worker) {
+      void this.terminate();
+    });
+    const signed = signedMessages(90);
+    const expected = signed.map(({ good }) => good);
+    expect(await verdictsOf(pool, signed)).toEqual(expected);
+    expect(await verdictsOf(pool, signed)).toEqual(expected);
+    expect(posted.mock.contexts.at(-1)).not.toBe(posted.mock.contexts[0]);
+  });
+
+  it('serves a verifier, which comes to the same verdicts as without it', async () => {
+    pool = new VerifyPool({ threads: 1 });
+    const verifier = new CertificateVerifier({ root: ROOT, pool });
+    const good = regular(RELAY, [ANNA, BERT, CLEO]);
+    const message = Buffer.from('a message');
+    expect(await verifier.verifySignatureAsync(good, message, RELAY.key.sign(message), NOW)).toEqual({ ok: true });
+    const forged = await verifier.verifySignatureAsync(good, message, new Uint8Array(64), NOW);
+    expect(forged).toMatchObject({ code: 'PKI_BAD_MESSAGE_SIGNATURE' });
+    expect(verifier.stats.signatureChecks).toBe(4 + 3 + 2);
+  });
+});

@@ -16,5 +16,7 @@ module.exports = (displayName) => ({
       },
     ],
   },
+  // Virtual time makes tests independent of the machine's speed, but for this bound: two busy cores are slow.
+  setupFilesAfterEnv: [require.resolve('./long-timeout.cjs')],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
 });

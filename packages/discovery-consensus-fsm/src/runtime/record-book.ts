@@ -105,7 +105,7 @@ export class RecordBook {
   /** The entry of a packet; its verification begins when the packet is new. */
   packet(packet: Uint8Array): BookEntry {
     const digest = this.#context.ports.sha256(packet);
-    const key = Reflect.apply(String.fromCharCode, undefined, digest) as string;
+    const key = String.fromCharCode(...digest);
     const held = this.#entries.get(key);
     if (held !== undefined) return held;
     const seenAt = this.#context.ports.clock.now();

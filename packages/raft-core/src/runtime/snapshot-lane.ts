@@ -24,17 +24,17 @@ export interface SnapshotPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  feed(input: Input): void;
+  readonly feed: (input: Input) => void;
   /** Last index that the state machine has applied. */
-  appliedIndex(): LogIndex;
+  readonly appliedIndex: () => LogIndex;
   /** Whether the state may be shown, see `Raft.readable`. */
-  readable(): boolean;
-  freeze(): FrozenState;
-  configurationAt(index: LogIndex): ConfigurationAt;
+  readonly readable: () => boolean;
+  readonly freeze: () => FrozenState;
+  readonly configurationAt: (index: LogIndex) => ConfigurationAt;
   /** Replaces the state machine's state by a stored snapshot. */
-  restore(meta: SnapshotMeta): Promise<void>;
+  readonly restore: (meta: SnapshotMeta) => Promise<void>;
   /** The state machine stands at a received snapshot. */
-  restored(meta: SnapshotMeta): void;
+  readonly restored: (meta: SnapshotMeta) => void;
 }
 
 /** Everything about snapshots that takes time, beside consensus: taking them, sending them, receiving them. */

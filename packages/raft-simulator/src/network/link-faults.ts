@@ -9,9 +9,10 @@ export interface LinkFaults {
   longDelayMs: number;
 }
 
-/** Directions in which nothing passes. */
+/** Directions in which nothing passes, and servers that hear everything late. */
 export class Cuts {
   readonly #cut = new Set<string>();
+  readonly #lags = new Map<string, number>();
 
   get any(): boolean {
     return this.#cut.size > 0;
@@ -40,7 +41,17 @@ export class Cuts {
     }
   }
 
+  /** What is sent to `to` arrives so much later. */
+  lag(to: string, ms: number): void {
+    this.#lags.set(to, ms);
+  }
+
+  lagMs(to: string): number {
+    return this.#lags.get(to) ?? 0;
+  }
+
   heal(): void {
     this.#cut.clear();
+    this.#lags.clear();
   }
 }

@@ -119,7 +119,7 @@ export class SimNetwork {
     const copies = this.#dice.chance(this.faults.duplication) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
       if (this.#dice.chance(this.faults.loss) || !this.cuts.passes(from, to)) continue;
-      this.#world.schedule(this.#delayMs(), () => {
+      this.#world.schedule(this.#delayMs() + this.cuts.lagMs(to), () => {
         if (era === this.#era && this.cuts.passes(from, to)) arrive();
       });
     }

@@ -91,7 +91,7 @@ export class Nemesis {
     const mixed = this.#dice.shuffle(all);
     const at = this.#dice.int(1, all.length - 1);
     const victim = this.#victim().id;
-    const kind = this.#dice.pick(['halves', 'isolate', 'bridge', 'oneWay', 'deaf', 'mute', 'random'] as const);
+    const kind = this.#dice.pick(['halves', 'isolate', 'bridge', 'oneWay', 'deaf', 'mute', 'echo', 'random'] as const);
     this.#hands.note('divide', `${kind} ${mixed.slice(0, at).join(' ')} | ${mixed.slice(at).join(' ')}, ${victim}`);
     switch (kind) {
       case 'halves':
@@ -112,15 +112,32 @@ export class Nemesis {
       case 'mute':
         for (const to of all) cuts.cutOneWay(victim, to);
         break;
+      case 'echo':
+        return this.#echo(victim, all);
       case 'random':
         for (const from of all) for (const to of all) if (this.#dice.chance(0.3)) cuts.cutOneWay(from, to);
         break;
     }
-    this.#world.schedule(this.#durationMs(), () => {
+    this.#healAfter(this.#durationMs());
+  }
+
+  #healAfter(ms: number): void {
+    this.#world.schedule(ms, () => {
       if (this.#over) return;
-      cuts.heal();
+      this.#network.cuts.heal();
       this.#hands.note('heal', '');
     });
+  }
+
+  /** A server falls silent and still hears the answers to what it sent long ago: a leader believes it is followed. */
+  #echo(victim: string, all: readonly string[]): void {
+    const { cuts } = this.#network;
+    const lagMs = (this.#scenario.config.electionTimeoutMs ?? 1000) * this.#dice.between(1, 5);
+    cuts.lag(victim, lagMs);
+    this.#world.schedule(lagMs * this.#dice.between(0.3, 1), () => {
+      if (!this.#over) for (const to of all) cuts.cutOneWay(victim, to);
+    });
+    this.#healAfter(lagMs * this.#dice.between(1.5, 3));
   }
 
   #crash(): void {

@@ -71,7 +71,10 @@ export class RaftBridge {
    * @throws EnvelopeError for bytes that are no packet
    */
   receive(from: string, bytes: Uint8Array): void {
-    this.receivePacket(from, this.#read(() => openRaftPacket(bytes, this.#options.limits)));
+    this.receivePacket(
+      from,
+      this.#read(() => openRaftPacket(bytes, this.#options.limits)),
+    );
   }
 
   /** As {@link RaftBridge.receive}, of a packet that was read. @throws EnvelopeError for a malformed payload */

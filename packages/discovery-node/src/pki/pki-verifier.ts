@@ -41,7 +41,13 @@ export class PkiVerifier implements Verifier {
       return { ok: false, code: 'ITEM_MALFORMED', detail: 'the signed message is no DiscoveryItem' };
     }
     // A copy: verdicts are kept for as long as the item is listed, and must not keep the message alive they came in.
-    return { ok: true, item, itemBytes: itemBytes.slice(), signer: certificate.identity.text, ...periodOf(certificate) };
+    return {
+      ok: true,
+      item,
+      itemBytes: itemBytes.slice(),
+      signer: certificate.identity.text,
+      ...periodOf(certificate),
+    };
   }
 
   async verifySignature(

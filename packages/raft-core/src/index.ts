@@ -7,7 +7,7 @@ export { Raft } from './runtime/raft.js';
 export type { ApplyOptions, CallOptions, RaftOptions, RaftStats } from './runtime/raft-options.js';
 export type { Applied } from './runtime/pending-proposals.js';
 export { hasExistingState } from './runtime/load-state.js';
-export { DEFAULT_RAFT_CONFIG, type RaftConfig } from './core/options.js';
+export { DEFAULT_RAFT_CONFIG, RELOADABLE_OPTIONS, type RaftConfig, type ReloadableConfig } from './core/options.js';
 export type { ConfigurationAt } from './core/configuration.js';
 export type { RaftEvents } from './core/observations.js';
 export * from './core/types.js';

@@ -14,8 +14,10 @@ import type { HardStateValue, Input, Proposal } from './inputs.js';
 import { excuseLateness, quorumInTouch } from './lateness.js';
 import { advanceCommit, appendAsLeader } from './leadership.js';
 import { CoreLog } from './log.js';
+import { changeMembership } from './membership.js';
 import { CoreNode, type LeaderRole } from './node.js';
 import type { RaftConfig } from './options.js';
+import { reconfigure } from './reconfigure.js';
 import { requestRead } from './reads.js';
 import {
   appendAnswered,
@@ -230,6 +232,7 @@ function handle(node: CoreNode, input: Input): void {
       return becomeFollower(node, node.term, null);
     case 'applied':
       node.appliedIndex = Math.max(node.appliedIndex, input.index);
+      node.configurations.compact(Math.min(node.appliedIndex, node.commitIndex));
       return node.log.trimCache(Math.min(node.appliedIndex, node.commitIndex));
     case 'read':
       if (role.kind === 'leader') return requestRead(node, role, input.id);
@@ -237,6 +240,14 @@ function handle(node: CoreNode, input: Input): void {
         type: 'refuseReads',
         ids: [input.id],
         failure: { code: 'RAFT_NOT_LEADER', message: 'only the leader can confirm a read' },
+      });
+    case 'changeMembership':
+      if (role.kind === 'leader') return changeMembership(node, role, input);
+      return node.emit({
+        type: 'refuseProposals',
+        ids: [input.id],
+        outcome: 'notAppended',
+        failure: { code: 'RAFT_NOT_LEADER', message: 'only the leader can change the membership' },
       });
     case 'transfer':
       if (role.kind === 'leader') return requestTransfer(node, role, input.id, input.target);
@@ -252,7 +263,9 @@ function handle(node: CoreNode, input: Input): void {
     case 'snapshotInstalled':
       return snapshotInstalled(node, input.requestId, input.meta);
     case 'snapshotTaken':
-      return snapshotTaken(node, input.meta);
+      return snapshotTaken(node, input.meta, input.tombstonesThrough);
+    case 'reconfigure':
+      return reconfigure(node, input.config);
     case 'redacted':
       node.log.redact(input.tombstones);
       node.redactedThrough = Math.max(node.redactedThrough, input.through);
@@ -300,7 +313,8 @@ function tick(node: CoreNode): void {
   if (notify) role.notifyCommitAt = Infinity;
   for (const p of role.progress.values()) {
     sendEntries(node, role, p);
-    if (node.now >= p.nextHeartbeatAt || (notify && mustHearCommit(node, p))) sendHeartbeat(node, role, p);
+    if (p.leavesAt > 0 && node.now >= p.leavesAt) role.progress.delete(p.server.id);
+    else if (node.now >= p.nextHeartbeatAt || (notify && mustHearCommit(node, p))) sendHeartbeat(node, role, p);
   }
 }
 

@@ -1,3 +1,5 @@
+import type { RaftConfig } from './options.js';
+import type { MembershipRequest } from './membership.js';
 import type { RpcRequest, RpcResponse } from './rpc.js';
 import type { EntryType, LogEntry, LogIndex, ServerId, SnapshotMeta, Term } from './types.js';
 
@@ -37,6 +39,10 @@ export type Input =
     }
   | { readonly type: 'logReadFailed'; readonly peerId: ServerId; readonly epoch: number }
   | { readonly type: 'read'; readonly id: number }
+  /** A caller wants to change the membership. */
+  | ({ readonly type: 'changeMembership' } & MembershipRequest)
+  /** The configuration was reloaded. */
+  | { readonly type: 'reconfigure'; readonly config: RaftConfig }
   | { readonly type: 'transfer'; readonly id: number; readonly target: ServerId | null }
   /** The follower acknowledged a chunk of a snapshot that this leader sends it. */
   | {
@@ -52,7 +58,7 @@ export type Input =
   /** The whole snapshot is stored and the state machine restored from it; `requestId` is null for a local restore. */
   | { readonly type: 'snapshotInstalled'; readonly requestId: number; readonly meta: SnapshotMeta }
   | { readonly type: 'snapshotRefused'; readonly requestId: number; readonly nextOffset: number }
-  /** This node took a snapshot of its own. */
-  | { readonly type: 'snapshotTaken'; readonly meta: SnapshotMeta }
+  /** This node took a snapshot of its own; `tombstonesThrough` ends the run of tombstones that its trailing log begins with. */
+  | { readonly type: 'snapshotTaken'; readonly meta: SnapshotMeta; readonly tombstonesThrough?: LogIndex }
   /** The state machine superseded entries; `through` is the highest entry that superseded one. */
   | { readonly type: 'redacted'; readonly tombstones: readonly LogEntry[]; readonly through: LogIndex };

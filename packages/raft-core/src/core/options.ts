@@ -35,6 +35,11 @@ export interface RaftConfig {
   readonly snapshotIntervalMs: number;
   /** Entries applied since the last snapshot that make one due. Reloadable. Default 8192. */
   readonly snapshotThreshold: number;
+  /**
+   * Bytes of entries applied since the last snapshot that make one due, at once and not only at the next look. Counted
+   * from the node's start. Reloadable. Default 256 MiB.
+   */
+  readonly snapshotThresholdBytes: number;
   /** Bytes in one InstallSnapshot request. Default 256 KiB. */
   readonly snapshotChunkBytes: number;
   /** Ask whether an election could be won before disturbing anyone. Default true. */
@@ -65,11 +70,25 @@ export const DEFAULT_RAFT_CONFIG: RaftConfig = {
   trailingLogs: 10_240,
   snapshotIntervalMs: 120_000,
   snapshotThreshold: 8192,
+  snapshotThresholdBytes: 256 << 20,
   snapshotChunkBytes: 256 << 10,
   preVote: true,
   checkQuorum: true,
   outcomeGraceMs: 2000,
 };
+
+/** The options that `Raft.reloadConfig` takes; hashicorp/raft's, and the threshold in bytes. */
+export const RELOADABLE_OPTIONS = [
+  'heartbeatTimeoutMs',
+  'electionTimeoutMs',
+  'trailingLogs',
+  'snapshotIntervalMs',
+  'snapshotThreshold',
+  'snapshotThresholdBytes',
+] as const satisfies readonly (keyof RaftConfig)[];
+
+/** What `Raft.reloadConfig` takes. */
+export type ReloadableConfig = Pick<RaftConfig, (typeof RELOADABLE_OPTIONS)[number]>;
 
 const MINIMUM: Partial<Record<keyof RaftConfig, number>> = {
   heartbeatTimeoutMs: 5,
@@ -115,6 +134,21 @@ export function resolveConfig(given: Partial<RaftConfig> = {}): RaftConfig {
     );
   }
   return result;
+}
+
+/**
+ * The configuration that a running node goes on with.
+ *
+ * @throws RaftError RAFT_INVALID_OPTION for an option that cannot be changed, or a value that does not fit the others
+ */
+export function reloadedConfig(current: RaftConfig, given: Partial<ReloadableConfig>): RaftConfig {
+  for (const [name, value] of Object.entries(given)) {
+    if (!(RELOADABLE_OPTIONS as readonly string[]).includes(name)) {
+      throw invalid(name, value, 'cannot be changed while the node runs');
+    }
+  }
+  const changes = Object.entries(given).filter(([, value]) => value !== undefined);
+  return resolveConfig({ ...current, ...Object.fromEntries(changes) });
 }
 
 function invalid(option: string, value: unknown, why: string): RaftError {

@@ -42,14 +42,28 @@ export function snapshotInstalled(node: CoreNode, requestId: number, meta: Snaps
   answerSnapshot(node, requestId, true, meta.size);
 }
 
-/** This node took a snapshot: the log may lose what lies well behind it. */
-export function snapshotTaken(node: CoreNode, meta: SnapshotMeta): void {
-  const through = meta.index - node.config.trailingLogs;
+/**
+ * This node took a snapshot: the log may lose what lies well behind it, and the tombstones that would then be at its head.
+ * A log may only ever lose a prefix that a snapshot covers, for what lies before it must be had from somewhere.
+ *
+ * @param tombstonesThrough end of the run of tombstones that the trailing log begins with, 0 for none
+ */
+export function snapshotTaken(node: CoreNode, meta: SnapshotMeta, tombstonesThrough: LogIndex = 0): void {
+  const tombstones = Math.min(tombstonesThrough, meta.index, neededByPeers(node));
+  const through = Math.max(meta.index - node.config.trailingLogs, tombstones);
   if (through >= node.log.firstIndex) {
     node.log.compactThrough(through);
     node.write({ op: 'compact', through });
   }
   node.observe({ event: 'snapshotTaken', payload: { meta } });
+}
+
+/** A leader's peers that still follow by the log shall not need a snapshot for the sake of tombstones. */
+function neededByPeers(node: CoreNode): LogIndex {
+  if (node.role.kind !== 'leader') return Infinity;
+  let needed = Infinity;
+  for (const p of node.role.progress.values()) if (p.mode !== 'snapshot') needed = Math.min(needed, p.match);
+  return needed;
 }
 
 /** A follower acknowledged a chunk: it lives. */

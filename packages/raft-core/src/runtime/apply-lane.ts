@@ -22,7 +22,7 @@ export interface ApplyPorts<Response> {
   readEntries(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<readonly LogEntry[]>;
   /** One entry, wherever it is; undefined when it is compacted. */
   readEntry(index: LogIndex): MaybePromise<LogEntry | undefined>;
-  entryApplied(index: LogIndex, term: Term, response: Response | undefined): void;
+  entryApplied(entry: LogEntry, response: Response | undefined): void;
   /** A slice is done: everything up to `index` is applied. */
   advanced(index: LogIndex): void;
   redacted(tombstones: readonly LogEntry[], through: LogIndex): void;
@@ -188,7 +188,7 @@ export class ApplyLane<Response> {
       const response = this.#applyEntry(entry);
       this.#applied = entry.index;
       this.#appliedTerm = entry.term;
-      this.#ports.entryApplied(entry.index, entry.term, response);
+      this.#ports.entryApplied(entry, response);
     }
     this.#ports.advanced(this.#applied);
     if (this.#redactions.size > 0) return this.#redact();

@@ -4,10 +4,11 @@ import type { Effect, Failure } from '../core/effects.js';
 import { RaftError, type RaftErrorCode } from '../core/errors.js';
 import type { Input, Proposal } from '../core/inputs.js';
 import type { Observation, RaftEvents } from '../core/observations.js';
-import { resolveConfig, type RaftConfig } from '../core/options.js';
+import { reloadedConfig, resolveConfig, type RaftConfig, type ReloadableConfig } from '../core/options.js';
 import type { RpcRequest, RpcResponse } from '../core/rpc.js';
 import {
   EntryType,
+  entrySize,
   type Configuration,
   type LogEntry,
   type LogIndex,
@@ -51,7 +52,7 @@ export class Raft<Response = unknown> {
   readonly address: ServerAddress;
 
   readonly #options: RaftOptions<Response>;
-  readonly #config: RaftConfig;
+  #config: RaftConfig;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
@@ -302,6 +303,17 @@ export class Raft<Response = unknown> {
     return this.#core.configuration;
   }
 
+  /**
+   * Changes options of the running node; those that are left out stay. Takes effect at once: timers that run are set anew.
+   *
+   * @throws RaftError RAFT_INVALID_OPTION, also for an option that cannot be changed; then nothing has changed
+   */
+  reloadConfig(changes: Partial<ReloadableConfig>): void {
+    this.#config = reloadedConfig(this.#config, changes);
+    this.#feed({ type: 'reconfigure', config: this.#config });
+    this.#snapshots.start();
+  }
+
   stats(): RaftStats {
     const { cacheBytes, uncommittedBytes, peers } = this.#core.stats();
     return {
@@ -351,7 +363,10 @@ export class Raft<Response = unknown> {
         clock: this.#clock,
         readEntries: (from, to, maxBytes) => this.#reader.read(from, to, maxBytes),
         readEntry: (index) => this.#reader.readOne(index),
-        entryApplied: (index, term, response) => this.#proposals.applied(index, term, response as Response),
+        entryApplied: (entry, response) => {
+          this.#snapshots.applied(entrySize(entry));
+          this.#proposals.applied(entry.index, entry.term, response as Response);
+        },
         advanced: (index) => this.#advanced(index),
         redacted: (tombstones, through) => this.#feed({ type: 'redacted', tombstones, through }),
         failed: (error) => this.#stop(error),
@@ -362,14 +377,15 @@ export class Raft<Response = unknown> {
   }
 
   #makeSnapshotLane(last: SnapshotMeta | null): SnapshotLane {
-    const { snapshotStore: store, transport } = this.#options;
-    const ports = { id: this.id, address: this.address, config: this.#config, store, transport };
+    const { snapshotStore: store, logStore, transport } = this.#options;
+    const ports = { id: this.id, address: this.address, store, logStore, transport };
     return new SnapshotLane(
       {
         ...ports,
         clock: this.#clock,
         random: this.#random,
         logger: this.#logger,
+        config: () => this.#config,
         feed: (input) => this.#feed(input),
         appliedIndex: () => this.appliedIndex,
         readable: () => this.readable,
@@ -598,6 +614,7 @@ export class Raft<Response = unknown> {
       });
     }
     this.#feed({ type: 'applied', index });
+    this.#snapshots.advanced();
   }
 }
 

@@ -6,6 +6,7 @@ import { PROTOCOL_VERSION, type RpcHeader } from '../core/rpc.js';
 import type { LogIndex, ServerAddress, ServerId, SnapshotMeta } from '../core/types.js';
 import type { ConfigurationAt } from '../core/configuration.js';
 import type { Clock, Timer } from '../ports/clock.js';
+import type { LogStore } from '../ports/log-store.js';
 import type { Logger } from '../ports/logger.js';
 import type { Random } from '../ports/random.js';
 import type { SnapshotStore } from '../ports/snapshot-store.js';
@@ -13,17 +14,20 @@ import type { Transport } from '../ports/transport.js';
 import type { FrozenState } from './apply-lane.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { sendSnapshot } from './snapshot-sender.js';
+import { endOfTombstones } from './tombstone-run.js';
 
 /** What the lane needs of its node. */
 export interface SnapshotPorts {
   readonly id: ServerId;
   readonly address: ServerAddress;
-  readonly config: RaftConfig;
   readonly store: SnapshotStore;
+  readonly logStore: LogStore;
   readonly transport: Transport;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** As it is now: parts of it can be reloaded. */
+  readonly config: () => RaftConfig;
   readonly feed: (input: Input) => void;
   /** Last index that the state machine has applied. */
   readonly appliedIndex: () => LogIndex;
@@ -46,6 +50,10 @@ export class SnapshotLane {
   readonly #sending = new Map<ServerId, number>();
   #last: SnapshotMeta | null;
   #taking: Promise<SnapshotMeta> | null = null;
+  /** Bytes of entries applied since the state of the last snapshot was frozen. */
+  #bytesSince = 0;
+  /** Whether the bytes made one due already; when it failed, the next look at the clock allows another. */
+  #triedByBytes = false;
   #timer: Timer | null = null;
   #stopped = false;
 
@@ -62,15 +70,33 @@ export class SnapshotLane {
     return this.#last?.index ?? 0;
   }
 
-  /** Looks from now on whether a snapshot is due. */
+  /** Looks from now on whether a snapshot is due; also after the configuration changed. */
   start(): void {
-    const { config, clock, random, logger } = this.#ports;
-    this.#timer = clock.setTimer(config.snapshotIntervalMs * (1 + random.next()), () => {
-      if (this.#ports.appliedIndex() - this.lastIndex >= config.snapshotThreshold) {
-        this.take().catch((error: unknown) => logger.warn('a snapshot that was due failed', { error }));
-      }
+    if (this.#stopped) return;
+    const { clock, random } = this.#ports;
+    this.#timer?.cancel();
+    this.#timer = clock.setTimer(this.#ports.config().snapshotIntervalMs * (1 + random.next()), () => {
+      this.#triedByBytes = false;
+      const { snapshotThreshold } = this.#ports.config();
+      if (this.#ports.appliedIndex() - this.lastIndex >= snapshotThreshold) this.#takeDue();
       this.start();
     });
+  }
+
+  /** An entry of so many bytes was applied. */
+  applied(bytes: number): void {
+    this.#bytesSince += bytes;
+  }
+
+  /** Entries were applied: takes a snapshot if their bytes make one due. */
+  advanced(): void {
+    if (this.#bytesSince < this.#ports.config().snapshotThresholdBytes || this.#triedByBytes || this.#stopped) return;
+    this.#triedByBytes = true;
+    this.#takeDue();
+  }
+
+  #takeDue(): void {
+    this.take().catch((error: unknown) => this.#ports.logger.warn('a snapshot that was due failed', { error }));
   }
 
   /** Starts nothing more; what is under way finds out. */
@@ -106,16 +132,31 @@ export class SnapshotLane {
       throw new RaftError('RAFT_SNAPSHOT_FAILED', 'this node has not applied what superseded redacted entries');
     }
     const frozen = this.#ports.freeze();
+    const bytes = this.#bytesSince;
     try {
       const meta = await this.#write(frozen);
       this.#last = meta;
-      this.#ports.feed({ type: 'snapshotTaken', meta });
+      this.#bytesSince -= bytes;
+      this.#triedByBytes = false;
+      this.#ports.feed({ type: 'snapshotTaken', meta, tombstonesThrough: await this.#tombstonesBehind(meta) });
       return meta;
     } catch (cause) {
       if (cause instanceof RaftError) throw cause;
       throw new RaftError('RAFT_SNAPSHOT_FAILED', 'the snapshot could not be written', {}, cause);
     } finally {
       frozen.snapshot.release();
+    }
+  }
+
+  /** End of the tombstones that would stand at the head of the log once it has lost all but its trailing entries. */
+  async #tombstonesBehind(meta: SnapshotMeta): Promise<LogIndex> {
+    const { logStore, config, logger } = this.#ports;
+    try {
+      const head = Math.max(logStore.firstIndex, meta.index - config().trailingLogs + 1);
+      return await endOfTombstones(logStore, head, meta.index);
+    } catch (error) {
+      logger.warn('the log could not be read to compact it', { error });
+      return 0;
     }
   }
 
@@ -133,7 +174,8 @@ export class SnapshotLane {
 
   /** Sends the newest snapshot to a follower. */
   send({ peer, epoch, term }: Extract<Effect, { type: 'sendSnapshot' }>): void {
-    const { store, transport, config, feed, logger } = this.#ports;
+    const { store, transport, feed, logger } = this.#ports;
+    const config = this.#ports.config();
     const peerId = peer.id;
     this.#sending.set(peerId, epoch);
     const current = (): boolean => this.#sending.get(peerId) === epoch && !this.#stopped;

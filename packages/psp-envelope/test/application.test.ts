@@ -167,6 +167,27 @@ describe('segmentation', () => {
     }
   });
 
+  test('a cell may be overwritten as soon as it was taken, and may be a Buffer', () => {
+    const reassembler = new Reassembler();
+    const message = Uint8Array.from({ length: 100 }, (_, i) => i);
+    const piece = Buffer.from(segment(message)[0]!);
+    const [received] = reassembler.push(piece);
+    piece.fill(0xee);
+    expect(received).toEqual(message);
+    expect(Buffer.isBuffer(received)).toBe(false);
+  });
+
+  test('a cell with a whole message keeps to the limits of its event, as one in parts does', () => {
+    const limits = { ...DEFAULT_LIMITS, maxMessageBytes: 2000, maxSmallBodyBytes: 1000 };
+    const cellOf = (event: EventName, length: number): Uint8Array =>
+      segment(encodeApplicationMessage(event, new Uint8Array(length)))[0]!;
+    const push = (cell: Uint8Array) => () => new Reassembler(limits).push(cell);
+    expect(push(cellOf('publishToDiscovery', 1000))()).toHaveLength(1);
+    expect(codeOf(push(cellOf('publishToDiscovery', 1001)))).toBe('ENVELOPE_TOO_LARGE');
+    expect(push(cellOf('discoveryDirectory', 1994))()).toHaveLength(1);
+    expect(codeOf(push(cellOf('discoveryDirectory', 1995)))).toBe('ENVELOPE_TOO_LARGE');
+  });
+
   test('a byte stream may be cut anyhow', () => {
     const messages = fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 6 });
     fc.assert(

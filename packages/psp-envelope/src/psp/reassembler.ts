@@ -64,8 +64,11 @@ export class Reassembler {
 
   #pushCell(piece: Uint8Array): Uint8Array[] {
     if (piece.length > CELL_PAYLOAD_BYTES) throw badFraming('a cell is longer than 65,535 bytes', piece.length);
-    if (this.#filled === 0 && piece.length < LENGTH_BYTES) {
-      throw new EnvelopeError('ENVELOPE_TRUNCATED', 'the first cell ends inside the length', { found: piece.length });
+    if (this.#filled === 0) {
+      if (piece.length < LENGTH_BYTES) {
+        throw new EnvelopeError('ENVELOPE_TRUNCATED', 'the first cell ends inside the length', { found: piece.length });
+      }
+      if (this.#isWholeMessage(piece)) return [new Uint8Array(piece.subarray(LENGTH_BYTES))];
     }
     const taken = this.#fill(piece, 0);
     if (taken < piece.length) throw badFraming('bytes follow the declared length', piece.length - taken);
@@ -74,6 +77,15 @@ export class Reassembler {
       return [];
     }
     return [this.#finish()];
+  }
+
+  /** Whether a cell holds exactly one message that may come in, as most do: such a one needs no buffer. */
+  #isWholeMessage(piece: Uint8Array): boolean {
+    if (piece.length < HEAD_BYTES || piece.length > this.#limits.maxMessageBytes) return false;
+    const head = new DataView(piece.buffer, piece.byteOffset, HEAD_BYTES);
+    if (head.getUint32(0) !== piece.length) return false;
+    const event = eventNameOf(head.getUint16(LENGTH_BYTES));
+    return event === undefined || piece.length - HEAD_BYTES <= maxBodyBytes(event, this.#limits);
   }
 
   #pushStream(piece: Uint8Array): Uint8Array[] {

@@ -93,7 +93,7 @@ export function drawScenario(seed: number): Scenario {
         suffrage: i >= count - nonvoters ? 'nonvoter' : 'voter',
       })),
     },
-    config: drawConfig(dice, heartbeatTimeoutMs, narrow),
+    config: drawConfig(dice, heartbeatTimeoutMs, narrow, sluggish > 0),
     redacts: dice.chance(0.6),
     calm,
     links: drawLinks(dice, calm, heartbeatTimeoutMs),
@@ -108,7 +108,7 @@ function drawDisk(dice: Dice, kind: 'immediate' | 'fast' | 'slow'): DiskProfile 
   return { immediate: false, writeMs: kind === 'fast' ? dice.between(0.1, 1) : dice.between(2, 20), readMs };
 }
 
-function drawConfig(dice: Dice, heartbeatTimeoutMs: number, narrow: boolean): Partial<RaftConfig> {
+function drawConfig(dice: Dice, heartbeatTimeoutMs: number, narrow: boolean, sluggish: boolean): Partial<RaftConfig> {
   const often = dice.chance(0.7);
   return {
     heartbeatTimeoutMs,
@@ -122,10 +122,11 @@ function drawConfig(dice: Dice, heartbeatTimeoutMs: number, narrow: boolean): Pa
     maxInflightBytes: narrow ? 500 : dice.pick([2000, 1 << 20]),
     maxUncommittedBytes: dice.pick([2000, 1 << 20, 1 << 20]),
     logCacheBytes: dice.pick([1, 500, 1 << 20]),
-    trailingLogs: dice.pick([0, 1, 5, 50]),
+    // Whose disk takes long for each chunk must not need a new snapshot before it has the last one.
+    trailingLogs: Math.max(sluggish ? 50 : 0, dice.pick([0, 1, 5, 50])),
     snapshotIntervalMs: often ? dice.pick([300, 1000, 4000]) : 120_000,
     snapshotThreshold: dice.pick([1, 10, 50]),
-    snapshotChunkBytes: dice.pick([16, 100, 1000, 1 << 16]),
+    snapshotChunkBytes: Math.max(sluggish ? 1000 : 0, dice.pick([16, 100, 1000, 1 << 16])),
     preVote: dice.chance(0.8),
     checkQuorum: dice.chance(0.7),
     outcomeGraceMs: dice.pick([0, 500, 2000]),

@@ -1,5 +1,5 @@
 // Many commands in one call: appended together or not at all, and settled whatever happens.
-import { RaftError } from '../src/index.js';
+import type { RaftError } from '../src/index.js';
 import { TestCluster, type TestServer } from './support/test-cluster.js';
 
 let cluster: TestCluster;

@@ -1,5 +1,5 @@
 // What may be changed while a node runs, and that it counts at once.
-import { DEFAULT_RAFT_CONFIG, RaftError, RELOADABLE_OPTIONS } from '../src/index.js';
+import { DEFAULT_RAFT_CONFIG, type RaftError, RELOADABLE_OPTIONS } from '../src/index.js';
 import { TestCluster, type TestServer } from './support/test-cluster.js';
 
 let cluster: TestCluster;

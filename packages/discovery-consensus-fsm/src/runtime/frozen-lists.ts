@@ -31,6 +31,8 @@ export class FrozenLists {
 
   /** A marker was applied. */
   add(list: FrozenList): void {
+    // Megabytes each, and of no more use once another round has begun; whoever still asks has it built again.
+    for (const older of this.#kept) if (older.list.round < list.round) older.listing = undefined;
     this.#kept.push({ list, listing: undefined });
     if (this.#kept.length > MAX_FROZEN_LISTS) this.#kept.shift();
     for (const wake of [...this.#waiters]) wake();

@@ -6,8 +6,8 @@ export class MemoryDirectoryStore implements DirectoryStore {
   #directories: StoredDirectory[] = [];
   #signed: SignedRound | null = null;
 
-  /** @param keep how many directories to keep, at least 1; default 4 */
-  constructor(keep = 4) {
+  /** @param keep how many directories to keep, at least 1; default 2, as one takes megabytes */
+  constructor(keep = 2) {
     this.#keep = Math.max(1, keep);
   }
 

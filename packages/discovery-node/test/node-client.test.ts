@@ -2,9 +2,11 @@ import {
   DEFAULT_LIMITS,
   decodeDiscoveryBody,
   discoveryMessage,
+  encodeDiscoveryMessage,
+  segment,
   type DiscoveryMessage,
 } from '@discovery-raft/psp-envelope';
-import { silentLogger, SimulatedClock } from '@discovery-raft/raft-core';
+import { silentLogger, SimulatedClock, type Clock, type Timer } from '@discovery-raft/raft-core';
 import { channelPair, MessageChannel, newChannelCounters, NodeClient } from '../src/index.js';
 import { VERSION } from './fixtures/people.js';
 
@@ -84,6 +86,35 @@ describe('publish', () => {
     await clock.advance(1000);
     await expect(answer).resolves.toMatchObject({ code: 'accepted' });
   });
+
+  test.each(['an answer', 'the end of the channel'])(
+    '%s leaves no timer that would keep the process alive',
+    async (what) => {
+      const virtual = new SimulatedClock();
+      const live = new Set<Timer>();
+      const clock: Clock = {
+        now: () => virtual.now(),
+        wallNow: () => virtual.wallNow(),
+        defer: (callback) => virtual.defer(callback),
+        setTimer: (delayMs, callback) => {
+          const timer = virtual.setTimer(delayMs, callback);
+          const counted = { cancel: () => (timer.cancel(), void live.delete(counted)) };
+          live.add(counted);
+          return counted;
+        },
+      };
+      const [near, far] = channelPair({ clock: virtual });
+      const client = new NodeClient(near, { version: VERSION, clock });
+      const asked = Promise.allSettled([client.publish(Uint8Array.of(1))]);
+      expect(live.size).toBe(1);
+      if (what === 'an answer') {
+        const bytes = encodeDiscoveryMessage(receipt(1n, 0));
+        await virtual.resolve(far.send(segment(bytes)), 10);
+      } else far.close();
+      await asked;
+      expect(live.size).toBe(0);
+    },
+  );
 
   test('a packet that no message can hold is refused at once', async () => {
     const { client } = connected();

@@ -83,6 +83,12 @@ describe('PkiVerifier', () => {
     const short = { notBefore: NOON - 10, notAfter: NOON + 10 };
     const verdict = await verifier.verifyPacket(packetOf(relay('ada', short)), NOON);
     expect(verdict).toMatchObject({ ok: true, ...short });
+    // An authority whose own certificate ends sooner ends what it vouched for.
+    const [anna, ...others] = ['anna', 'bert', 'cleo'].map((name) =>
+      official(name, 'auth', name === 'anna' ? short : DATES),
+    );
+    const vouched = await verifier.verifyPacket(packetOf(relay('ada', DATES, [anna!, ...others])), NOON);
+    expect(vouched).toMatchObject({ ok: true, ...short });
   });
 
   test.each([

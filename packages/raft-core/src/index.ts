@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 export { Raft } from './runtime/raft.js';
-export type { ApplyOptions, CallOptions, RaftOptions, RaftStats } from './runtime/raft-options.js';
+export type { ApplyOptions, CallOptions, MembershipOptions, RaftOptions, RaftStats } from './runtime/raft-options.js';
+export type { ObserveOptions, Observer } from './runtime/observer.js';
 export type { Applied } from './runtime/pending-proposals.js';
 export { hasExistingState } from './runtime/load-state.js';
 export { DEFAULT_RAFT_CONFIG, RELOADABLE_OPTIONS, type RaftConfig, type ReloadableConfig } from './core/options.js';

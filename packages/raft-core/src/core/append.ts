@@ -1,11 +1,12 @@
 import { decodeConfiguration } from './configuration.js';
+import { peerChanges } from './membership-change.js';
 import { becomeFollower, resetElectionTimer } from './election.js';
 import { RaftError } from './errors.js';
 import { setCommit } from './leadership.js';
 import type { CoreNode } from './node.js';
 import type { AppendEntriesRequest } from './rpc.js';
 import { supersedingIndex } from './tombstone.js';
-import { EntryType, type LogEntry, type LogIndex, type RaftState } from './types.js';
+import { EntryType, type Configuration, type LogEntry, type LogIndex, type RaftState } from './types.js';
 
 /** Raft paper, figure 2: AppendEntries; heartbeats take the same way. */
 export function handleAppendEntries(node: CoreNode, requestId: number, request: AppendEntriesRequest): void {
@@ -127,7 +128,8 @@ function truncate(node: CoreNode, from: LogIndex): boolean {
   }
   node.log.truncateFrom(from);
   node.write({ op: 'truncate', from });
-  if (node.configurations.truncateFrom(from)) announceConfiguration(node);
+  const before = node.configurations.latest.configuration;
+  if (node.configurations.truncateFrom(from)) announceConfiguration(node, before);
   return true;
 }
 
@@ -135,8 +137,9 @@ function appendReceived(node: CoreNode, requestId: number, entries: readonly Log
   try {
     for (const entry of entries) {
       if (entry.type !== EntryType.configuration) continue;
+      const before = node.configurations.latest.configuration;
       node.configurations.append({ index: entry.index, configuration: decodeConfiguration(entry.data) });
-      announceConfiguration(node);
+      announceConfiguration(node, before);
     }
   } catch (error) {
     if (!(error instanceof RaftError)) throw error;
@@ -148,7 +151,10 @@ function appendReceived(node: CoreNode, requestId: number, entries: readonly Log
   return true;
 }
 
-/** Tells observers which configuration counts now. */
-export function announceConfiguration(node: CoreNode): void {
-  node.observe({ event: 'configurationChange', payload: node.configurations.latest });
+/** Tells observers which configuration counts now, and whom that concerns. */
+export function announceConfiguration(node: CoreNode, before: Configuration): void {
+  const { latest } = node.configurations;
+  node.observe({ event: 'configurationChange', payload: latest });
+  for (const change of peerChanges(before, latest.configuration))
+    node.observe({ event: 'peerChange', payload: change });
 }

@@ -1,4 +1,5 @@
 import { allServers, voterGroups } from './configuration.js';
+import { continueMembership } from './membership.js';
 import type { LeaderRole, CoreNode } from './node.js';
 import { Progress } from './progress.js';
 import { reachedByQuorum } from './quorum.js';
@@ -28,6 +29,8 @@ export function startLeading(node: CoreNode): LeaderRole {
     excused: false,
     transfer: null,
     uncommittedBytes: 0,
+    changes: [],
+    waitingChanges: [],
   };
   syncProgress(node, role);
   const noop: LogEntry = { index: firstIndex, term: node.term, type: EntryType.noop, data: new Uint8Array(0) };
@@ -36,16 +39,20 @@ export function startLeading(node: CoreNode): LeaderRole {
   return role;
 }
 
-/** Follows the configuration: a progress for each other server, none for who left. */
+/** Follows the configuration: a progress for each other server; who was removed keeps his until he knows. */
 export function syncProgress(node: CoreNode, role: LeaderRole): void {
   const servers = allServers(node.configurations.latest.configuration).filter((server) => server.id !== node.id);
   for (const server of servers) {
     const known = role.progress.get(server.id);
-    if (known) known.server = server;
-    else role.progress.set(server.id, new Progress(server, node.log.lastIndex + 1, node.now));
+    if (known) {
+      known.server = server;
+      known.leavesAt = 0;
+    } else role.progress.set(server.id, new Progress(server, node.log.lastIndex + 1, node.now));
   }
   const ids = new Set(servers.map((server) => server.id));
-  for (const id of role.progress.keys()) if (!ids.has(id)) role.progress.delete(id);
+  for (const [id, p] of role.progress) {
+    if (!ids.has(id) && p.leavesAt === 0) p.leavesAt = node.now + node.config.electionTimeoutMs;
+  }
 }
 
 /** Appends entries of this term. */
@@ -76,13 +83,13 @@ export function advanceCommit(node: CoreNode, role: LeaderRole): void {
   setCommit(node, index);
   role.notifyCommitAt = Math.min(role.notifyCommitAt, node.now + node.config.commitTimeoutMs);
   if (first) startReads(node, role);
+  continueMembership(node, role);
 }
 
 /** Moves the commit index. It never moves back. */
 export function setCommit(node: CoreNode, index: LogIndex): void {
   if (index <= node.commitIndex) return;
   node.commitIndex = index;
-  node.configurations.compact(index);
   node.emit({ type: 'commit', index });
   node.observe({ event: 'commit', payload: { index } });
 }
@@ -110,6 +117,22 @@ export function abandonLeadership(node: CoreNode, role: LeaderRole): void {
       type: 'refuseReads',
       ids,
       failure: { code: 'RAFT_LEADERSHIP_LOST', message: 'this node lost leadership while it confirmed a read' },
+    });
+  }
+  if (role.changes.length > 0) {
+    node.emit({
+      type: 'refuseProposals',
+      ids: role.changes.map(({ id }) => id),
+      outcome: 'unknownOutcome',
+      failure: { code: 'RAFT_LEADERSHIP_LOST', message: 'this node lost leadership in the middle of a change' },
+    });
+  }
+  if (role.waitingChanges.length > 0) {
+    node.emit({
+      type: 'refuseProposals',
+      ids: role.waitingChanges.map(({ id }) => id),
+      outcome: 'notAppended',
+      failure: { code: 'RAFT_LEADERSHIP_LOST', message: 'this node lost leadership before it began the change' },
     });
   }
   for (const progress of role.progress.values()) {

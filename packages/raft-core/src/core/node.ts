@@ -1,6 +1,8 @@
 import type { ConfigurationHistory } from './configuration.js';
 import type { Effect, Failure, LogWrite } from './effects.js';
 import type { CoreLog } from './log.js';
+import type { MembershipChange } from './membership-change.js';
+import type { MembershipRequest } from './membership.js';
 import type { Observation } from './observations.js';
 import type { RaftConfig } from './options.js';
 import type { Progress } from './progress.js';
@@ -71,6 +73,10 @@ export interface LeaderRole {
   excused: boolean;
   transfer: Transfer | null;
   uncommittedBytes: number;
+  /** Changes of the membership that take more than one step, and who asked for them. */
+  changes: { readonly id: number; readonly change: MembershipChange }[];
+  /** Changes that wait for their turn. */
+  readonly waitingChanges: MembershipRequest[];
 }
 
 /** The state that the core's functions work on. One step is one call; what it wants done gathers in `effects`. */

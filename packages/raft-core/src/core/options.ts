@@ -42,6 +42,8 @@ export interface RaftConfig {
   readonly snapshotThresholdBytes: number;
   /** Bytes in one InstallSnapshot request. Default 256 KiB. */
   readonly snapshotChunkBytes: number;
+  /** Stop this node when a committed configuration does not name it any more. Default true. */
+  readonly shutdownOnRemove: boolean;
   /** Ask whether an election could be won before disturbing anyone. Default true. */
   readonly preVote: boolean;
   /** A leader that does not hear from a quorum steps down. Default true. */
@@ -72,6 +74,7 @@ export const DEFAULT_RAFT_CONFIG: RaftConfig = {
   snapshotThreshold: 8192,
   snapshotThresholdBytes: 256 << 20,
   snapshotChunkBytes: 256 << 10,
+  shutdownOnRemove: true,
   preVote: true,
   checkQuorum: true,
   outcomeGraceMs: 2000,

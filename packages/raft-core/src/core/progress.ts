@@ -40,6 +40,8 @@ export class Progress {
   failures = 0;
   /** Highest commit index sent in a request. */
   sentCommit: LogIndex = 0;
+  /** The server was removed: until then it is still told that it was. 0 for a member. */
+  leavesAt: MonotonicMs = 0;
   /** Whether the failure of contact was told to observers. */
   failed = false;
 

@@ -1,6 +1,7 @@
 import type { CoreNode, LeaderRole, RpcContext } from './node.js';
 import { advanceCommit, heartbeatInterval } from './leadership.js';
 import type { Progress } from './progress.js';
+import { continueMembership } from './membership.js';
 import { roundAcknowledged } from './reads.js';
 import type { AppendEntriesResponse } from './rpc.js';
 import { transferProgressed } from './transfer.js';
@@ -181,8 +182,10 @@ function matched(
     advanceCommit(node, role);
     transferProgressed(node, role, p);
   }
+  if (node.role !== role) return;
   if (wasProbe) p.becomeReplicate();
   else if (isLost(node, role, p, context, response)) p.becomeProbe(p.mode === 'probe' ? p.next : p.match + 1);
+  if (p.server.suffrage === 'staging' || p.leavesAt > 0) continueMembership(node, role);
 }
 
 /**

@@ -31,8 +31,9 @@ export function snapshotInstalled(node: CoreNode, requestId: number, meta: Snaps
       // Otherwise nothing of the log is known to agree: all of it goes (figure 13, step 7).
       log.reset(meta.index, meta.term);
       node.write({ op: 'reset', nextIndex: meta.index + 1 });
+      const before = node.configurations.latest.configuration;
       node.configurations.reset({ index: meta.configurationIndex, configuration: meta.configuration });
-      announceConfiguration(node);
+      announceConfiguration(node, before);
     }
     node.appliedIndex = Math.max(node.appliedIndex, meta.index);
     node.commitIndex = meta.index;
@@ -79,6 +80,7 @@ export function snapshotSent(node: CoreNode, role: LeaderRole, peerId: ServerId,
   p.match = Math.max(p.match, index);
   p.becomeProbe(p.match + 1);
   advanceCommit(node, role);
+  if (node.role !== role) return;
   transferProgressed(node, role, p);
   sendEntries(node, role, p);
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { decodeConfiguration } from '../core/configuration.js';
 import { RaftError } from '../core/errors.js';
 import { encodeSuperseding } from '../core/tombstone.js';
-import { EntryType, type LogEntry, type LogIndex, type SnapshotMeta, type Term } from '../core/types.js';
+import { EntryType, type Configuration, type LogEntry, type LogIndex, type SnapshotMeta, type Term } from '../core/types.js';
 import type { Clock } from '../ports/clock.js';
 import type { MaybePromise } from '../ports/log-store.js';
 import type { ApplyContext, StateMachine, StateMachineSnapshot } from '../ports/state-machine.js';
@@ -23,6 +23,7 @@ export interface ApplyPorts<Response> {
   /** One entry, wherever it is; undefined when it is compacted. */
   readEntry(index: LogIndex): MaybePromise<LogEntry | undefined>;
   entryApplied(entry: LogEntry, response: Response | undefined): void;
+  configurationApplied(configuration: Configuration): void;
   /** A slice is done: everything up to `index` is applied. */
   advanced(index: LogIndex): void;
   redacted(tombstones: readonly LogEntry[], through: LogIndex): void;
@@ -200,13 +201,19 @@ export class ApplyLane<Response> {
       case EntryType.command:
         return stateMachine.apply(entry, this.#context);
       case EntryType.configuration:
-        stateMachine.storeConfiguration?.(entry.index, decodeConfiguration(entry.data));
+        this.#applyConfiguration(entry);
         return undefined;
       case EntryType.noop:
       case EntryType.barrier:
       case EntryType.tombstone:
         return undefined;
     }
+  }
+
+  #applyConfiguration(entry: LogEntry): void {
+    const configuration = decodeConfiguration(entry.data);
+    this.#ports.stateMachine.storeConfiguration?.(entry.index, configuration);
+    this.#ports.configurationApplied(configuration);
   }
 
   /** Makes the tombstones of what the slice superseded. */

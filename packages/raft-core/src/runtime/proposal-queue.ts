@@ -92,6 +92,21 @@ export class ProposalQueue<Response> {
     });
   }
 
+  /**
+   * Asks the core for something that it answers like a proposal: a change of the membership.
+   *
+   * @param submit hands it to the core under this id
+   */
+  request(submit: (id: number) => void, options: CallOptions): Promise<Applied<Response>> {
+    return new Promise((resolve, reject) => {
+      const id = ++this.#ids;
+      const waiter = this.#limit({ resolve, reject }, id, 1, options);
+      if (waiter === null) return;
+      this.#submitted.set(id, waiter);
+      submit(id);
+    });
+  }
+
   /** The core appended proposals in leadership `epoch`. */
   appended({ ids, firstIndex, term }: Extract<Effect, { type: 'proposed' }>, epoch: number): void {
     this.#leadership = epoch;

@@ -1,5 +1,5 @@
 import type { RaftConfig } from '../core/options.js';
-import type { ServerAddress, ServerId } from '../core/types.js';
+import type { LogIndex, ServerAddress, ServerId } from '../core/types.js';
 import type { Clock } from '../ports/clock.js';
 import type { LogStore } from '../ports/log-store.js';
 import type { Logger } from '../ports/logger.js';
@@ -43,6 +43,15 @@ export interface CallOptions {
 export interface ApplyOptions extends CallOptions {
   /** A second opaque part of the entry. */
   readonly extensions?: Uint8Array;
+}
+
+/** How one change of the membership behaves. */
+export interface MembershipOptions extends CallOptions {
+  /**
+   * Compare-and-set: the change is refused with RAFT_CONFIGURATION_CHANGED unless the configuration that counts is of this
+   * index. Default 0: any.
+   */
+  readonly prevIndex?: LogIndex;
 }
 
 /** Numbers for people; a snapshot of them, not a contract. */

@@ -1,8 +1,9 @@
-import { checkConfiguration, encodeConfiguration, type ConfigurationAt } from '../core/configuration.js';
+import { allServers, checkConfiguration, encodeConfiguration, type ConfigurationAt } from '../core/configuration.js';
 import { RaftCore } from '../core/core.js';
 import type { Effect, Failure } from '../core/effects.js';
 import { RaftError, type RaftErrorCode } from '../core/errors.js';
 import type { Input, Proposal } from '../core/inputs.js';
+import type { MembershipChange } from '../core/membership-change.js';
 import type { Observation, RaftEvents } from '../core/observations.js';
 import { reloadedConfig, resolveConfig, type RaftConfig, type ReloadableConfig } from '../core/options.js';
 import type { RpcRequest, RpcResponse } from '../core/rpc.js';
@@ -13,6 +14,7 @@ import {
   type LogEntry,
   type LogIndex,
   type RaftState,
+  type Server,
   type ServerAddress,
   type ServerId,
   type SnapshotMeta,
@@ -27,8 +29,9 @@ import { ApplyLane } from './apply-lane.js';
 import { hasExistingState, loadState, type LoadedState } from './load-state.js';
 import { LogReader } from './log-reader.js';
 import type { Applied } from './pending-proposals.js';
+import type { ObserveOptions, Observer } from './observer.js';
 import { ProposalQueue, refuseSize } from './proposal-queue.js';
-import type { ApplyOptions, CallOptions, RaftOptions, RaftStats } from './raft-options.js';
+import type { ApplyOptions, CallOptions, MembershipOptions, RaftOptions, RaftStats } from './raft-options.js';
 import { SnapshotLane } from './snapshot-lane.js';
 import { StorageLane, type Persist } from './storage-lane.js';
 import { storeCall } from './store-call.js';
@@ -74,6 +77,8 @@ export class Raft<Response = unknown> {
   #timerAt = Infinity;
   #bootstrapping: Promise<void> | null = null;
   #waitingForApply: { readonly index: LogIndex; readonly waiter: Deferred<LogIndex> }[] = [];
+  /** Whether the last applied configuration names this node. */
+  #wasMember = false;
   #stopped = false;
   #failure: RaftError | null = null;
 
@@ -172,6 +177,17 @@ export class Raft<Response = unknown> {
   off<K extends keyof RaftEvents>(event: K, listener: (payload: RaftEvents[K]) => void): this {
     this.#events.off(event, listener);
     return this;
+  }
+
+  /**
+   * The events of a kind from now on, as an iterator: `for await (const { to } of raft.observe('stateChange'))`. Raft never
+   * waits for an observer: what does not fit the buffer is dropped, and counted in `dropped`. It ends when this node stops,
+   * when the signal is aborted, and when the loop is left.
+   *
+   * @throws RaftError RAFT_INVALID_OPTION
+   */
+  observe<K extends keyof RaftEvents>(event: K, options: ObserveOptions<RaftEvents[K]> = {}): Observer<RaftEvents[K]> {
+    return this.#events.observe(event, options);
   }
 
   /**
@@ -289,6 +305,45 @@ export class Raft<Response = unknown> {
   }
 
   /**
+   * Makes a server a voter, or gives a voter another address. It is added as `staging`, and resolves when it has caught up
+   * and its vote is committed; until then `removeServer` takes it back. A server that is never reached never catches up:
+   * give a time limit.
+   *
+   * @returns index of the entry that gave it the vote
+   * @throws RaftError RAFT_NOT_LEADER, RAFT_CONFIGURATION_PENDING, RAFT_CONFIGURATION_CHANGED, RAFT_INVALID_CONFIGURATION,
+   *   RAFT_TRANSFER_IN_PROGRESS, RAFT_LEADERSHIP_LOST, RAFT_TIMEOUT, RAFT_ABORTED, RAFT_SHUTDOWN
+   */
+  addVoter(id: ServerId, address: ServerAddress, options: MembershipOptions = {}): Promise<LogIndex> {
+    return this.#change({ kind: 'addVoter', id, address }, options);
+  }
+
+  /** Adds a server that receives the log and does not vote; a voter keeps its vote. @throws as {@link Raft.addVoter} */
+  addNonvoter(id: ServerId, address: ServerAddress, options: MembershipOptions = {}): Promise<LogIndex> {
+    return this.#change({ kind: 'addNonvoter', id, address }, options);
+  }
+
+  /** Takes the vote from a server, which goes on receiving the log. @throws as {@link Raft.addVoter} */
+  demoteVoter(id: ServerId, options: MembershipOptions = {}): Promise<LogIndex> {
+    return this.#change({ kind: 'demoteVoter', id }, options);
+  }
+
+  /**
+   * Removes a server. A leader that removes itself leads until that is committed, and then has the best of the others
+   * campaign at once. @throws as {@link Raft.addVoter}
+   */
+  removeServer(id: ServerId, options: MembershipOptions = {}): Promise<LogIndex> {
+    return this.#change({ kind: 'removeServer', id }, options);
+  }
+
+  /**
+   * Replaces all members at once, through a joint configuration: a majority of the old and one of the new must agree until
+   * the change is complete. New voters should have caught up as non-voters before. @throws as {@link Raft.addVoter}
+   */
+  changeMembership(servers: readonly Server[], options: MembershipOptions = {}): Promise<LogIndex> {
+    return this.#change({ kind: 'replace', servers }, options);
+  }
+
+  /**
    * Takes a snapshot now; a call while one is being taken shares it.
    *
    * @throws RaftError RAFT_NOTHING_NEW_TO_SNAPSHOT, RAFT_SNAPSHOT_FAILED, RAFT_STATE_MACHINE_FAILED, RAFT_SHUTDOWN
@@ -367,6 +422,7 @@ export class Raft<Response = unknown> {
           this.#snapshots.applied(entrySize(entry));
           this.#proposals.applied(entry.index, entry.term, response as Response);
         },
+        configurationApplied: (configuration) => this.#configurationApplied(configuration),
         advanced: (index) => this.#advanced(index),
         redacted: (tombstones, through) => this.#feed({ type: 'redacted', tombstones, through }),
         failed: (error) => this.#stop(error),
@@ -425,6 +481,8 @@ export class Raft<Response = unknown> {
     for (const { waiter } of this.#waitingForApply) waiter.reject(stopped);
     this.#waitingForApply = [];
     this.#events.emit('shutdown', { error });
+    // Otherwise what was observed is still to be told.
+    if (!this.#driving) this.#events.close();
   }
 
   #stoppedError(): RaftError {
@@ -462,7 +520,8 @@ export class Raft<Response = unknown> {
       this.#observations = [];
       for (const { event, payload } of observations) this.#events.emit(event, payload);
     }
-    if (!this.#stopped) this.#armTimer();
+    if (this.#stopped) this.#events.close();
+    else this.#armTimer();
   }
 
   #armTimer(): void {
@@ -587,6 +646,25 @@ export class Raft<Response = unknown> {
       this.#withLeader({ code, message, details: { outcome: 'notAppended' } });
     if (this.#stopped) return refuse('RAFT_SHUTDOWN', 'this node is stopped');
     return this.#core.state === 'leader' ? null : refuse('RAFT_NOT_LEADER', 'this node does not lead');
+  }
+
+  async #change(change: MembershipChange, options: MembershipOptions): Promise<LogIndex> {
+    if (this.#stopped) throw this.#stoppedError();
+    const { prevIndex = 0 } = options;
+    const wallNowMs = this.#clock.wallNow();
+    const submit = (id: number): void => this.#feed({ type: 'changeMembership', id, change, prevIndex, wallNowMs });
+    const { index } = await this.#proposals.request(submit, options);
+    return index;
+  }
+
+  /** A committed configuration without this node ends it, once it has answered what it still knows. */
+  #configurationApplied(configuration: Configuration): void {
+    const names = (of: Configuration): boolean => allServers(of).some(({ id }) => id === this.id);
+    const removed = this.#wasMember && !names(configuration);
+    this.#wasMember = names(configuration);
+    // A node that starts again also meets configurations of its past.
+    if (!removed || names(this.#core.configuration.configuration)) return;
+    if (this.#config.shutdownOnRemove) this.#clock.defer(() => this.#stop(null));
   }
 
   #withLeader(failure: Failure): RaftError {

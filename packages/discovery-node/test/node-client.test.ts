@@ -107,6 +107,7 @@ describe('publish', () => {
       const client = new NodeClient(near, { version: VERSION, clock });
       const asked = Promise.allSettled([client.publish(Uint8Array.of(1))]);
       expect(live.size).toBe(1);
+      await virtual.advance(0);
       if (what === 'an answer') {
         const bytes = encodeDiscoveryMessage(receipt(1n, 0));
         await virtual.resolve(far.send(segment(bytes)), 10);

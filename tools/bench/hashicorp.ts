@@ -27,6 +27,16 @@ export interface HashicorpFailover {
   readonly tuned: boolean;
 }
 
+/** A follower that was cut off catches up, or what entries cost in memory. */
+export interface HashicorpBacklog {
+  readonly scenario: 'catchup' | 'memory';
+  readonly mode: 'inmem';
+  readonly n: number;
+  /** Bytes of an entry. */
+  readonly size: number;
+  readonly entries: number;
+}
+
 /** One line of the Go program's output: settings and measurements by name. */
 export type HashicorpResult = Readonly<Record<string, unknown>>;
 
@@ -37,7 +47,7 @@ let told = false;
  * is said once on standard error; a program that is there and fails is an error.
  */
 export async function hashicorp(
-  options: HashicorpThroughput | HashicorpFailover,
+  options: HashicorpThroughput | HashicorpFailover | HashicorpBacklog,
   { effort, progress }: BenchContext,
 ): Promise<HashicorpResult | undefined> {
   const program = process.env[HASHICORP_BENCH];
@@ -59,17 +69,4 @@ export async function hashicorp(
   // With several repeats the last line holds the medians, with one it is the only line.
   const last = stdout.trim().split('\n').at(-1) ?? '';
   return JSON.parse(last) as HashicorpResult;
-}
-
-/** Committed applies per second of a hashicorp/raft cluster, or `undefined` without the program. */
-export async function hashicorpCommitsPerSecond(
-  options: Omit<HashicorpThroughput, 'scenario'>,
-  context: BenchContext,
-): Promise<number | undefined> {
-  const result = await hashicorp({ scenario: 'throughput', ...options }, context);
-  const rate = result?.['ops_per_sec'];
-  if (result !== undefined && typeof rate !== 'number') {
-    throw new TypeError(`${HASHICORP_BENCH} printed no ops_per_sec: ${JSON.stringify(result)}`);
-  }
-  return typeof rate === 'number' ? rate : undefined;
 }

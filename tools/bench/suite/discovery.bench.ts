@@ -14,7 +14,8 @@ const roundTime: Bench = {
     const manifest = createRequire(import.meta.url).resolve('@discovery-raft/discovery-node/package.json');
     progress(`${relays} relays publish first`);
     const summary = await runDemo({ dataFolder: join(dirname(manifest), 'data'), relays, hours });
-    if (summary.lost + summary.wrong > 0 || !summary.verified) throw new Error(`The directory is wrong: ${JSON.stringify(summary)}`);
+    if (summary.lost + summary.wrong > 0 || !summary.verified)
+      throw new Error(`The directory is wrong: ${JSON.stringify(summary)}`);
     return { value: summary.roundMs };
   },
 };

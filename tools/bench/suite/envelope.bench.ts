@@ -14,10 +14,12 @@ const request: AppendEntriesRequest = {
   term: 7,
   prevLogIndex: 1000,
   prevLogTerm: 7,
-  entries: Array.from(
-    { length: entries },
-    (_, i): LogEntry => ({ index: 1001 + i, term: 7, type: EntryType.command, data: new Uint8Array(entryBytes).fill(i) }),
-  ),
+  entries: Array.from({ length: entries }, (_, i): LogEntry => ({
+    index: 1001 + i,
+    term: 7,
+    type: EntryType.command,
+    data: new Uint8Array(entryBytes).fill(i),
+  })),
   leaderCommitIndex: 1000,
   redactedThrough: 0,
 };
@@ -38,7 +40,14 @@ const message = create(raftv1.AppendEntriesRequestSchema, {
 
 function wrap(): Uint8Array {
   const { msgType, packet: payload } = encodeRaftMessage(request);
-  return sealRaftPacket({ version: 'xpx-discovery-1.0', sourceId: 'a', destinationId: 'b', packetId: 1, msgType, payload });
+  return sealRaftPacket({
+    version: 'xpx-discovery-1.0',
+    sourceId: 'a',
+    destinationId: 'b',
+    packetId: 1,
+    msgType,
+    payload,
+  });
 }
 
 const name = `${entries}x${entryBytes}B`;
@@ -64,7 +73,8 @@ const decode: Bench = {
     const ours = (): unknown => unwrapRaftPacket(packet);
     const theirs = (): unknown => fromBinary(raftv1.AppendEntriesRequestSchema, bytes);
     const { message: read } = unwrapRaftPacket(packet);
-    if (read.kind !== 'appendEntries' || read.entries.length !== entries) throw new Error('The packet does not decode.');
+    if (read.kind !== 'appendEntries' || read.entries.length !== entries)
+      throw new Error('The packet does not decode.');
     const [value = NaN, baseline] = comparedRates([ours, theirs], effort);
     return { value, baseline };
   },

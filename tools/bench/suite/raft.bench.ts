@@ -1,106 +1,62 @@
-import { MemoryNetwork, MemoryTransport } from '@discovery-raft/memory-transport';
-import {
-  MemoryLogStore,
-  MemorySnapshotStore,
-  MemoryStableStore,
-  Raft,
-  systemClock,
-  type LogEntry,
-  type StateMachine,
-} from '@discovery-raft/raft-core';
 import type { Bench, BenchContext, Measurement } from '../bench.js';
-import { hashicorpCommitsPerSecond } from '../hashicorp.js';
+import { hashicorp } from '../hashicorp.js';
+import { BenchCluster, load, type Load } from '../raft-cluster.js';
 import { median } from '../rate.js';
 
 const nodes = 3;
-const entryBytes = 256;
 
-/** Counts what it applies, as the baseline's state machine does. */
-class Counter implements StateMachine<number> {
-  #applied = 0;
-
-  apply(_entry: LogEntry): number {
-    return ++this.#applied;
-  }
-
-  snapshot(): { persist(): void; release(): void } {
-    return { persist() {}, release() {} };
-  }
-
-  restore(): Promise<void> {
-    return Promise.resolve();
-  }
+interface Setting {
+  readonly inFlight: number;
+  readonly bytes: number;
 }
 
-interface Cluster {
-  readonly leader: Raft<number>;
-  stop(): Promise<void>;
+interface Figure {
+  readonly ours: (load: Load) => number;
+  readonly theirs: string;
+  readonly unit: string;
+  /** The baseline gives microseconds where we give milliseconds. */
+  readonly scale: number;
 }
 
-/** Three nodes in this process. Nothing is copied between them: neither does the baseline's transport. */
-async function startCluster(): Promise<Cluster> {
-  const network = new MemoryNetwork({ clock: systemClock });
-  const ids = Array.from({ length: nodes }, (_, i) => `node-${i}`);
-  const servers = ids.map((id) => ({ id, address: id, suffrage: 'voter' as const }));
-  const rafts: Raft<number>[] = [];
-  for (const id of ids) {
-    const transport = new MemoryTransport({ id, address: id, copy: false });
-    network.connect(transport);
-    const stores = {
-      logStore: new MemoryLogStore(),
-      stableStore: new MemoryStableStore(),
-      snapshotStore: new MemorySnapshotStore(),
-    };
-    const raft = await Raft.create<number>({ id, address: id, transport, ...stores, stateMachine: new Counter() });
-    await raft.bootstrap({ servers });
-    rafts.push(raft);
-  }
-  const leader = await new Promise<Raft<number>>((resolve) => {
-    for (const raft of rafts) raft.on('stateChange', ({ to }) => to === 'leader' && resolve(raft));
-  });
-  await leader.barrier();
-  return {
-    leader,
-    stop: async () => {
-      await Promise.all(rafts.map((raft) => raft.shutdown()));
-    },
-  };
-}
+const commits: Figure = { ours: (l) => l.commitsPerSecond, theirs: 'ops_per_sec', unit: 'commit/s', scale: 1 };
+const percentile = (p: number, theirs: string): Figure => ({
+  ours: ({ latenciesMs }) => latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(latenciesMs.length * p))] ?? NaN,
+  theirs,
+  unit: 'ms',
+  scale: 1e-3,
+});
 
-/** Keeps `inFlight` proposals under way for a while. */
-async function commitsPerSecond(leader: Raft<number>, inFlight: number, seconds: number): Promise<number> {
-  const data = new Uint8Array(entryBytes).fill(7);
-  const end = performance.now() + seconds * 1000;
-  let committed = 0;
-  const client = async (): Promise<void> => {
-    while (performance.now() < end) {
-      await leader.apply(data);
-      committed++;
-    }
-  };
-  const begin = performance.now();
-  await Promise.all(Array.from({ length: inFlight }, client));
-  return (committed / (performance.now() - begin)) * 1000;
-}
-
-async function measure(inFlight: number, context: BenchContext): Promise<Measurement> {
+async function measure({ inFlight, bytes }: Setting, figure: Figure, context: BenchContext): Promise<Measurement> {
   const { seconds, repeats } = context.effort;
-  const rates: number[] = [];
+  const values: number[] = [];
   for (let i = 0; i < repeats; i++) {
-    const cluster = await startCluster();
-    await commitsPerSecond(cluster.leader, inFlight, Math.min(0.3, seconds));
-    rates.push(await commitsPerSecond(cluster.leader, inFlight, seconds));
+    const cluster = await BenchCluster.start(nodes);
+    const leader = await cluster.leader();
+    await load(leader, inFlight, bytes, Math.min(0.5, seconds));
+    values.push(figure.ours(await load(leader, inFlight, bytes, seconds)));
     await cluster.stop();
   }
-  const baseline = await hashicorpCommitsPerSecond({ mode: 'inmem', n: nodes, size: entryBytes, conc: inFlight }, context);
-  return { value: median(rates), baseline };
+  const result = await hashicorp(
+    { scenario: 'throughput', mode: 'inmem', n: nodes, size: bytes, conc: inFlight },
+    context,
+  );
+  const theirs = result?.[figure.theirs];
+  return { value: median(values), baseline: typeof theirs === 'number' ? theirs * figure.scale : undefined };
+}
+
+function bench(name: string, setting: Setting, figure: Figure): Bench {
+  return { name, unit: figure.unit, run: (context) => measure(setting, figure, context) };
 }
 
 /** Committed and applied entries per second at the leader of three nodes; beside it, hashicorp/raft in memory. */
-const benches: readonly Bench[] = [1, 64, 1024].map((inFlight) => ({
-  name: `raft/inmem/${entryBytes}B/${inFlight}`,
-  unit: 'commit/s',
-  run: (context) => measure(inFlight, context),
-}));
+const throughput = [1, 64, 1024, 8192].map((inFlight) =>
+  bench(`raft/inmem/256B/${inFlight}`, { inFlight, bytes: 256 }, commits),
+);
+const sizes = [64, 1024].map((bytes) => bench(`raft/inmem/${bytes}B/1024`, { inFlight: 1024, bytes }, commits));
+/** From `apply` to its result. */
+const latency = [
+  bench('raft/inmem/256B/64/p50', { inFlight: 64, bytes: 256 }, percentile(0.5, 'p50_us')),
+  bench('raft/inmem/256B/64/p99', { inFlight: 64, bytes: 256 }, percentile(0.99, 'p99_us')),
+];
 
-export default benches;
+export default [...throughput, ...sizes, ...latency];

@@ -17,7 +17,7 @@ const CONCURRENT_PUBLISHERS = 128;
 /** Seconds of the day that pass in a real second while the demonstration waits. */
 const WALL_SPEED = 10;
 /** How long a step may take in real time before the demonstration gives up, milliseconds. */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 300_000;
 /** A leader that has been idle for so long in real time will not begin this slot's round any more. */
 const IDLE_MS = 3000;
 

@@ -110,7 +110,8 @@ function isConsecutive(request: AppendEntriesRequest): boolean {
 /** Index of the first entry that the log does not hold; 0 when it holds them all. */
 function firstNewEntry(node: CoreNode, request: AppendEntriesRequest): LogIndex {
   for (const entry of request.entries) {
-    if (entry.index < node.log.firstIndex) continue;
+    // The entry that a snapshot ends with is known by its term: after a restore that only this node knows of, it differs.
+    if (entry.index < node.log.firstIndex - 1) continue;
     if (entry.index > node.log.lastIndex || node.log.termAt(entry.index) !== entry.term) return entry.index;
   }
   return 0;

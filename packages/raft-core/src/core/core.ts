@@ -14,7 +14,7 @@ import type { HardStateValue, Input, Proposal } from './inputs.js';
 import { excuseLateness, quorumInTouch } from './lateness.js';
 import { advanceCommit, appendAsLeader } from './leadership.js';
 import { CoreLog } from './log.js';
-import { changeMembership } from './membership.js';
+import { changeMembership, continueMembership } from './membership.js';
 import { CoreNode, type LeaderRole } from './node.js';
 import type { RaftConfig } from './options.js';
 import { reconfigure } from './reconfigure.js';
@@ -29,6 +29,7 @@ import {
   sendEntries,
   sendHeartbeat,
 } from './replication.js';
+import { abandonRestore, beginRestore, restored } from './restore.js';
 import type { RpcRequest, RpcResponse } from './rpc.js';
 import {
   answerSnapshot,
@@ -264,6 +265,14 @@ function handle(node: CoreNode, input: Input): void {
       return snapshotInstalled(node, input.requestId, input.meta);
     case 'snapshotTaken':
       return snapshotTaken(node, input.meta, input.tombstonesThrough);
+    case 'beginRestore': {
+      const { id } = input;
+      if (role.kind === 'leader') return beginRestore(node, role, id);
+      const failure = { code: 'RAFT_NOT_LEADER', message: 'only the leader can restore the cluster' } as const;
+      return node.emit({ type: 'restoreBegun', id, failure, epoch: 0, lastIndex: 0, term: node.term });
+    }
+    case 'userRestored':
+      return restored(node, input.leaderEpoch, input.meta);
     case 'reconfigure':
       return reconfigure(node, input.config);
     case 'redacted':
@@ -285,6 +294,9 @@ function leaderInput(node: CoreNode, role: LeaderRole, input: LeaderInput): void
       return logRead(node, role, input.peerId, input.entries);
     case 'logReadFailed':
       return logReadFailed(node, role, input.peerId);
+    case 'abandonRestore':
+      abandonRestore(role, input.id);
+      return continueMembership(node, role);
     case 'snapshotProgress':
       if ('term' in input.response && input.response.term > node.term)
         return becomeFollower(node, input.response.term, null);
@@ -367,7 +379,7 @@ function propose(node: CoreNode, proposals: readonly Proposal[], wallNowMs: numb
   const { role } = node;
   const refuse = (
     refused: readonly Proposal[],
-    code: 'RAFT_NOT_LEADER' | 'RAFT_TRANSFER_IN_PROGRESS' | 'RAFT_OVERLOADED',
+    code: 'RAFT_NOT_LEADER' | 'RAFT_TRANSFER_IN_PROGRESS' | 'RAFT_RESTORE_IN_PROGRESS' | 'RAFT_OVERLOADED',
     message: string,
   ): void =>
     node.emit({
@@ -383,6 +395,8 @@ function propose(node: CoreNode, proposals: readonly Proposal[], wallNowMs: numb
       'RAFT_TRANSFER_IN_PROGRESS',
       'leadership is being handed over; propose to the next leader',
     );
+  if (role.restore !== null)
+    return refuse(proposals, 'RAFT_RESTORE_IN_PROGRESS', 'the state of the cluster is being replaced; try again later');
   const entries: LogEntry[] = [];
   let bytes = role.uncommittedBytes;
   let index = node.log.lastIndex;

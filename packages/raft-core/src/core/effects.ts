@@ -68,6 +68,15 @@ export type Effect =
   | { readonly type: 'receiveSnapshot'; readonly requestId: number; readonly request: InstallSnapshotRequest }
   | { readonly type: 'resolveReads'; readonly ids: readonly number[]; readonly index: LogIndex }
   | { readonly type: 'refuseReads'; readonly ids: readonly number[]; readonly failure: Failure }
+  /** A restore may go on, with a state above `lastIndex` and of `term`, unless there is a failure. */
+  | {
+      readonly type: 'restoreBegun';
+      readonly id: number;
+      readonly failure: Failure | null;
+      readonly epoch: number;
+      readonly lastIndex: LogIndex;
+      readonly term: Term;
+    }
   | { readonly type: 'transferDone'; readonly id: number; readonly failure: Failure | null }
   | { readonly type: 'observe'; readonly observation: Observation }
   /** An invariant is broken: the node must stop and keep its data. */

@@ -18,6 +18,7 @@ const CODES = {
   RAFT_CONFIGURATION_CHANGED: { retryable: true },
   RAFT_CONFIGURATION_PENDING: { retryable: true },
   RAFT_NOTHING_NEW_TO_SNAPSHOT: { retryable: false },
+  RAFT_RESTORE_IN_PROGRESS: { retryable: true },
   RAFT_SNAPSHOT_FAILED: { retryable: true },
   RAFT_STATE_MACHINE_FAILED: { retryable: false },
   RAFT_STORE_FAILED: { retryable: false },

@@ -58,6 +58,11 @@ export type Input =
   /** The whole snapshot is stored and the state machine restored from it; `requestId` is null for a local restore. */
   | { readonly type: 'snapshotInstalled'; readonly requestId: number; readonly meta: SnapshotMeta }
   | { readonly type: 'snapshotRefused'; readonly requestId: number; readonly nextOffset: number }
+  /** A user asks to replace the state of the cluster. */
+  | { readonly type: 'beginRestore'; readonly id: number }
+  | { readonly type: 'abandonRestore'; readonly id: number; readonly epoch: number }
+  /** The state machine is restored from `meta`, which lies above the log. */
+  | { readonly type: 'userRestored'; readonly leaderEpoch: number; readonly meta: SnapshotMeta }
   /** This node took a snapshot of its own; `tombstonesThrough` ends the run of tombstones that its trailing log begins with. */
   | { readonly type: 'snapshotTaken'; readonly meta: SnapshotMeta; readonly tombstonesThrough?: LogIndex }
   /** The state machine superseded entries; `through` is the highest entry that superseded one. */

@@ -28,6 +28,7 @@ export function startLeading(node: CoreNode): LeaderRole {
     checkQuorumAt: node.now + node.config.leaderLeaseTimeoutMs,
     excused: false,
     transfer: null,
+    restore: null,
     uncommittedBytes: 0,
     changes: [],
     waitingChanges: [],

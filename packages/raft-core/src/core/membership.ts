@@ -42,6 +42,7 @@ export function changeMembership(node: CoreNode, role: LeaderRole, request: Memb
  */
 export function continueMembership(node: CoreNode, role: LeaderRole): void {
   const latest = node.configurations.latest;
+  if (role.restore !== null) return;
   if (node.commitIndex < role.firstIndex || latest.index > node.commitIndex) return;
   dropLeavers(node, role, latest.index);
   const next = continuation(latest.configuration, (id) => {

@@ -58,7 +58,7 @@ export interface LeaderRole {
   /** Unique among this node's leaderships; late completions are matched on it. */
   readonly epoch: number;
   /** Index of this leader's first entry: reads and commits wait for it. */
-  readonly firstIndex: LogIndex;
+  firstIndex: LogIndex;
   readonly progress: Map<ServerId, Progress>;
   readonly rpcs: Map<number, RpcContext>;
   /** Newest read round; every request carries it (in memory only). */
@@ -72,6 +72,8 @@ export interface LeaderRole {
   /** Whether the last look for a quorum was put off since this node itself was late. */
   excused: boolean;
   transfer: Transfer | null;
+  /** The user's restore that is under way; proposals and changes wait or are refused meanwhile. */
+  restore: number | null;
   uncommittedBytes: number;
   /** Changes of the membership that take more than one step, and who asked for them. */
   changes: { readonly id: number; readonly change: MembershipChange }[];

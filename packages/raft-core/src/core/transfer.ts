@@ -15,6 +15,9 @@ export function requestTransfer(node: CoreNode, role: LeaderRole, id: number, ta
       message: `leadership is being transferred to ${role.transfer.target} already`,
     });
   }
+  if (role.restore !== null) {
+    return fail({ code: 'RAFT_RESTORE_IN_PROGRESS', message: 'the state of the cluster is being replaced' });
+  }
   const { configuration } = node.configurations.latest;
   const voters = [...role.progress.values()].filter((p) => isVoterIn(configuration, p.server.id));
   const chosen =

@@ -60,7 +60,7 @@ export class MemorySnapshotStore implements SnapshotStore {
   close(): void {}
 
   #add(meta: SnapshotMeta, bytes: Uint8Array): void {
-    this.#snapshots.push({ meta, bytes });
+    this.#snapshots.unshift({ meta, bytes });
     this.#snapshots.sort((a, b) => b.meta.index - a.meta.index || b.meta.term - a.meta.term);
     this.#snapshots.splice(this.#retain);
   }

@@ -23,7 +23,7 @@ export interface SnapshotSource {
 
 /** Where snapshots live. */
 export interface SnapshotStore {
-  /** Complete snapshots, newest (highest index, then term) first. */
+  /** Complete snapshots, newest first: by index, then by term, then by when they were closed. */
   list(): MaybePromise<readonly SnapshotMeta[]>;
   create(meta: Omit<SnapshotMeta, 'id' | 'size'>): MaybePromise<SnapshotSink>;
   /** @throws RaftError RAFT_STORE_FAILED when there is none with this id */

@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { decodeConfiguration } from '../core/configuration.js';
 import { RaftError } from '../core/errors.js';
 import { encodeSuperseding } from '../core/tombstone.js';
-import { EntryType, type Configuration, type LogEntry, type LogIndex, type SnapshotMeta, type Term } from '../core/types.js';
+import {
+  EntryType,
+  type Configuration,
+  type LogEntry,
+  type LogIndex,
+  type SnapshotMeta,
+  type Term,
+} from '../core/types.js';
 import type { Clock } from '../ports/clock.js';
 import type { MaybePromise } from '../ports/log-store.js';
 import type { ApplyContext, StateMachine, StateMachineSnapshot } from '../ports/state-machine.js';

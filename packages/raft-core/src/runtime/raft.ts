@@ -23,6 +23,7 @@ import {
 import { systemClock } from '../clock/system-clock.js';
 import { systemRandom } from '../clock/seeded-random.js';
 import type { Clock, Timer } from '../ports/clock.js';
+import type { SnapshotBytes } from '../ports/state-machine.js';
 import { silentLogger, type Logger } from '../ports/logger.js';
 import type { Random } from '../ports/random.js';
 import { ApplyLane } from './apply-lane.js';
@@ -36,6 +37,7 @@ import { SnapshotLane } from './snapshot-lane.js';
 import { StorageLane, type Persist } from './storage-lane.js';
 import { storeCall } from './store-call.js';
 import { TypedEvents } from './typed-events.js';
+import { storeRestore, type RestoreBegun, type RestoreMeta, type UserRestorePorts } from './user-restore.js';
 
 interface Deferred<T> {
   resolve(value: T): void;
@@ -67,6 +69,7 @@ export class Raft<Response = unknown> {
   readonly #requests = new Map<number, Deferred<RpcResponse>>();
   readonly #reads = new Map<number, Deferred<LogIndex>>();
   readonly #transfers = new Map<number, Deferred<void>>();
+  readonly #restores = new Map<number, Deferred<RestoreBegun>>();
   #core: RaftCore;
   #applyLane: ApplyLane<Response>;
   #inputs: Input[] = [];
@@ -281,12 +284,16 @@ export class Raft<Response = unknown> {
    */
   async readIndex(): Promise<LogIndex> {
     const index = await this.#confirmRead();
-    if (this.#stopped) throw this.#stoppedError();
-    if (this.appliedIndex < index) {
-      return new Promise((resolve, reject) => this.#waitingForApply.push({ index, waiter: { resolve, reject } }));
-    }
-    if (!this.readable) throw this.#withLeader(UNREADABLE);
-    return index;
+    return this.#appliedThrough(index);
+  }
+
+  #appliedThrough(index: LogIndex): Promise<LogIndex> {
+    return new Promise((resolve, reject) => {
+      if (this.#stopped) reject(this.#stoppedError());
+      else if (this.appliedIndex < index) this.#waitingForApply.push({ index, waiter: { resolve, reject } });
+      else if (!this.readable) reject(this.#withLeader(UNREADABLE));
+      else resolve(index);
+    });
   }
 
   /**
@@ -351,6 +358,54 @@ export class Raft<Response = unknown> {
   snapshot(): Promise<SnapshotMeta> {
     if (this.#stopped) return Promise.reject(this.#stoppedError());
     return this.#snapshots.take();
+  }
+
+  /**
+   * Replaces the state of the whole cluster by the given one, for disaster recovery: the leader takes it as a snapshot above
+   * its log and sends it to the others. Proposals are refused meanwhile. Resolves when a quorum has it.
+   *
+   * If the leader fails before that, restore again at the next one. When the new leader does not have the state, the failed
+   * server may stop with RAFT_STORE_CORRUPT; then start it with empty stores.
+   *
+   * @param meta of the snapshot to restore; its configuration does not count
+   * @param bytes of the state, `meta.size` of them; what the state machine's own snapshot wrote
+   * @returns index of the entry behind the restored state
+   * @throws RaftError RAFT_NOT_LEADER, RAFT_RESTORE_IN_PROGRESS, RAFT_TRANSFER_IN_PROGRESS, RAFT_CONFIGURATION_PENDING,
+   *   RAFT_SNAPSHOT_FAILED, RAFT_STORE_FAILED, RAFT_ABORTED, RAFT_LEADERSHIP_LOST, RAFT_STATE_MACHINE_FAILED, RAFT_SHUTDOWN
+   */
+  async restore(meta: RestoreMeta, bytes: SnapshotBytes, options: { signal?: AbortSignal } = {}): Promise<LogIndex> {
+    if (this.#stopped) throw this.#stoppedError();
+    const id = ++this.#ids;
+    const begun = await new Promise<RestoreBegun>((resolve, reject) => {
+      this.#restores.set(id, { resolve, reject });
+      this.#feed({ type: 'beginRestore', id });
+    });
+    try {
+      const stored = await storeRestore(this.#restorePorts(options.signal), begun, meta, bytes);
+      this.#feed({ type: 'userRestored', leaderEpoch: begun.epoch, meta: stored });
+      this.#advanced(this.appliedIndex);
+    } catch (error) {
+      this.#feed({ type: 'abandonRestore', id, epoch: begun.epoch });
+      throw error;
+    }
+    return this.barrier();
+  }
+
+  #restorePorts(signal: AbortSignal | undefined): UserRestorePorts {
+    return {
+      store: this.#options.snapshotStore,
+      signal,
+      configuration: () => this.#core.configuration,
+      leads: (epoch) => !this.#stopped && this.#core.leaderEpoch === epoch,
+      settled: async (index) => {
+        await this.#confirmRead();
+        await this.#appliedThrough(index);
+      },
+      install: async (meta) => {
+        await this.#applyLane.restore(meta, () => this.#options.snapshotStore.open(meta.id));
+        this.#snapshots.passed(meta);
+      },
+    };
   }
 
   /** The configuration that counts, and the index of its entry. */
@@ -474,7 +529,7 @@ export class Raft<Response = unknown> {
     this.#snapshots.stop();
     this.#proposals.stop();
     const stopped = this.#stoppedError();
-    for (const map of [this.#requests, this.#reads, this.#transfers]) {
+    for (const map of [this.#requests, this.#reads, this.#transfers, this.#restores]) {
       for (const deferred of map.values()) deferred.reject(stopped);
       map.clear();
     }
@@ -570,6 +625,10 @@ export class Raft<Response = unknown> {
         const waiter = this.#take(this.#transfers, effect.id);
         return effect.failure === null ? waiter?.resolve() : waiter?.reject(this.#withLeader(effect.failure));
       }
+      case 'restoreBegun': {
+        const waiter = this.#take(this.#restores, effect.id);
+        return effect.failure === null ? waiter?.resolve(effect) : waiter?.reject(this.#withLeader(effect.failure));
+      }
       case 'observe':
         return this.#observe(effect.observation);
       case 'halt':
@@ -585,7 +644,14 @@ export class Raft<Response = unknown> {
 
   #observe(observation: Observation): void {
     this.#observations.push(observation);
-    if (observation.event === 'stateChange' && observation.payload.from === 'leader') this.#proposals.leadershipEnded();
+    if (observation.event !== 'stateChange' || observation.payload.from !== 'leader') return;
+    this.#proposals.leadershipEnded();
+    // What is committed will be applied; of the rest nobody knows.
+    const waiting = this.#waitingForApply;
+    this.#waitingForApply = waiting.filter(({ index }) => index <= this.#core.commitIndex);
+    for (const { index, waiter } of waiting) {
+      if (index > this.#core.commitIndex) waiter.reject(this.#withLeader(LOST));
+    }
   }
 
   // --- ports ------------------------------------------------------------------------------------------------------
@@ -695,6 +761,8 @@ export class Raft<Response = unknown> {
     this.#snapshots.advanced();
   }
 }
+
+const LOST: Failure = { code: 'RAFT_LEADERSHIP_LOST', message: 'this node lost leadership while it waited' };
 
 /** Only who has lost leadership meanwhile can be so. */
 const UNREADABLE: Failure = {

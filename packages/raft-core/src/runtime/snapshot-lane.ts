@@ -135,7 +135,7 @@ export class SnapshotLane {
     const bytes = this.#bytesSince;
     try {
       const meta = await this.#write(frozen);
-      this.#last = meta;
+      this.passed(meta);
       this.#bytesSince -= bytes;
       this.#triedByBytes = false;
       this.#ports.feed({ type: 'snapshotTaken', meta, tombstonesThrough: await this.#tombstonesBehind(meta) });
@@ -170,6 +170,11 @@ export class SnapshotLane {
       await sink.cancel();
       throw error;
     }
+  }
+
+  /** A snapshot is stored; a newer one may have come before. */
+  passed(meta: SnapshotMeta): void {
+    if (meta.index >= this.lastIndex) this.#last = meta;
   }
 
   /** Sends the newest snapshot to a follower. */
@@ -224,7 +229,7 @@ export class SnapshotLane {
     else if (result.kind === 'refused') feed({ type: 'snapshotRefused', requestId, nextOffset: result.nextOffset });
     else {
       await restore(result.meta);
-      this.#last = result.meta;
+      this.passed(result.meta);
       feed({ type: 'snapshotInstalled', requestId, meta: result.meta });
       restored(result.meta);
     }

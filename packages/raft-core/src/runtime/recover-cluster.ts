@@ -1,0 +1,96 @@
+import { checkConfiguration } from '../core/configuration.js';
+import { RaftError } from '../core/errors.js';
+import { EntryType, type Configuration, type LogEntry, type SnapshotMeta } from '../core/types.js';
+import type { LogStore } from '../ports/log-store.js';
+import type { SnapshotStore } from '../ports/snapshot-store.js';
+import type { StableStore } from '../ports/stable-store.js';
+import type { StateMachine } from '../ports/state-machine.js';
+import { hasExistingState, loadState } from './load-state.js';
+import { storeCall } from './store-call.js';
+
+/** Bytes of log read at once. */
+const READ_BYTES = 4 << 20;
+
+/** What a recovery works on; no node may use it meanwhile. */
+export interface RecoverOptions {
+  readonly logStore: LogStore;
+  readonly stableStore: StableStore;
+  readonly snapshotStore: SnapshotStore;
+  /** A fresh one; it must not be used afterwards. */
+  readonly stateMachine: StateMachine<unknown>;
+  /** Who belongs to the cluster from now on; see {@link parsePeersJson}. */
+  readonly configuration: Configuration;
+}
+
+/**
+ * Gives a cluster that has lost its quorum for good another configuration, offline (hashicorp/raft's `RecoverCluster`). To
+ * be called with the same configuration on the stores of each server that is left, while none runs; then all are started.
+ *
+ * Everything in the log is taken as committed, also what never was. The log is replaced by a snapshot of the state behind
+ * it. A crash in the middle does no harm: call it again.
+ *
+ * @returns the snapshot that it took
+ * @throws RaftError RAFT_INVALID_CONFIGURATION, RAFT_INVALID_OPTION when there is nothing to recover, RAFT_STORE_FAILED,
+ *   RAFT_STORE_CORRUPT, RAFT_STATE_MACHINE_FAILED, RAFT_SNAPSHOT_FAILED
+ */
+export async function recoverCluster(options: RecoverOptions): Promise<SnapshotMeta> {
+  const { logStore, stableStore, snapshotStore, configuration } = options;
+  checkConfiguration(configuration);
+  if (!(await hasExistingState(logStore, stableStore, snapshotStore))) {
+    throw new RaftError('RAFT_INVALID_OPTION', 'these stores hold nothing to recover; bootstrap a new cluster instead');
+  }
+  const { snapshot, terms, redactedThrough } = await loadState(options, options.stateMachine);
+  const index = terms.lastIndex;
+  if (index === 0) {
+    throw new RaftError('RAFT_INVALID_OPTION', 'this server has a term and no entry: it holds nothing to recover');
+  }
+  if (redactedThrough > index) {
+    const message = `the log ends at ${index}, and entry ${redactedThrough}, which superseded a redacted one, is missing`;
+    throw new RaftError('RAFT_STORE_CORRUPT', `${message}: recover a server that has it`);
+  }
+  await replay(options, (snapshot?.index ?? 0) + 1, index);
+  const meta = { version: 1, index, term: terms.lastTerm, configuration, configurationIndex: index };
+  const stored = await writeSnapshot(options, meta);
+  await storeCall('resetting the log', () => logStore.reset(index + 1));
+  return stored;
+}
+
+/** Applies what the log holds behind the snapshot. What is redacted meanwhile needs no tombstone: the log goes. */
+async function replay({ logStore, stateMachine }: RecoverOptions, from: number, to: number): Promise<void> {
+  let index = from;
+  while (index <= to) {
+    const at = index;
+    const entries = await storeCall('reading the log', () => logStore.read(at, to, READ_BYTES));
+    for (const entry of entries) apply(stateMachine, entry);
+    index += entries.length;
+  }
+}
+
+function apply(stateMachine: StateMachine<unknown>, entry: LogEntry): void {
+  if (entry.type !== EntryType.command) return;
+  try {
+    stateMachine.apply(entry, { redact: () => undefined });
+  } catch (cause) {
+    throw new RaftError('RAFT_STATE_MACHINE_FAILED', `the state machine refused entry ${entry.index}`, {}, cause);
+  }
+}
+
+async function writeSnapshot(
+  { snapshotStore, stateMachine }: RecoverOptions,
+  meta: Omit<SnapshotMeta, 'id' | 'size'>,
+): Promise<SnapshotMeta> {
+  const snapshot = stateMachine.snapshot();
+  try {
+    const sink = await storeCall('creating a snapshot', () => snapshotStore.create(meta));
+    try {
+      await snapshot.persist((chunk) => sink.write(chunk));
+      return await sink.close();
+    } catch (cause) {
+      await sink.cancel();
+      if (cause instanceof RaftError) throw cause;
+      throw new RaftError('RAFT_SNAPSHOT_FAILED', 'the snapshot could not be written', {}, cause);
+    }
+  } finally {
+    snapshot.release();
+  }
+}

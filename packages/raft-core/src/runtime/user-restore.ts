@@ -1,0 +1,87 @@
+import { RaftError } from '../core/errors.js';
+import type { ConfigurationAt } from '../core/configuration.js';
+import type { Effect } from '../core/effects.js';
+import type { LogIndex, SnapshotMeta } from '../core/types.js';
+import type { SnapshotBytes } from '../ports/state-machine.js';
+import type { SnapshotStore } from '../ports/snapshot-store.js';
+import { storeCall } from './store-call.js';
+
+/** Leave to go on with a restore. */
+export type RestoreBegun = Extract<Effect, { readonly type: 'restoreBegun' }>;
+
+/** What of a snapshot's description a restore needs; any `SnapshotMeta` will do. */
+export type RestoreMeta = Pick<SnapshotMeta, 'version' | 'index' | 'size'>;
+
+/** What a restore needs of its node. */
+export interface UserRestorePorts {
+  readonly store: SnapshotStore;
+  readonly configuration: () => ConfigurationAt;
+  /** Resolves when a quorum confirms that this node leads, and everything up to `index` is applied here. */
+  readonly settled: (index: LogIndex) => Promise<void>;
+  /** Whether this node still leads as it did. */
+  readonly leads: (epoch: number) => boolean;
+  /** Replaces the state machine's state. */
+  readonly install: (meta: SnapshotMeta) => Promise<void>;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Stores the bytes as a snapshot above the log and makes the state machine take it. All that was proposed before is settled
+ * first, so nobody's entry is thrown away unheard.
+ *
+ * @throws RaftError RAFT_SNAPSHOT_FAILED, RAFT_STORE_FAILED, RAFT_LEADERSHIP_LOST, RAFT_ABORTED; nothing has changed then.
+ *   RAFT_STATE_MACHINE_FAILED when the state machine refused the bytes, which stops the node
+ */
+export async function storeRestore(
+  ports: UserRestorePorts,
+  { epoch, lastIndex, term }: RestoreBegun,
+  meta: RestoreMeta,
+  bytes: SnapshotBytes,
+): Promise<SnapshotMeta> {
+  const { store, signal } = ports;
+  await ports.settled(lastIndex);
+  const { index: configurationIndex, configuration } = ports.configuration();
+  const index = Math.max(lastIndex, meta.index) + 1;
+  const sink = await storeCall('creating a snapshot', () =>
+    store.create({ version: meta.version, index, term, configuration, configurationIndex }),
+  );
+  let stored: SnapshotMeta;
+  try {
+    for await (const chunk of bytes) {
+      checkGoesOn(ports, epoch, signal);
+      if (sink.size + chunk.length > meta.size) throw wrongSize(meta, sink.size + chunk.length);
+      await storeCall('writing a snapshot', () => sink.write(chunk));
+    }
+    if (sink.size !== meta.size) throw wrongSize(meta, sink.size);
+    // From here on there is no way back, so leadership is confirmed once more.
+    await ports.settled(lastIndex);
+    checkGoesOn(ports, epoch, signal);
+    stored = await storeCall('closing a snapshot', () => sink.close());
+  } catch (cause) {
+    await sink.cancel();
+    if (cause instanceof RaftError) throw cause;
+    throw new RaftError('RAFT_SNAPSHOT_FAILED', 'the bytes to restore could not be read', {}, cause);
+  }
+  await ports.install(stored);
+  return stored;
+}
+
+function checkGoesOn(ports: UserRestorePorts, epoch: number, signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true)
+    throw new RaftError('RAFT_ABORTED', 'the caller aborted the restore', { outcome: 'notAppended' });
+  if (ports.leads(epoch)) return;
+  throw new RaftError('RAFT_LEADERSHIP_LOST', 'this node lost leadership before the restore took effect', {
+    outcome: 'notAppended',
+  });
+}
+
+function wrongSize(meta: RestoreMeta, size: number): RaftError {
+  const more = size > meta.size ? 'at least ' : '';
+  return new RaftError(
+    'RAFT_SNAPSHOT_FAILED',
+    `the state has ${more}${size} bytes, its description says ${meta.size}`,
+    {
+      size,
+    },
+  );
+}

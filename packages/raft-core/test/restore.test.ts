@@ -1,0 +1,212 @@
+// A user's restore: the state of the whole cluster is replaced, or nothing has changed.
+import { EntryType, type RaftError, type SnapshotBytes } from '../src/index.js';
+import { CoreDriver } from './support/core-driver.js';
+import { TestCluster, type TestServer } from './support/test-cluster.js';
+
+let cluster: TestCluster;
+afterEach(() => cluster?.shutdown());
+
+async function settledCluster(config = {}, n = 3): Promise<TestServer> {
+  cluster = await TestCluster.start(n, { config });
+  for (const line of ['old-1', 'old-2', 'old-3']) await cluster.apply(line);
+  await cluster.converge();
+  return cluster.leader();
+}
+
+/** A state of the test's machine, as its snapshot would write it, in two pieces. */
+function state(lines: string[]): { meta: { version: number; index: number; size: number }; bytes: SnapshotBytes } {
+  const all = Buffer.from(JSON.stringify(lines));
+  async function* bytes(): SnapshotBytes {
+    yield all.subarray(0, 3);
+    yield all.subarray(3);
+  }
+  return { meta: { version: 1, index: 2, size: all.length }, bytes: bytes() };
+}
+
+function errorOf(promise: Promise<unknown>): Promise<RaftError> {
+  return promise.then(
+    () => {
+      throw new Error('it resolved');
+    },
+    (error: unknown) => error as RaftError,
+  );
+}
+
+test('every server takes the state, and goes on from it', async () => {
+  const leader = await settledCluster();
+  const before = leader.raft.lastIndex;
+  const { meta, bytes } = state(['new-1', 'new-2']);
+  const index = await cluster.clock.resolve(leader.raft.restore(meta, bytes), 5000);
+  expect(index).toBeGreaterThan(before + 1);
+  expect(leader.machine.lines).toEqual(['new-1', 'new-2']);
+  await cluster.apply('after', leader);
+  expect(await cluster.converge()).toEqual(['new-1', 'new-2', 'after']);
+  expect(leader.raft.state).toBe('leader');
+  expect(leader.logStore.firstIndex).toBe(before + 2);
+});
+
+test('a description with a higher index lifts the log above it', async () => {
+  const leader = await settledCluster();
+  const { meta, bytes } = state(['x']);
+  const index = await cluster.clock.resolve(leader.raft.restore({ ...meta, index: 1000 }, bytes), 5000);
+  expect(index).toBeGreaterThan(1001);
+  expect(await cluster.converge()).toEqual(['x']);
+});
+
+test('all servers start again with the restored state', async () => {
+  const leader = await settledCluster();
+  const { meta, bytes } = state(['new']);
+  await cluster.clock.resolve(leader.raft.restore(meta, bytes), 5000);
+  await cluster.converge();
+  for (const { id } of cluster.up) await cluster.stop(id);
+  for (const id of ['a', 'b', 'c']) await cluster.restart(id);
+  await cluster.apply('after');
+  expect(await cluster.converge()).toEqual(['new', 'after']);
+});
+
+test('what was proposed before is settled first, what is proposed meanwhile is refused', async () => {
+  const leader = await settledCluster();
+  const early = leader.raft.apply(Buffer.from('early'));
+  let release: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  async function* slow(): SnapshotBytes {
+    await gate;
+    yield Buffer.from('["new"]');
+  }
+  await Promise.resolve();
+  await cluster.clock.advance(0);
+  const restoring = leader.raft.restore({ version: 1, index: 0, size: 7 }, slow());
+  expect((await cluster.clock.resolve(early, 1000)).response).toBe(4);
+  await cluster.clock.advance(100);
+  const late = await errorOf(cluster.clock.resolve(leader.raft.apply(Buffer.from('late')), 1000));
+  expect(late).toMatchObject({
+    code: 'RAFT_RESTORE_IN_PROGRESS',
+    retryable: true,
+    details: { outcome: 'notAppended' },
+  });
+  expect((await errorOf(leader.raft.restore(state([]).meta, state([]).bytes))).code).toBe('RAFT_RESTORE_IN_PROGRESS');
+  expect((await errorOf(leader.raft.leadershipTransfer())).code).toBe('RAFT_RESTORE_IN_PROGRESS');
+  // A change of the membership waits for its turn.
+  const added = leader.raft.addNonvoter('x', 'address-of-x');
+  await cluster.clock.advance(2000);
+  expect(leader.raft.getConfiguration().configuration.servers).toHaveLength(3);
+  release();
+  await cluster.clock.resolve(restoring, 5000);
+  await cluster.clock.resolve(added, 5000);
+  expect(leader.machine.lines).toEqual(['new']);
+});
+
+test('only the leader restores', async () => {
+  const leader = await settledCluster();
+  const follower = cluster.up.find(({ id }) => id !== leader.id)!;
+  const { meta, bytes } = state(['x']);
+  expect(await errorOf(follower.raft.restore(meta, bytes))).toMatchObject({
+    code: 'RAFT_NOT_LEADER',
+    details: { leaderId: leader.id },
+  });
+  await follower.raft.shutdown();
+  expect((await errorOf(follower.raft.restore(meta, bytes))).code).toBe('RAFT_SHUTDOWN');
+});
+
+describe('nothing has changed', () => {
+  async function* failing(): SnapshotBytes {
+    yield Buffer.from('["ne');
+    throw new Error('the tape is torn');
+  }
+  const aborted = AbortSignal.abort();
+  const cases: [string, SnapshotBytes, number, AbortSignal | undefined, string][] = [
+    ['when the stream fails', failing(), 7, undefined, 'RAFT_SNAPSHOT_FAILED'],
+    ['when there are fewer bytes than described', state(['new']).bytes, 8, undefined, 'RAFT_SNAPSHOT_FAILED'],
+    ['when there are more', state(['new']).bytes, 6, undefined, 'RAFT_SNAPSHOT_FAILED'],
+    ['when the caller aborts', state(['new']).bytes, 7, aborted, 'RAFT_ABORTED'],
+  ];
+  test.each(cases)('%s', async (_, bytes, size, signal, code) => {
+    const leader = await settledCluster();
+    const call = leader.raft.restore({ version: 1, index: 0, size }, bytes, signal ? { signal } : {});
+    expect((await errorOf(cluster.clock.resolve(call, 5000))).code).toBe(code);
+    await cluster.apply('after', leader);
+    expect(await cluster.converge()).toEqual(['old-1', 'old-2', 'old-3', 'after']);
+    expect(leader.snapshotStore.list()).toEqual([]);
+  });
+
+  test('when leadership is lost before', async () => {
+    const leader = await settledCluster();
+    cluster.network.isolate(leader.id);
+    const { meta, bytes } = state(['new']);
+    const failed = errorOf(leader.raft.restore(meta, bytes));
+    await cluster.clock.advance(10_000);
+    expect((await failed).code).toBe('RAFT_LEADERSHIP_LOST');
+    cluster.network.heal();
+    await cluster.apply('after');
+    expect(await cluster.converge()).toEqual(['old-1', 'old-2', 'old-3', 'after']);
+  });
+
+  test('when leadership is lost while an entry before it waits', async () => {
+    const leader = await settledCluster();
+    cluster.network.filter = (_, __, message) => message.kind !== 'appendEntries' || message.entries.length === 0;
+    leader.raft.apply(Buffer.from('stuck')).catch(() => undefined);
+    await cluster.clock.advance(5);
+    const { meta, bytes } = state(['new']);
+    const failed = errorOf(leader.raft.restore(meta, bytes));
+    await cluster.clock.advance(100);
+    cluster.network.isolate(leader.id);
+    await cluster.clock.advance(5000);
+    expect((await failed).code).toBe('RAFT_LEADERSHIP_LOST');
+  });
+});
+
+test('reads wait until a quorum has the new state', async () => {
+  const leader = await settledCluster();
+  cluster.network.filter = (_, __, message) => message.kind !== 'installSnapshot';
+  const { meta, bytes } = state(['new']);
+  const restoring = leader.raft.restore(meta, bytes);
+  await cluster.clock.advance(200);
+  expect(leader.machine.lines).toEqual(['new']);
+  let read = false;
+  const reading = leader.raft.readIndex().then(() => (read = true));
+  await cluster.clock.advance(300);
+  expect(read).toBe(false);
+  cluster.network.filter = () => true;
+  await cluster.clock.resolve(restoring, 20_000);
+  await cluster.clock.resolve(reading, 1000);
+  expect(read).toBe(true);
+});
+
+test('a server whose restored state the cluster never got stops instead of going on with it', async () => {
+  const leader = await settledCluster();
+  cluster.network.filter = (_, __, message) => message.kind !== 'installSnapshot';
+  const { meta, bytes } = state(['new']);
+  const restoring = errorOf(leader.raft.restore(meta, bytes));
+  await cluster.clock.advanceUntil(() => leader.machine.lines.includes('new'), 1000);
+  cluster.network.isolate(leader.id);
+  await cluster.clock.advance(10_000);
+  expect((await restoring).details.outcome).toBe('unknownOutcome');
+  cluster.network.filter = () => true;
+  cluster.network.heal();
+  await cluster.clock.advance(10_000);
+  expect(leader.raft.failure?.code).toBe('RAFT_STORE_CORRUPT');
+  leader.up = false;
+  await cluster.apply('after');
+  expect((await cluster.leader()).machine.lines).toEqual(['old-1', 'old-2', 'old-3', 'after']);
+});
+
+test('the core refuses entries that contradict the one its snapshot ends with', () => {
+  const driver = new CoreDriver({ snapshot: { index: 5, term: 2 }, term: 2 });
+  const effects = driver.step({
+    type: 'request',
+    requestId: 1,
+    request: {
+      kind: 'appendEntries',
+      header: { protocolVersion: 3, id: 'b', address: 'address-of-b' },
+      term: 3,
+      prevLogIndex: 4,
+      prevLogTerm: 2,
+      entries: [{ index: 5, term: 3, type: EntryType.noop, data: new Uint8Array(0) }],
+      leaderCommitIndex: 0,
+      redactedThrough: 0,
+    },
+  });
+  expect(effects).toContainEqual(
+    expect.objectContaining({ type: 'halt', failure: expect.objectContaining({ code: 'RAFT_STORE_CORRUPT' }) }),
+  );
+});

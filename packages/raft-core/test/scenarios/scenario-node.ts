@@ -251,7 +251,10 @@ export class ScenarioNode {
       case 'observe': {
         const text = describeObservation(this.id, effect.observation);
         if (text !== undefined) say(text);
+        return;
       }
+      default:
+        throw new Error(`scripts do not know what to do about ${effect.type}`);
     }
   }
 

@@ -1,5 +1,6 @@
 // The steps of `npm test`, in order: cheap ones first, what needs a build after it.
 import { check } from './command.mjs';
+import { examples } from './steps/examples.mjs';
 import { sum } from './report.mjs';
 import { boundaries } from './steps/boundaries.mjs';
 import { tests } from './steps/jest.mjs';
@@ -17,6 +18,9 @@ async function typecheck() {
   const results = [await check('tsc', ['-b']), await check('tsc', ['-p', 'tools'])];
   return sum(results);
 }
+
+const simulation = () =>
+  check('node', ['packages/raft-simulator/dist/cli/sim.js', '--seeds', '300', '--start', '1', '--json']);
 
 /**
  * @typedef {object} Step
@@ -42,6 +46,8 @@ export const steps = [
   { name: 'lint', shows: 'eslint through nx, with the table of arrows', run: lint },
   { name: 'boundaries', shows: 'lint refuses imports that are not in the table', run: boundaries },
   { name: 'test', shows: 'jest, all packages', run: tests },
+  { name: 'simulation', shows: '300 fixed seeds of the simulator break no rule', run: simulation },
+  { name: 'examples', shows: 'each example runs to a good end', run: examples },
   { name: 'snippets', shows: 'TypeScript in README and docs compiles', run: snippets },
   { name: 'packages', shows: 'each package packs, installs and imports', run: installed },
   { name: 'release', shows: 'nx release would run', run: release },

@@ -164,6 +164,7 @@ class Simulation implements Cluster {
         stop: (node, outageMs) => this.#shutDown(node, outageMs),
         transfer: (node, target) => this.#transfer(node, target),
         snapshot: (node) => this.#snapshot(node),
+        flood: (node) => this.#clients.flood(node),
         note: (what, detail) => this.#note('nemesis', what, [], () => detail),
       },
     });

@@ -72,6 +72,12 @@ export class Clients {
     return running === null ? null : this.#call(client, node, running.process, running.raft, 'write', key);
   }
 
+  /** Writes many times at once, at this node, and does not wait. */
+  flood(node: SimNode): void {
+    const count = this.#dice.int(10, 40);
+    for (let i = 0; i < count; i++) void this.write('flood', node, `k${this.#dice.int(1, this.#load.keys)}`);
+  }
+
   #pause(client: string, run: number): void {
     this.#world.schedule(this.#dice.exponential(this.#load.thinkMs), () => this.#act(client, run));
   }

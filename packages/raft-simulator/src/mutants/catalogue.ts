@@ -41,7 +41,18 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'snapshot-without-log-discard',
-    rule: '3: a snapshot that does not fit the log leaves the log',
+    rule: '3: a snapshot that does not fit the log leaves it on the disk',
+    edits: [
+      {
+        file: 'core/snapshots',
+        find: "node.write({ op: 'reset', nextIndex: meta.index + 1 })",
+        replace: "node.write({ op: 'compact', through: meta.index })",
+      },
+    ],
+  },
+  {
+    name: 'snapshot-keeps-another-log',
+    rule: '3: a snapshot whose term is not that of the log at its index leaves the log',
     edits: [
       { file: 'core/snapshots', find: 'log.termAt(meta.index) === meta.term', replace: 'log.lastIndex >= meta.index' },
     ],

@@ -10,6 +10,8 @@ export interface NemesisHands {
   stop(node: SimNode, outageMs: number): void;
   transfer(node: SimNode, target: string | null): void;
   snapshot(node: SimNode): void;
+  /** Many writes at once, at this node. */
+  flood(node: SimNode): void;
   note(what: string, detail: string): void;
 }
 
@@ -99,6 +101,8 @@ export class Nemesis {
         break;
       case 'isolate':
         cuts.partition([[victim], all.filter((id) => id !== victim)], all);
+        // A leader that nobody hears gathers entries that will never be committed.
+        if (this.#dice.chance(0.5)) this.#hands.flood(this.#nodes.find(({ id }) => id === victim)!);
         break;
       case 'bridge':
         cuts.partition([mixed.slice(0, at + 1), mixed.slice(at)], all);

@@ -31,6 +31,7 @@ class Counter implements StateMachine<number> {
 export class BenchCluster {
   readonly network = new MemoryNetwork({ clock: systemClock });
   rafts: Raft<number>[] = [];
+  readonly #transports: MemoryTransport[] = [];
 
   static async start(nodes: number, config: Partial<RaftConfig> = {}): Promise<BenchCluster> {
     const cluster = new BenchCluster();
@@ -39,6 +40,7 @@ export class BenchCluster {
     for (const id of ids) {
       const transport = new MemoryTransport({ id, address: id, copy: false });
       cluster.network.connect(transport);
+      cluster.#transports.push(transport);
       const stores = {
         logStore: new MemoryLogStore(),
         stableStore: new MemoryStableStore(),
@@ -72,6 +74,7 @@ export class BenchCluster {
 
   async stop(): Promise<void> {
     await Promise.all(this.rafts.map((raft) => raft.shutdown()));
+    await Promise.all(this.#transports.map((transport) => transport.close()));
   }
 }
 

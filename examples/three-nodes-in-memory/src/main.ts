@@ -51,7 +51,7 @@ let nodes = await Promise.all(
       config: { heartbeatTimeoutMs: 200, electionTimeoutMs: 200, leaderLeaseTimeoutMs: 100 },
     });
     await raft.bootstrap({ servers });
-    return { raft, machine };
+    return { raft, machine, transport };
   }),
 );
 
@@ -69,11 +69,16 @@ const { index, response } = await first.apply(Buffer.from('40'));
 process.stdout.write(`${first.id} leads term ${first.term}; entry ${index} makes the sum ${response}\n`);
 
 network.disconnect(first.id);
-nodes = nodes.filter(({ raft }) => raft !== first);
+const gone = nodes.find(({ raft }) => raft === first);
+nodes = nodes.filter((node) => node !== gone);
 await first.shutdown();
+await gone?.transport.close();
 
 const second = await leader();
 const after = await second.apply(Buffer.from('2'));
 process.stdout.write(`${first.id} is gone; ${second.id} leads term ${second.term}, and the sum is ${after.response}\n`);
 if (after.response !== 42) process.exitCode = 1;
-await Promise.all(nodes.map(({ raft }) => raft.shutdown()));
+for (const { raft, transport } of nodes) {
+  await raft.shutdown();
+  await transport.close();
+}

@@ -139,7 +139,9 @@ describe('handing over', () => {
     expect(await transfer).toBe('RAFT_TRANSFER_FAILED');
     expect(new Set(await settled(cluster, codes))).toEqual(new Set(['RAFT_TRANSFER_IN_PROGRESS']));
   });
+});
 
+describe('handing over to whom', () => {
   test.each([
     [{ b: 0, c: 0, d: 0 }, 'b'],
     [{ b: 0, c: 1, d: 0 }, 'c'],

@@ -64,6 +64,8 @@ export function describeRequest(request: RpcRequest): string {
       return `InstallSnapshot term ${request.term} snapshot ${request.lastLogTerm}/${request.lastLogIndex}`;
     case 'timeoutNow':
       return `TimeoutNow term ${request.term}`;
+    case 'readIndex':
+      return `ReadIndex term ${request.term}`;
   }
 }
 
@@ -83,6 +85,8 @@ export function describeResponse(response: RpcResponse): string {
       return `InstallSnapshotResponse term ${response.term} ${response.success ? 'stored' : 'refused'}`;
     case 'timeoutNowResponse':
       return 'TimeoutNowResponse';
+    case 'readIndexResponse':
+      return `ReadIndexResponse term ${response.term} index ${response.index}`;
   }
 }
 

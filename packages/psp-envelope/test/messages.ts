@@ -97,6 +97,7 @@ export const requests: fc.Arbitrary<RpcRequest> = fc.oneof(
   vote.map(({ common, leadershipTransfer }) => ({ kind: 'requestVote' as const, ...common, leadershipTransfer })),
   vote.map(({ common }) => ({ kind: 'requestPreVote' as const, ...common })),
   fc.record({ kind: fc.constant('timeoutNow' as const), header, term: positive }),
+  fc.record({ kind: fc.constant('readIndex' as const), header, term: positive }),
 );
 
 export const responses: fc.Arbitrary<RpcResponse> = fc.oneof(
@@ -121,6 +122,7 @@ export const responses: fc.Arbitrary<RpcResponse> = fc.oneof(
     nextOffset: uint,
   }),
   fc.record({ kind: fc.constant('timeoutNowResponse' as const), header }),
+  fc.record({ kind: fc.constant('readIndexResponse' as const), header, term: uint, index: uint }),
 );
 
 export const failures: fc.Arbitrary<RpcFailure> = fc.record({

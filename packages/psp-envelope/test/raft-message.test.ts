@@ -36,6 +36,8 @@ const SCHEMAS: Record<RaftMessageKind, GenMessage<Message>> = {
   installSnapshotResponse: raftv1.InstallSnapshotResponseSchema,
   timeoutNow: raftv1.TimeoutNowRequestSchema,
   timeoutNowResponse: raftv1.TimeoutNowResponseSchema,
+  readIndex: raftv1.ReadIndexRequestSchema,
+  readIndexResponse: raftv1.ReadIndexResponseSchema,
   rpcFailure: raftv1.RpcFailureSchema,
 };
 
@@ -158,7 +160,7 @@ describe('every message', () => {
     const types = kinds.map(messageTypeOf);
     expect([...types].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(types.map(messageKindOf)).toEqual(kinds);
-    expect(codeOf(() => decodeRaftMessage(11, new Uint8Array(0)))).toBe('ENVELOPE_UNKNOWN_MESSAGE_TYPE');
+    expect(codeOf(() => decodeRaftMessage(13, new Uint8Array(0)))).toBe('ENVELOPE_UNKNOWN_MESSAGE_TYPE');
   });
 });
 

@@ -141,7 +141,7 @@ describe('limits', () => {
 test.each([
   ['no source', { sourceId: '' }, 'ENVELOPE_INVALID_VALUE'],
   ['no destination', { destinationId: '' }, 'ENVELOPE_INVALID_VALUE'],
-  ['a kind that is not known', { msgType: 11 }, 'ENVELOPE_UNKNOWN_MESSAGE_TYPE'],
+  ['a kind that is not known', { msgType: 13 }, 'ENVELOPE_UNKNOWN_MESSAGE_TYPE'],
 ])('%s is refused', (_, change, code) => {
   expect(codeOf(() => openRaftPacket(sealRaftPacket({ ...sample, ...change })))).toBe(code);
 });

@@ -30,7 +30,7 @@ const SAMPLES: Record<string, Uint8Array> = {
 
 function readAll(bytes: Uint8Array): void {
   for (const read of Object.values(READERS)) codeOf(() => read(bytes));
-  for (let msgType = 0; msgType <= 11; msgType++) codeOf(() => decodeRaftMessage(msgType, bytes));
+  for (let msgType = 0; msgType <= 13; msgType++) codeOf(() => decodeRaftMessage(msgType, bytes));
   for (let event = 2001; event <= 2011; event++) {
     codeOf(() => decodeDiscoveryMessage(new Uint8Array([event >> 8, event & 0xff, ...bytes])));
   }

@@ -23,6 +23,8 @@ const TYPES: Readonly<Record<RaftMessageKind, MsgType>> = {
   timeoutNow: MsgType.timeoutNowRequest,
   requestPreVoteResponse: MsgType.requestPreVoteResponse,
   timeoutNowResponse: MsgType.timeoutNowResponse,
+  readIndex: MsgType.readIndexRequest,
+  readIndexResponse: MsgType.readIndexResponse,
   rpcFailure: MsgType.rpcFailure,
 };
 
@@ -52,6 +54,7 @@ export function directionOf(kind: RaftMessageKind): Direction {
     case 'requestPreVote':
     case 'installSnapshot':
     case 'timeoutNow':
+    case 'readIndex':
       return 'request';
     default:
       return 'response';

@@ -1,6 +1,8 @@
 import type {
   AppendEntriesResponse,
   InstallSnapshotResponse,
+  ReadIndexRequest,
+  ReadIndexResponse,
   RequestPreVoteRequest,
   RequestPreVoteResponse,
   RequestVoteRequest,
@@ -23,7 +25,9 @@ export type PlainRpc =
   | RequestPreVoteResponse
   | InstallSnapshotResponse
   | TimeoutNowRequest
-  | TimeoutNowResponse;
+  | TimeoutNowResponse
+  | ReadIndexRequest
+  | ReadIndexResponse;
 
 /** Number and type of each field after the header, in ascending order. */
 type Layout<M extends PlainRpc> = {
@@ -58,6 +62,8 @@ const LAYOUTS: Layouts = {
   installSnapshotResponse: { term: [2, 'int'], success: [3, 'bool'], nextOffset: [4, 'int'] },
   timeoutNow: { term: [2, 'int'] },
   timeoutNowResponse: {},
+  readIndex: { term: [2, 'int'] },
+  readIndexResponse: { term: [2, 'int'], index: [3, 'int'] },
 };
 
 interface PlainField {

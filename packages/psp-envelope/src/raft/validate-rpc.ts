@@ -23,6 +23,7 @@ export function validateRaftMessage(message: RaftMessage): void {
       requireTerm(message.term);
       return requirePosition('lastLog', message.lastLogIndex, message.lastLogTerm, message.term);
     case 'timeoutNow':
+    case 'readIndex':
       return requireTerm(message.term);
     default:
       // Answers say what the peer has, and a new node has nothing: zero is as good as any number.

@@ -105,6 +105,7 @@ function requestsOf(header: RpcHeader): RpcRequest[] {
       done: false,
     },
     { kind: 'timeoutNow', header, term: 7 },
+    { kind: 'readIndex', header, term: 7 },
   ];
 }
 
@@ -123,6 +124,8 @@ function answerTo(request: RpcRequest, header: RpcHeader): RpcResponse {
       return { kind: 'installSnapshotResponse', header, term: 7, success: true, nextOffset: 512 };
     case 'timeoutNow':
       return { kind: 'timeoutNowResponse', header };
+    case 'readIndex':
+      return { kind: 'readIndexResponse', header, term: 7, index: 2 ** 40 };
   }
 }
 

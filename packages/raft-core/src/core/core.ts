@@ -18,7 +18,7 @@ import { changeMembership, continueMembership } from './membership.js';
 import { CoreNode, type LeaderRole } from './node.js';
 import type { RaftConfig } from './options.js';
 import { reconfigure } from './reconfigure.js';
-import { requestRead } from './reads.js';
+import { forwardAnswered, forwardRead, handleReadIndex, requestRead } from './reads.js';
 import {
   appendAnswered,
   appendFailed,
@@ -190,6 +190,7 @@ export class RaftCore {
   start(now: MonotonicMs, random: number): void {
     this.#node.now = now;
     this.#node.random = random;
+    this.#node.startedAt = now;
     resetElectionTimer(this.#node, this.#node.config.heartbeatTimeoutMs);
   }
 
@@ -236,7 +237,8 @@ function handle(node: CoreNode, input: Input): void {
       node.configurations.compact(Math.min(node.appliedIndex, node.commitIndex));
       return node.log.trimCache(Math.min(node.appliedIndex, node.commitIndex));
     case 'read':
-      if (role.kind === 'leader') return requestRead(node, role, input.id);
+      if (role.kind === 'leader') return requestRead(node, role, input.id, input.mode ?? 'quorum');
+      if (input.forward === true) return forwardRead(node, input.id);
       return node.emit({
         type: 'refuseReads',
         ids: [input.id],
@@ -352,10 +354,14 @@ function request(node: CoreNode, requestId: number, message: RpcRequest): void {
       return handleInstallSnapshot(node, requestId, message);
     case 'timeoutNow':
       return handleTimeoutNow(node, requestId, message);
+    case 'readIndex':
+      return handleReadIndex(node, requestId);
   }
 }
 
 function response(node: CoreNode, rpcId: number, peerId: ServerId, message: RpcResponse): void {
+  // What was true when the leader said it stays true, whatever became of the leader or of this node.
+  if (message.kind === 'readIndexResponse') return forwardAnswered(node, rpcId, message);
   if ('term' in message && message.term > node.term) return becomeFollower(node, message.term, null);
   const { role } = node;
   if (message.kind === 'requestVoteResponse' || message.kind === 'requestPreVoteResponse') {
@@ -367,6 +373,7 @@ function response(node: CoreNode, rpcId: number, peerId: ServerId, message: RpcR
 }
 
 function rpcFailed(node: CoreNode, rpcId: number): void {
+  forwardAnswered(node, rpcId, null);
   const { role } = node;
   if (role.kind !== 'leader') return;
   if (role.transfer?.rpcId === rpcId)

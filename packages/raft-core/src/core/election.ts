@@ -2,6 +2,7 @@ import { allServers, isVoterIn, voterGroups } from './configuration.js';
 import type { CoreNode, CandidateRole, Role } from './node.js';
 import { tally } from './quorum.js';
 import type { RequestPreVoteRequest, RequestVoteRequest, RpcHeader, RpcResponse } from './rpc.js';
+import { keepsForgottenPromise } from './lease.js';
 import { abandonLeadership, startLeading } from './leadership.js';
 import type { RaftState, ServerAddress, ServerId, Term } from './types.js';
 
@@ -142,6 +143,7 @@ function decide(node: CoreNode, role: CandidateRole): void {
  */
 function shieldsLeader(node: CoreNode, candidate: ServerId): boolean {
   if (node.role.kind === 'leader') return node.config.checkQuorum;
+  if (keepsForgottenPromise(node)) return true;
   if (node.leaderId === null || node.leaderId === candidate) return false;
   return node.now - node.leaderContactAt < node.config.heartbeatTimeoutMs;
 }

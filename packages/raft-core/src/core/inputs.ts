@@ -1,4 +1,4 @@
-import type { RaftConfig } from './options.js';
+import type { RaftConfig, ReadMode } from './options.js';
 import type { MembershipRequest } from './membership.js';
 import type { RpcRequest, RpcResponse } from './rpc.js';
 import type { EntryType, LogEntry, LogIndex, ServerId, SnapshotMeta, Term } from './types.js';
@@ -38,7 +38,8 @@ export type Input =
       readonly entries: readonly LogEntry[];
     }
   | { readonly type: 'logReadFailed'; readonly peerId: ServerId; readonly epoch: number }
-  | { readonly type: 'read'; readonly id: number }
+  /** A read is to be confirmed; `forward`: by the leader, if that is another. Default mode: quorum. */
+  | { readonly type: 'read'; readonly id: number; readonly forward?: boolean; readonly mode?: ReadMode }
   /** A caller wants to change the membership. */
   | ({ readonly type: 'changeMembership' } & MembershipRequest)
   /** The configuration was reloaded. */

@@ -4,7 +4,7 @@ import type { LeaderRole, CoreNode } from './node.js';
 import { Progress } from './progress.js';
 import { reachedByQuorum } from './quorum.js';
 import { broadcast } from './replication.js';
-import { startReads } from './reads.js';
+import { refuseReads, startReads } from './reads.js';
 import { entrySize, EntryType, type LogEntry, type LogIndex } from './types.js';
 
 /** Heartbeat interval: random in [1/10, 2/10) of the heartbeat timeout. */
@@ -28,6 +28,7 @@ export function startLeading(node: CoreNode): LeaderRole {
     checkQuorumAt: node.now + node.config.leaderLeaseTimeoutMs,
     excused: false,
     transfer: null,
+    transferBegun: false,
     restore: null,
     uncommittedBytes: 0,
     changes: [],
@@ -114,10 +115,9 @@ export function checkQuorum(node: CoreNode, role: LeaderRole): boolean {
 export function abandonLeadership(node: CoreNode, role: LeaderRole): void {
   const ids = [...(role.currentRead?.ids ?? []), ...role.waitingReads];
   if (ids.length > 0) {
-    node.emit({
-      type: 'refuseReads',
-      ids,
-      failure: { code: 'RAFT_LEADERSHIP_LOST', message: 'this node lost leadership while it confirmed a read' },
+    refuseReads(node, ids, {
+      code: 'RAFT_LEADERSHIP_LOST',
+      message: 'this node lost leadership while it confirmed a read',
     });
   }
   if (role.changes.length > 0) {

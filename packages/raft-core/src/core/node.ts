@@ -72,6 +72,8 @@ export interface LeaderRole {
   /** Whether the last look for a quorum was put off since this node itself was late. */
   excused: boolean;
   transfer: Transfer | null;
+  /** Whether a server was ever told to take over; then no lease of this leadership counts any more. */
+  transferBegun: boolean;
   /** The user's restore that is under way; proposals and changes wait or are refused meanwhile. */
   restore: number | null;
   uncommittedBytes: number;
@@ -96,6 +98,14 @@ export class CoreNode {
   electionAt: MonotonicMs = Infinity;
   /** Whether the election was put off since this node itself was late. */
   excused = false;
+  /** When this node was started. */
+  startedAt: MonotonicMs = -Infinity;
+  /** Reads that the leader is asked to confirm: those of the request under way (0 for none), and those that wait. */
+  readonly forwards: { rpcId: number; asked: readonly number[]; waiting: number[] } = {
+    rpcId: 0,
+    asked: [],
+    waiting: [],
+  };
   commitIndex: LogIndex;
   appliedIndex: LogIndex;
   /** Highest index of an entry that superseded a redacted one, here or at the leader. */

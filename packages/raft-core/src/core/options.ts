@@ -1,5 +1,8 @@
 import { RaftError } from './errors.js';
 
+/** How a read makes sure that the leader still leads. */
+export type ReadMode = 'quorum' | 'lease';
+
 /** What may be set of a node's behaviour. Times are milliseconds, sizes bytes. */
 export interface RaftConfig {
   /**
@@ -49,6 +52,16 @@ export interface RaftConfig {
   /** A leader that does not hear from a quorum steps down. Default true. */
   readonly checkQuorum: boolean;
   /**
+   * How `readIndex` makes sure that this node still leads: `quorum` asks one each time; `lease` takes it from the time at
+   * which a quorum last answered, and rests on clocks. All servers of a cluster need the same. Default `quorum`.
+   */
+  readonly readMode: ReadMode;
+  /**
+   * With leases: by how much clocks may drift apart within `leaderLeaseTimeoutMs`, which shortens the lease; when it is not
+   * shorter than that, there is no lease. Default 100.
+   */
+  readonly clockDriftMarginMs: number;
+  /**
    * How long a proposal that was under way when leadership ended waits to learn whether it was committed, before it is
    * rejected as `unknownOutcome`. Default 2000.
    */
@@ -77,6 +90,8 @@ export const DEFAULT_RAFT_CONFIG: RaftConfig = {
   shutdownOnRemove: true,
   preVote: true,
   checkQuorum: true,
+  readMode: 'quorum',
+  clockDriftMarginMs: 100,
   outcomeGraceMs: 2000,
 };
 
@@ -100,6 +115,7 @@ const MINIMUM: Partial<Record<keyof RaftConfig, number>> = {
   leaderLeaseTimeoutMs: 5,
   trailingLogs: 0,
   outcomeGraceMs: 0,
+  clockDriftMarginMs: 0,
 };
 
 /**
@@ -118,6 +134,9 @@ export function resolveConfig(given: Partial<RaftConfig> = {}): RaftConfig {
     const minimum = MINIMUM[name as keyof RaftConfig] ?? 1;
     if (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= minimum)) {
       throw invalid(name, value, `must be a whole number of at least ${minimum}`);
+    }
+    if (name === 'readMode' && value !== 'quorum' && value !== 'lease') {
+      throw invalid(name, value, 'must be quorum or lease');
     }
     config[name] = value;
   }

@@ -108,13 +108,36 @@ export interface TimeoutNowRequest extends Rpc<'timeoutNow'> {
 /** Answer to {@link TimeoutNowRequest}. */
 export type TimeoutNowResponse = Rpc<'timeoutNowResponse'>;
 
+/** Ours: a follower asks the leader for an index to read at. */
+export interface ReadIndexRequest extends Rpc<'readIndex'> {
+  /** The sender's term. */
+  readonly term: Term;
+}
+
+/** Answer to {@link ReadIndexRequest}: leadership was confirmed after the request came. */
+export interface ReadIndexResponse extends Rpc<'readIndexResponse'> {
+  readonly term: Term;
+  /** A read of a state machine that has applied this is linearizable. */
+  readonly index: LogIndex;
+}
+
 /** Any request, told apart by `kind`. */
 export type RpcRequest =
-  AppendEntriesRequest | RequestVoteRequest | RequestPreVoteRequest | InstallSnapshotRequest | TimeoutNowRequest;
+  | AppendEntriesRequest
+  | RequestVoteRequest
+  | RequestPreVoteRequest
+  | InstallSnapshotRequest
+  | TimeoutNowRequest
+  | ReadIndexRequest;
 
 /** Any response, told apart by `kind`. */
 export type RpcResponse =
-  AppendEntriesResponse | RequestVoteResponse | RequestPreVoteResponse | InstallSnapshotResponse | TimeoutNowResponse;
+  | AppendEntriesResponse
+  | RequestVoteResponse
+  | RequestPreVoteResponse
+  | InstallSnapshotResponse
+  | TimeoutNowResponse
+  | ReadIndexResponse;
 
 /** The response that belongs to a kind of request. */
 export interface ResponseOf {
@@ -123,4 +146,5 @@ export interface ResponseOf {
   readonly requestPreVote: RequestPreVoteResponse;
   readonly installSnapshot: InstallSnapshotResponse;
   readonly timeoutNow: TimeoutNowResponse;
+  readonly readIndex: ReadIndexResponse;
 }

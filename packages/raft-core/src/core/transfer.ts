@@ -29,6 +29,7 @@ export function requestTransfer(node: CoreNode, role: LeaderRole, id: number, ta
       target === null ? 'there is no other voter to take over' : `${target} is not another voter of this cluster`;
     return fail({ code: 'RAFT_TRANSFER_FAILED', message });
   }
+  role.transferBegun = true;
   role.transfer = { id, target: chosen.server.id, deadline: node.now + node.config.electionTimeoutMs, rpcId: 0 };
   transferProgressed(node, role, chosen);
 }

@@ -5,7 +5,13 @@ import { RaftError, type RaftErrorCode } from '../core/errors.js';
 import type { Input, Proposal } from '../core/inputs.js';
 import type { MembershipChange } from '../core/membership-change.js';
 import type { Observation, RaftEvents } from '../core/observations.js';
-import { reloadedConfig, resolveConfig, type RaftConfig, type ReloadableConfig } from '../core/options.js';
+import {
+  reloadedConfig,
+  resolveConfig,
+  type RaftConfig,
+  type ReadMode,
+  type ReloadableConfig,
+} from '../core/options.js';
 import type { RpcRequest, RpcResponse } from '../core/rpc.js';
 import {
   EntryType,
@@ -278,22 +284,50 @@ export class Raft<Response = unknown> {
   }
 
   /**
-   * For a linearizable read: resolves with an index once leadership is confirmed and the state machine has applied it.
+   * For a linearizable read of this node's state machine, on the leader or a follower: resolves with an index once it is
+   * certain that nothing newer was committed before the call, and the state machine has applied it.
    *
-   * @throws RaftError RAFT_NOT_LEADER, RAFT_LEADERSHIP_LOST, RAFT_SHUTDOWN
+   * @param options `mode` overrides `readMode` of the configuration; `lease` only where that is `lease` too
+   * @throws RaftError RAFT_NOT_LEADER when the leader is not known or does not answer, RAFT_LEADERSHIP_LOST, RAFT_TIMEOUT when
+   *   it is not applied here within `rpcTimeoutMs`, RAFT_INVALID_OPTION, RAFT_SHUTDOWN
    */
-  async readIndex(): Promise<LogIndex> {
-    const index = await this.#confirmRead();
-    return this.#appliedThrough(index);
+  async readIndex(options: { readonly mode?: ReadMode } = {}): Promise<LogIndex> {
+    const { mode = this.#config.readMode } = options;
+    if (mode === 'lease' && this.#config.readMode !== 'lease') {
+      throw new RaftError('RAFT_INVALID_OPTION', 'leases are off: set readMode on all servers', { option: 'mode' });
+    }
+    const index = await this.#confirmRead(true, mode);
+    // A follower may hold tombstones whose successors it has yet to apply.
+    return this.#appliedThrough(Math.max(index, this.#core.redactedThrough), this.#config.rpcTimeoutMs);
   }
 
-  #appliedThrough(index: LogIndex): Promise<LogIndex> {
+  #appliedThrough(index: LogIndex, limitMs = Infinity): Promise<LogIndex> {
     return new Promise((resolve, reject) => {
       if (this.#stopped) reject(this.#stoppedError());
-      else if (this.appliedIndex < index) this.#waitingForApply.push({ index, waiter: { resolve, reject } });
+      else if (this.appliedIndex < index) this.#waitForApply(index, { resolve, reject }, limitMs);
       else if (!this.readable) reject(this.#withLeader(UNREADABLE));
       else resolve(index);
     });
+  }
+
+  #waitForApply(index: LogIndex, waiter: Deferred<LogIndex>, limitMs: number): void {
+    const waiting = { index, waiter };
+    this.#waitingForApply.push(waiting);
+    if (limitMs === Infinity) return;
+    const timer = this.#clock.setTimer(limitMs, () => {
+      this.#waitingForApply = this.#waitingForApply.filter((other) => other !== waiting);
+      waiter.reject(this.#withLeader({ code: 'RAFT_TIMEOUT', message: `entry ${index} was not applied in time` }));
+    });
+    waiting.waiter = {
+      resolve: (applied) => {
+        timer.cancel();
+        waiter.resolve(applied);
+      },
+      reject: (error) => {
+        timer.cancel();
+        waiter.reject(error);
+      },
+    };
   }
 
   /**
@@ -739,12 +773,12 @@ export class Raft<Response = unknown> {
     return new RaftError(failure.code, failure.message, { ...failure.details, ...known }, this.#failure ?? undefined);
   }
 
-  #confirmRead(): Promise<LogIndex> {
+  #confirmRead(forward = false, mode: ReadMode = 'quorum'): Promise<LogIndex> {
     return new Promise((resolve, reject) => {
       if (this.#stopped) return reject(this.#stoppedError());
       const id = ++this.#ids;
       this.#reads.set(id, { resolve, reject });
-      this.#feed({ type: 'read', id });
+      this.#feed({ type: 'read', id, forward, mode });
     });
   }
 

@@ -352,5 +352,7 @@ function answerTo({ request, to }: Send, given: Record<string, unknown>): RpcRes
       return { kind: 'installSnapshotResponse', ...common, success: true, nextOffset: request.size, ...given };
     case 'timeoutNow':
       return { kind: 'timeoutNowResponse', header: common.header };
+    case 'readIndex':
+      return { kind: 'readIndexResponse', ...common, index: 0, ...given };
   }
 }

@@ -25,7 +25,10 @@ export function numbersOf(message: RpcRequest | RpcResponse): readonly number[] 
     case 'installSnapshotResponse':
       return [message.term, message.success ? 1 : 0, message.nextOffset];
     case 'timeoutNow':
+    case 'readIndex':
       return [message.term];
+    case 'readIndexResponse':
+      return [message.term, message.index];
     case 'timeoutNowResponse':
       return [];
   }
@@ -57,7 +60,10 @@ export function describeMessage(message: RpcRequest | RpcResponse): string {
     case 'installSnapshotResponse':
       return `term ${message.term}, ${message.success ? 'ok' : 'refused'}, next ${message.nextOffset}`;
     case 'timeoutNow':
+    case 'readIndex':
       return `term ${message.term}`;
+    case 'readIndexResponse':
+      return `term ${message.term}, index ${message.index}`;
     case 'timeoutNowResponse':
       return '';
   }

@@ -176,15 +176,19 @@ function matched(
   response: AppendEntriesResponse,
   wasProbe: boolean,
 ): void {
-  if (context.lastIndex > p.match) {
+  const isNews = context.lastIndex > p.match;
+  if (isNews) {
     p.match = context.lastIndex;
     p.next = Math.max(p.next, p.match + 1);
+  }
+  // Before a commit makes this leader append a configuration: sent as another probe, it would be sent twice.
+  if (wasProbe) p.becomeReplicate();
+  if (isNews) {
     advanceCommit(node, role);
     transferProgressed(node, role, p);
   }
   if (node.role !== role) return;
-  if (wasProbe) p.becomeReplicate();
-  else if (isLost(node, role, p, context, response)) p.becomeProbe(p.mode === 'probe' ? p.next : p.match + 1);
+  if (!wasProbe && isLost(node, role, p, context, response)) p.becomeProbe(p.mode === 'probe' ? p.next : p.match + 1);
   if (p.server.suffrage === 'staging' || p.leavesAt > 0) continueMembership(node, role);
 }
 

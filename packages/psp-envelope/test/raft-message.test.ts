@@ -158,7 +158,7 @@ describe('every message', () => {
   test('each kind has a raftMsgType of its own', () => {
     const kinds = Object.keys(SCHEMAS) as RaftMessageKind[];
     const types = kinds.map(messageTypeOf);
-    expect([...types].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect([...types].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     expect(types.map(messageKindOf)).toEqual(kinds);
     expect(codeOf(() => decodeRaftMessage(13, new Uint8Array(0)))).toBe('ENVELOPE_UNKNOWN_MESSAGE_TYPE');
   });

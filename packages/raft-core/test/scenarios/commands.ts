@@ -10,7 +10,7 @@ type Command = (cluster: ScenarioCluster, args: readonly string[]) => void;
 const COMMANDS: Readonly<Record<string, Command>> = {
   /**
    * `add-nodes 3 [voters=1,2,3] [nonvoters=4] [outgoing=1,2,4] [joining] [log=1,1,2] [log3=1] [term=2] [async]`, and
-   * `prevote`, `checkquorum`, `inflight=`, `max-entries=`, `trailing=` of the node's options.
+   * `prevote`, `checkquorum`, `lease`, `inflight=`, `max-entries=`, `trailing=` of the node's options.
    */
   'add-nodes': addNodes,
   /** `campaign N`: the clock moves to where N's election timer fires. */
@@ -24,9 +24,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     const proposals = words.map((word, i) => ({ id: i + 1, type: EntryType.command, data: Buffer.from(word) }));
     cluster.node(given(id)).step({ type: 'propose', proposals, wallNowMs: 0 });
   },
-  /** `read N id`: asks for a linearizable read. */
-  read(cluster, [id, read]) {
-    cluster.node(given(id)).step({ type: 'read', id: Number(given(read)) });
+  /** `read N id [forward] [lease]`: asks for a linearizable read, of the leader if N is another, by lease if there is one. */
+  read(cluster, [id, read, ...how]) {
+    const mode = how.includes('lease') ? 'lease' : 'quorum';
+    const forward = how.includes('forward');
+    cluster.node(given(id)).step({ type: 'read', id: Number(given(read)), forward, mode });
   },
   /** `transfer N [M]`: N hands leadership over, to M. */
   transfer(cluster, [id, target]) {
@@ -180,6 +182,7 @@ function addNodes(cluster: ScenarioCluster, [count, ...args]: readonly string[])
     const value = settings.get(name);
     if (value !== undefined) config[option] = value === '' ? true : Number(value);
   }
+  if (settings.has('lease')) config['readMode'] = 'lease';
   const first = cluster.nodes.size + 1;
   const ids = Array.from({ length: Number(given(count)) }, (_, i) => `${first + i}`);
   const list = (name: string): string[] => (settings.get(name) ?? '').split(',').filter(Boolean);

@@ -26,7 +26,13 @@ export const packages = {
     synchronous: ['src/core'],
   },
   'memory-transport': { imports: { 'raft-core': 'value' }, testImports: [], builtins: [], pure: [], synchronous: [] },
-  'psp-pki': { imports: {}, testImports: [], builtins: ['node:crypto', 'node:os', 'node:worker_threads'], pure: [], synchronous: [] },
+  'psp-pki': {
+    imports: {},
+    testImports: [],
+    builtins: ['node:crypto', 'node:os', 'node:worker_threads'],
+    pure: [],
+    synchronous: [],
+  },
   'psp-envelope': {
     imports: { protocol: 'value', 'raft-core': 'type', 'psp-pki': 'type' },
     testImports: [],

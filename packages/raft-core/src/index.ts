@@ -7,6 +7,7 @@ export { Raft } from './runtime/raft.js';
 export type { ApplyOptions, CallOptions, MembershipOptions, RaftOptions, RaftStats } from './runtime/raft-options.js';
 export type { ObserveOptions, Observer } from './runtime/observer.js';
 export type { Applied } from './runtime/pending-proposals.js';
+export { RAFT_METRICS, type MetricInfo, type MetricName, type RaftMetrics } from './runtime/metrics.js';
 export type { RestoreMeta } from './runtime/user-restore.js';
 export { recoverCluster, type RecoverOptions } from './runtime/recover-cluster.js';
 export { parsePeersJson } from './runtime/peers-json.js';

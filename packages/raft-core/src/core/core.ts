@@ -12,7 +12,7 @@ import {
 } from './election.js';
 import type { HardStateValue, Input, Proposal } from './inputs.js';
 import { excuseLateness, quorumInTouch } from './lateness.js';
-import { advanceCommit, appendAsLeader } from './leadership.js';
+import { advanceCommit, appendAsLeader, applied, trimCache } from './leadership.js';
 import { CoreLog } from './log.js';
 import { changeMembership, continueMembership } from './membership.js';
 import { CoreNode, type LeaderRole } from './node.js';
@@ -40,6 +40,7 @@ import {
   snapshotSent,
   snapshotTaken,
 } from './snapshots.js';
+import { leadsOnThoughStuck } from './stuck.js';
 import type { TermRuns } from './term-runs.js';
 import { failTransfer, handleTimeoutNow, requestTransfer } from './transfer.js';
 import {
@@ -164,13 +165,15 @@ export class RaftCore {
   stats(): {
     readonly cacheBytes: number;
     readonly uncommittedBytes: number;
+    readonly backlogBytes: number;
     readonly peers: Readonly<Record<ServerId, { match: LogIndex; next: LogIndex; mode: string }>>;
   } {
     const { role, log } = this.#node;
     const peers: Record<ServerId, { match: LogIndex; next: LogIndex; mode: string }> = {};
     if (role.kind === 'leader')
       for (const [id, p] of role.progress) peers[id] = { match: p.match, next: p.next, mode: p.mode };
-    return { cacheBytes: log.cacheBytes, uncommittedBytes: role.kind === 'leader' ? role.uncommittedBytes : 0, peers };
+    const { uncommittedBytes, backlogBytes } = role.kind === 'leader' ? role : { uncommittedBytes: 0, backlogBytes: 0 };
+    return { cacheBytes: log.cacheBytes, uncommittedBytes, backlogBytes, peers };
   }
 
   /** When the next `tick` is due; it does no harm to come earlier. */
@@ -226,16 +229,14 @@ function handle(node: CoreNode, input: Input): void {
       node.markDurable(input.seq);
       if (node.log.markStable(input.logEpoch, input.lastIndex)) {
         if (role.kind === 'leader') advanceCommit(node, role);
-        node.log.trimCache(Math.min(node.appliedIndex, node.commitIndex));
+        trimCache(node);
       }
       return countSelfVote(node);
     case 'persistFailed':
       node.storeFailed = true;
       return becomeFollower(node, node.term, null);
     case 'applied':
-      node.appliedIndex = Math.max(node.appliedIndex, input.index);
-      node.configurations.compact(Math.min(node.appliedIndex, node.commitIndex));
-      return node.log.trimCache(Math.min(node.appliedIndex, node.commitIndex));
+      return applied(node, input.index);
     case 'read':
       if (role.kind === 'leader') return requestRead(node, role, input.id, input.mode ?? 'quorum');
       if (input.forward === true) return forwardRead(node, input.id);
@@ -323,6 +324,7 @@ function tick(node: CoreNode): void {
   if (role.transfer !== null && node.now >= role.transfer.deadline) {
     failTransfer(node, role, `${role.transfer.target} did not take over within ${node.config.electionTimeoutMs} ms`);
   }
+  if (!leadsOnThoughStuck(node, role)) return;
   const notify = node.now >= role.notifyCommitAt;
   if (notify) role.notifyCommitAt = Infinity;
   for (const p of role.progress.values()) {
@@ -404,6 +406,10 @@ function propose(node: CoreNode, proposals: readonly Proposal[], wallNowMs: numb
     );
   if (role.restore !== null)
     return refuse(proposals, 'RAFT_RESTORE_IN_PROGRESS', 'the state of the cluster is being replaced; try again later');
+  if (role.backlogBytes > node.config.maxApplyBacklogBytes) {
+    const message = `more than maxApplyBacklogBytes (${node.config.maxApplyBacklogBytes}) wait to be applied`;
+    return refuse(proposals, 'RAFT_OVERLOADED', message);
+  }
   const entries: LogEntry[] = [];
   let bytes = role.uncommittedBytes;
   let index = node.log.lastIndex;

@@ -5,6 +5,7 @@ import { Progress } from './progress.js';
 import { reachedByQuorum } from './quorum.js';
 import { broadcast } from './replication.js';
 import { refuseReads, startReads } from './reads.js';
+import { newOwnWork } from './stuck.js';
 import { entrySize, EntryType, type LogEntry, type LogIndex } from './types.js';
 
 /** Heartbeat interval: random in [1/10, 2/10) of the heartbeat timeout. */
@@ -31,6 +32,8 @@ export function startLeading(node: CoreNode): LeaderRole {
     transferBegun: false,
     restore: null,
     uncommittedBytes: 0,
+    backlogBytes: 0,
+    work: newOwnWork(node.now),
     changes: [],
     waitingChanges: [],
   };
@@ -79,7 +82,9 @@ export function advanceCommit(node: CoreNode, role: LeaderRole): void {
   if (index <= node.commitIndex || index < role.firstIndex || index > node.log.lastIndex) return;
   for (let i = Math.max(node.commitIndex + 1, role.firstIndex); i <= index; i++) {
     const entry = node.log.cached(i);
-    if (entry !== undefined) role.uncommittedBytes -= entrySize(entry);
+    if (entry === undefined) continue;
+    role.uncommittedBytes -= entrySize(entry);
+    role.backlogBytes += entrySize(entry);
   }
   const first = node.commitIndex < role.firstIndex;
   setCommit(node, index);
@@ -141,4 +146,26 @@ export function abandonLeadership(node: CoreNode, role: LeaderRole): void {
       node.emit({ type: 'cancelSnapshot', peerId: progress.server.id, epoch: role.epoch });
   }
   if (role.transfer !== null) node.emit({ type: 'transferDone', id: role.transfer.id, failure: null });
+}
+
+/** The state machine has applied entries up to `index`. */
+export function applied(node: CoreNode, index: LogIndex): void {
+  const { role, log } = node;
+  if (role.kind === 'leader' && role.backlogBytes > 0) {
+    for (let i = Math.max(node.appliedIndex + 1, role.firstIndex); i <= index; i++) {
+      const entry = log.cached(i);
+      if (entry !== undefined) role.backlogBytes -= entrySize(entry);
+    }
+    if (index >= node.commitIndex) role.backlogBytes = 0;
+  }
+  node.appliedIndex = Math.max(node.appliedIndex, index);
+  node.configurations.compact(Math.min(node.appliedIndex, node.commitIndex));
+  trimCache(node);
+}
+
+/** Frees memory. What is not applied yet stays, unless there is so much of it that it is better read from the store again. */
+export function trimCache(node: CoreNode): void {
+  const { log, config } = node;
+  const flooded = log.cacheBytes > config.logCacheBytes + config.maxApplyBacklogBytes;
+  log.trimCache(flooded ? node.commitIndex : Math.min(node.appliedIndex, node.commitIndex));
 }

@@ -6,6 +6,7 @@ import type { MembershipRequest } from './membership.js';
 import type { Observation } from './observations.js';
 import type { RaftConfig } from './options.js';
 import type { Progress } from './progress.js';
+import type { OwnWork } from './stuck.js';
 import { PROTOCOL_VERSION, type RpcHeader, type RpcResponse } from './rpc.js';
 import type { LogEntry, LogIndex, MonotonicMs, ServerAddress, ServerId, Term } from './types.js';
 
@@ -77,6 +78,10 @@ export interface LeaderRole {
   /** The user's restore that is under way; proposals and changes wait or are refused meanwhile. */
   restore: number | null;
   uncommittedBytes: number;
+  /** Bytes of entries of this leadership that are committed and not applied here. */
+  backlogBytes: number;
+  /** Whether its own work moves. */
+  readonly work: OwnWork;
   /** Changes of the membership that take more than one step, and who asked for them. */
   changes: { readonly id: number; readonly change: MembershipChange }[];
   /** Changes that wait for their turn. */

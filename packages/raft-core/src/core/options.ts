@@ -1,4 +1,5 @@
 import { RaftError } from './errors.js';
+import { ENTRY_OVERHEAD } from './types.js';
 
 /** How a read makes sure that the leader still leads. */
 export type ReadMode = 'quorum' | 'lease';
@@ -28,7 +29,12 @@ export interface RaftConfig {
   readonly maxInflightBytes: number;
   /** Bytes of entries that a leader has appended and not committed; above, proposals are refused. Default 64 MiB. */
   readonly maxUncommittedBytes: number;
-  /** Bytes of one entry's data and extensions. Default 1 MiB. */
+  /** Bytes of entries that a leader has committed and not applied; above, proposals are refused. Default 64 MiB. */
+  readonly maxApplyBacklogBytes: number;
+  /**
+   * Bytes of one entry's data and extensions. With its overhead of 32 it must fit maxUncommittedBytes. Default 1 MiB, or what
+   * a smaller maxUncommittedBytes has room for.
+   */
   readonly maxEntryBytes: number;
   /** Bytes of recent entries kept in memory for followers, beside those that are not stored or applied yet. Default 16 MiB. */
   readonly logCacheBytes: number;
@@ -80,6 +86,7 @@ export const DEFAULT_RAFT_CONFIG: RaftConfig = {
   maxInflightAppends: 16,
   maxInflightBytes: 8 << 20,
   maxUncommittedBytes: 64 << 20,
+  maxApplyBacklogBytes: 64 << 20,
   maxEntryBytes: 1 << 20,
   logCacheBytes: 16 << 20,
   trailingLogs: 10_240,
@@ -141,6 +148,14 @@ export function resolveConfig(given: Partial<RaftConfig> = {}): RaftConfig {
     config[name] = value;
   }
   const result = config as unknown as RaftConfig;
+  const roomForOne = result.maxUncommittedBytes - ENTRY_OVERHEAD;
+  if (given.maxEntryBytes === undefined && roomForOne > 0) {
+    config['maxEntryBytes'] = Math.min(result.maxEntryBytes, roomForOne);
+  }
+  if (result.maxEntryBytes > roomForOne) {
+    const why = `and ${ENTRY_OVERHEAD} more must fit maxUncommittedBytes (${result.maxUncommittedBytes})`;
+    throw invalid('maxEntryBytes', result.maxEntryBytes, why);
+  }
   if (result.electionTimeoutMs < result.heartbeatTimeoutMs) {
     throw invalid(
       'electionTimeoutMs',

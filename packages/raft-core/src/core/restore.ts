@@ -56,6 +56,7 @@ export function restored(node: CoreNode, epoch: number, meta: SnapshotMeta): voi
 function leadOn(node: CoreNode, role: LeaderRole): void {
   role.restore = null;
   role.uncommittedBytes = 0;
+  role.backlogBytes = 0;
   role.firstIndex = node.log.lastIndex + 1;
   for (const p of role.progress.values()) {
     if (p.mode === 'snapshot') node.emit({ type: 'cancelSnapshot', peerId: p.server.id, epoch: role.epoch });

@@ -47,9 +47,12 @@ export function entrySize(entry: LogEntry): number {
   return proposalSize(entry.data, entry.extensions);
 }
 
+/** Bytes that an entry counts for beside its payload. */
+export const ENTRY_OVERHEAD = 32;
+
 /** The {@link entrySize} that an entry with this payload has. */
 export function proposalSize(data: Uint8Array, extensions?: Uint8Array): number {
-  return data.length + (extensions?.length ?? 0) + 32;
+  return data.length + (extensions?.length ?? 0) + ENTRY_OVERHEAD;
 }
 
 /** `staging` is a server that will become a voter once it has caught up; it counts as a non-voter until then. */

@@ -36,6 +36,7 @@ import { ApplyLane } from './apply-lane.js';
 import { hasExistingState, loadState, type LoadedState } from './load-state.js';
 import { LogReader } from './log-reader.js';
 import type { Applied } from './pending-proposals.js';
+import { newCounters, type RaftMetrics } from './metrics.js';
 import type { ObserveOptions, Observer } from './observer.js';
 import { ProposalQueue, refuseSize } from './proposal-queue.js';
 import type { ApplyOptions, CallOptions, MembershipOptions, RaftOptions, RaftStats } from './raft-options.js';
@@ -88,6 +89,10 @@ export class Raft<Response = unknown> {
   #waitingForApply: { readonly index: LogIndex; readonly waiter: Deferred<LogIndex> }[] = [];
   /** Whether the last applied configuration names this node. */
   #wasMember = false;
+  readonly #counters = newCounters();
+  /** How late the last timer was, and the latest one: what the event loop takes from this node. */
+  #lagMs = 0;
+  #lagMaxMs = 0;
   #stopped = false;
   #failure: RaftError | null = null;
 
@@ -458,6 +463,34 @@ export class Raft<Response = unknown> {
     this.#snapshots.start();
   }
 
+  /** Every metric of {@link RAFT_METRICS}, as of now: plain numbers, cheap enough to ask for each second. */
+  metrics(): RaftMetrics {
+    const { cacheBytes, uncommittedBytes, backlogBytes, peers } = this.#core.stats();
+    const progress = Object.values(peers);
+    const contact = this.lastContactMs;
+    return {
+      ...this.#counters,
+      term: this.term,
+      isLeader: this.state === 'leader' ? 1 : 0,
+      hasLeader: this.leader === null ? 0 : 1,
+      lastContactMs: contact === Infinity ? -1 : contact,
+      firstIndex: this.#core.firstIndex,
+      lastIndex: this.lastIndex,
+      stableIndex: this.#core.stableIndex,
+      commitIndex: this.commitIndex,
+      appliedIndex: this.appliedIndex,
+      snapshotIndex: this.#snapshots.lastIndex,
+      pendingProposals: this.#proposals.size,
+      uncommittedBytes,
+      applyBacklogBytes: backlogBytes,
+      logCacheBytes: cacheBytes,
+      peersBehind: progress.reduce((most, { match }) => Math.max(most, this.lastIndex - match), 0),
+      peersInSnapshot: progress.filter(({ mode }) => mode === 'snapshot').length,
+      eventLoopLagMs: this.#lagMs,
+      eventLoopLagMaxMs: this.#lagMaxMs,
+    };
+  }
+
   stats(): RaftStats {
     const { cacheBytes, uncommittedBytes, peers } = this.#core.stats();
     return {
@@ -508,7 +541,10 @@ export class Raft<Response = unknown> {
         readEntries: (from, to, maxBytes) => this.#reader.read(from, to, maxBytes),
         readEntry: (index) => this.#reader.readOne(index),
         entryApplied: (entry, response) => {
-          this.#snapshots.applied(entrySize(entry));
+          const size = entrySize(entry);
+          this.#counters.entriesApplied++;
+          this.#counters.bytesApplied += size;
+          this.#snapshots.applied(size);
           this.#proposals.applied(entry.index, entry.term, response as Response);
         },
         configurationApplied: (configuration) => this.#configurationApplied(configuration),
@@ -618,8 +654,11 @@ export class Raft<Response = unknown> {
     if (at >= this.#timerAt || at === Infinity) return;
     this.#timer?.cancel();
     this.#timerAt = at;
-    this.#timer = this.#clock.setTimer(Math.max(0, at - this.#clock.now()), () => {
+    const armedAt = this.#clock.now();
+    this.#timer = this.#clock.setTimer(Math.max(0, at - armedAt), () => {
       this.#timer = null;
+      this.#lagMs = Math.max(0, this.#clock.now() - Math.max(at, armedAt));
+      this.#lagMaxMs = Math.max(this.#lagMaxMs, this.#lagMs);
       this.#timerAt = Infinity;
       this.#feed({ type: 'tick' });
     });
@@ -638,8 +677,10 @@ export class Raft<Response = unknown> {
       case 'commit':
         return this.#applyLane.commit(effect.index);
       case 'proposed':
+        this.#counters.entriesProposed += effect.ids.length;
         return this.#proposals.appended(effect, this.#core.leaderEpoch ?? 0);
       case 'refuseProposals':
+        this.#counters.proposalsRefused += effect.ids.length;
         return this.#proposals.refused(effect);
       case 'readLog':
         return this.#readLog(effect);
@@ -650,12 +691,15 @@ export class Raft<Response = unknown> {
       case 'receiveSnapshot':
         return this.#snapshots.receive(effect);
       case 'resolveReads':
+        this.#counters.readsConfirmed += effect.ids.length;
         for (const id of effect.ids) this.#take(this.#reads, id)?.resolve(effect.index);
         return;
       case 'refuseReads':
+        this.#counters.readsRefused += effect.ids.length;
         for (const id of effect.ids) this.#take(this.#reads, id)?.reject(this.#withLeader(effect.failure));
         return;
       case 'transferDone': {
+        if (effect.failure !== null) this.#counters.transfersFailed++;
         const waiter = this.#take(this.#transfers, effect.id);
         return effect.failure === null ? waiter?.resolve() : waiter?.reject(this.#withLeader(effect.failure));
       }
@@ -678,6 +722,7 @@ export class Raft<Response = unknown> {
 
   #observe(observation: Observation): void {
     this.#observations.push(observation);
+    this.#count(observation);
     if (observation.event !== 'stateChange' || observation.payload.from !== 'leader') return;
     this.#proposals.leadershipEnded();
     // What is committed will be applied; of the rest nobody knows.
@@ -690,10 +735,25 @@ export class Raft<Response = unknown> {
 
   // --- ports ------------------------------------------------------------------------------------------------------
 
+  #count({ event, payload }: Observation): void {
+    const counters = this.#counters;
+    if (event === 'stateChange') {
+      if (payload.to === 'candidate') counters.campaigns++;
+      else if (payload.to === 'leader') counters.leaderships++;
+    } else if (event === 'leaderChange') counters.leaderChanges++;
+    else if (event === 'heartbeatFailed') counters.heartbeatsFailed++;
+    else if (event === 'snapshotTaken') counters.snapshotsTaken++;
+    else if (event === 'snapshotInstalled') counters.snapshotsInstalled++;
+  }
+
   #send({ rpcId, to, request, timeoutMs }: Extract<Effect, { type: 'send' }>): void {
+    this.#counters.requestsSent++;
     this.#options.transport.send(to, request, timeoutMs).then(
       (response) => this.#feed({ type: 'response', rpcId, peerId: to.id, response }),
-      () => this.#feed({ type: 'rpcFailed', rpcId, peerId: to.id }),
+      () => {
+        this.#counters.requestsFailed++;
+        this.#feed({ type: 'rpcFailed', rpcId, peerId: to.id });
+      },
     );
   }
 
@@ -703,6 +763,7 @@ export class Raft<Response = unknown> {
       if (this.#bootstrapping !== null) {
         return reject(new RaftError('RAFT_TRANSPORT_FAILED', 'this node is being bootstrapped; try again'));
       }
+      this.#counters.requestsReceived++;
       const requestId = ++this.#ids;
       this.#requests.set(requestId, { resolve, reject });
       this.#feed({ type: 'request', requestId, request });
@@ -711,6 +772,7 @@ export class Raft<Response = unknown> {
 
   #persisted(writes: readonly Persist[]): void {
     if (this.#stopped) return;
+    this.#counters.storeWrites++;
     const last = writes.at(-1)!;
     for (const write of writes) for (const effect of write.then) this.#carryOut(effect);
     this.#feed({ type: 'persisted', seq: last.seq, logEpoch: last.logEpoch, lastIndex: last.lastIndex });

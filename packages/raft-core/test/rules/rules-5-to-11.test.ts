@@ -33,6 +33,7 @@ describe('rule 5: check-quorum', () => {
 
   test('it tells observers once of a silent peer, and once when it is back', () => {
     const driver = settledLeader();
+    driver.step({ type: 'applied', index: driver.core.commitIndex });
     const events = (): string[] =>
       driver
         .ofType('observe')

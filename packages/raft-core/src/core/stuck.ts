@@ -1,0 +1,64 @@
+import { becomeFollower } from './election.js';
+import type { CoreNode, LeaderRole } from './node.js';
+import { requestTransfer } from './transfer.js';
+import type { LogIndex, MonotonicMs } from './types.js';
+
+/** The transfer that no caller asked for. */
+const NOBODY = 0;
+/** A look this much later than the last one, as a share of the heartbeat timeout, proves nothing: this node was late. */
+const LATE_SHARE = 0.3;
+
+/** One kind of a leader's own work: how far it has come, and since when it has not moved although there is some. */
+interface Lane {
+  at: LogIndex;
+  since: MonotonicMs;
+}
+
+/** What a leader has seen of its own work at its last look. */
+export interface OwnWork {
+  readonly append: Lane;
+  readonly apply: Lane;
+  lookedAt: MonotonicMs;
+  /** Whether leadership was to be handed over for this. */
+  handingOver: boolean;
+}
+
+/** Nothing was looked at yet. */
+export function newOwnWork(now: MonotonicMs): OwnWork {
+  return { append: { at: -1, since: now }, apply: { at: -1, since: now }, lookedAt: now, handingOver: false };
+}
+
+/**
+ * A leader proves progress, not just breath (RAFT.md, section 4, rule 5): when its own oldest append or apply has not moved
+ * for a lease, it hands leadership over, and steps down when that fails. Alone it goes on: nobody could do better.
+ *
+ * @returns whether it still leads
+ */
+export function leadsOnThoughStuck(node: CoreNode, role: LeaderRole): boolean {
+  const { work } = role;
+  const late = node.now - work.lookedAt > node.config.heartbeatTimeoutMs * LATE_SHARE;
+  work.lookedAt = node.now;
+  const append = isStuck(node, work.append, node.log.stableIndex, node.log.lastIndex, late);
+  const apply = isStuck(node, work.apply, node.appliedIndex, node.commitIndex, late);
+  if (!append && !apply) {
+    if (role.transfer === null) work.handingOver = false;
+    return true;
+  }
+  if (role.transfer !== null || role.restore !== null || role.progress.size === 0) return true;
+  if (work.handingOver) {
+    becomeFollower(node, node.term, null);
+    return false;
+  }
+  work.handingOver = true;
+  requestTransfer(node, role, NOBODY, null);
+  return true;
+}
+
+function isStuck(node: CoreNode, lane: Lane, at: LogIndex, end: LogIndex, late: boolean): boolean {
+  if (at !== lane.at || at >= end || late) {
+    lane.at = at;
+    lane.since = node.now;
+    return false;
+  }
+  return node.now - lane.since > node.config.leaderLeaseTimeoutMs;
+}

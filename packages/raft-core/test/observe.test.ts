@@ -95,7 +95,10 @@ test('several calls of next get one event each', async () => {
   const both = [observer.next(), observer.next()];
   await cluster.apply('x', leader);
   await cluster.apply('y', leader);
-  expect((await Promise.all(both)).map(({ value }) => value.index)).toEqual([first, first + 1]);
+  expect(await Promise.all(both)).toEqual([
+    { done: false, value: { index: first } },
+    { done: false, value: { index: first + 1 } },
+  ]);
 });
 
 test('of a stopped node it ends at once', async () => {

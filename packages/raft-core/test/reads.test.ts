@@ -1,6 +1,6 @@
 // Linearizable reads: on followers, and by lease.
 import type { RaftConfig, RaftError } from '../src/index.js';
-import { CoreDriver, voteRequest, type Send } from './support/core-driver.js';
+import { appendRequest, CoreDriver, voteRequest, type Send } from './support/core-driver.js';
 import { TestCluster, type TestServer } from './support/test-cluster.js';
 
 function errorOf(promise: Promise<unknown>): Promise<RaftError> {
@@ -109,6 +109,15 @@ describe('a read on a follower', () => {
     const { leader } = await settled();
     expect((await errorOf(leader.raft.readIndex({ mode: 'lease' }))).code).toBe('RAFT_INVALID_OPTION');
   });
+});
+
+test('a request to the leader does not leave before the term that it names is stored', () => {
+  const driver = new CoreDriver({ durable: false });
+  driver.step({ type: 'request', requestId: 1, request: appendRequest('b', 7, [0, 0]) });
+  driver.step({ type: 'read', id: 1, forward: true });
+  expect(driver.sent('readIndex')).toEqual([]);
+  driver.completeWrites();
+  expect(driver.sent('readIndex')).toHaveLength(1);
 });
 
 describe('a lease', () => {

@@ -1,4 +1,5 @@
 import { handleAppendEntries } from './append.js';
+import { call } from './calls.js';
 import { ConfigurationHistory, type ConfigurationAt } from './configuration.js';
 import type { Effect } from './effects.js';
 import {
@@ -10,26 +11,26 @@ import {
   resetElectionTimer,
   voteReceived,
 } from './election.js';
-import type { HardStateValue, Input, Proposal } from './inputs.js';
+import type { HardStateValue, Input } from './inputs.js';
 import { excuseLateness, quorumInTouch } from './lateness.js';
-import { advanceCommit, appendAsLeader, applied, trimCache } from './leadership.js';
+import { advanceCommit, applied, trimCache } from './leadership.js';
 import { CoreLog } from './log.js';
-import { changeMembership, continueMembership } from './membership.js';
+import { continueMembership } from './membership.js';
 import { CoreNode, type LeaderRole } from './node.js';
 import type { RaftConfig } from './options.js';
 import { reconfigure } from './reconfigure.js';
-import { forwardAnswered, forwardRead, handleReadIndex, requestRead } from './reads.js';
+import { propose } from './propose.js';
+import { forwardAnswered, handleReadIndex } from './reads.js';
 import {
   appendAnswered,
   appendFailed,
-  broadcast,
   logRead,
   logReadFailed,
   mustHearCommit,
   sendEntries,
   sendHeartbeat,
 } from './replication.js';
-import { abandonRestore, beginRestore, restored } from './restore.js';
+import { abandonRestore, restored } from './restore.js';
 import type { RpcRequest, RpcResponse } from './rpc.js';
 import {
   answerSnapshot,
@@ -42,9 +43,8 @@ import {
 } from './snapshots.js';
 import { leadsOnThoughStuck } from './stuck.js';
 import type { TermRuns } from './term-runs.js';
-import { failTransfer, handleTimeoutNow, requestTransfer } from './transfer.js';
+import { failTransfer, handleTimeoutNow } from './transfer.js';
 import {
-  entrySize,
   type LogEntry,
   type LogIndex,
   type MonotonicMs,
@@ -238,28 +238,10 @@ function handle(node: CoreNode, input: Input): void {
     case 'applied':
       return applied(node, input.index);
     case 'read':
-      if (role.kind === 'leader') return requestRead(node, role, input.id, input.mode ?? 'quorum');
-      if (input.forward === true) return forwardRead(node, input.id);
-      return node.emit({
-        type: 'refuseReads',
-        ids: [input.id],
-        failure: { code: 'RAFT_NOT_LEADER', message: 'only the leader can confirm a read' },
-      });
     case 'changeMembership':
-      if (role.kind === 'leader') return changeMembership(node, role, input);
-      return node.emit({
-        type: 'refuseProposals',
-        ids: [input.id],
-        outcome: 'notAppended',
-        failure: { code: 'RAFT_NOT_LEADER', message: 'only the leader can change the membership' },
-      });
     case 'transfer':
-      if (role.kind === 'leader') return requestTransfer(node, role, input.id, input.target);
-      return node.emit({
-        type: 'transferDone',
-        id: input.id,
-        failure: { code: 'RAFT_NOT_LEADER', message: 'only the leader can hand leadership over' },
-      });
+    case 'beginRestore':
+      return call(node, input);
     case 'snapshotChunkStored':
       return answerSnapshot(node, input.requestId, true, input.nextOffset);
     case 'snapshotRefused':
@@ -268,12 +250,6 @@ function handle(node: CoreNode, input: Input): void {
       return snapshotInstalled(node, input.requestId, input.meta);
     case 'snapshotTaken':
       return snapshotTaken(node, input.meta, input.tombstonesThrough);
-    case 'beginRestore': {
-      const { id } = input;
-      if (role.kind === 'leader') return beginRestore(node, role, id);
-      const failure = { code: 'RAFT_NOT_LEADER', message: 'only the leader can restore the cluster' } as const;
-      return node.emit({ type: 'restoreBegun', id, failure, epoch: 0, lastIndex: 0, term: node.term });
-    }
     case 'userRestored':
       return restored(node, input.leaderEpoch, input.meta);
     case 'reconfigure':
@@ -381,72 +357,4 @@ function rpcFailed(node: CoreNode, rpcId: number): void {
   if (role.transfer?.rpcId === rpcId)
     failTransfer(node, role, `${role.transfer.target} could not be told to take over`);
   appendFailed(node, role, rpcId);
-}
-
-/** Appends proposals, all or none of them within the bounds. */
-function propose(node: CoreNode, proposals: readonly Proposal[], wallNowMs: number): void {
-  const { role } = node;
-  const refuse = (
-    refused: readonly Proposal[],
-    code: 'RAFT_NOT_LEADER' | 'RAFT_TRANSFER_IN_PROGRESS' | 'RAFT_RESTORE_IN_PROGRESS' | 'RAFT_OVERLOADED',
-    message: string,
-  ): void =>
-    node.emit({
-      type: 'refuseProposals',
-      ids: refused.map((p) => p.id),
-      outcome: 'notAppended',
-      failure: { code, message },
-    });
-  if (role.kind !== 'leader') return refuse(proposals, 'RAFT_NOT_LEADER', 'this node does not lead');
-  if (role.transfer !== null)
-    return refuse(
-      proposals,
-      'RAFT_TRANSFER_IN_PROGRESS',
-      'leadership is being handed over; propose to the next leader',
-    );
-  if (role.restore !== null)
-    return refuse(proposals, 'RAFT_RESTORE_IN_PROGRESS', 'the state of the cluster is being replaced; try again later');
-  if (role.backlogBytes > node.config.maxApplyBacklogBytes) {
-    const message = `more than maxApplyBacklogBytes (${node.config.maxApplyBacklogBytes}) wait to be applied`;
-    return refuse(proposals, 'RAFT_OVERLOADED', message);
-  }
-  const entries: LogEntry[] = [];
-  let bytes = role.uncommittedBytes;
-  let index = node.log.lastIndex;
-  let batchEnd = 0;
-  let accepted = 0;
-  for (const { type, data, extensions, batchSize } of proposals) {
-    const entry: LogEntry = {
-      index: ++index,
-      term: node.term,
-      type,
-      data,
-      ...(extensions ? { extensions } : {}),
-      appendedAtMs: wallNowMs,
-    };
-    if (batchSize !== undefined) batchEnd = entries.length + batchSize;
-    bytes += entrySize(entry);
-    if (bytes > node.config.maxUncommittedBytes) break;
-    entries.push(entry);
-    // Entries of a batch count when its last one has found room.
-    if (entries.length >= batchEnd) accepted = entries.length;
-  }
-  entries.length = accepted;
-  if (entries.length > 0) {
-    node.emit({
-      type: 'proposed',
-      ids: proposals.slice(0, entries.length).map((p) => p.id),
-      firstIndex: entries[0]!.index,
-      term: node.term,
-    });
-    appendAsLeader(node, role, entries);
-    broadcast(node, role);
-  }
-  if (entries.length < proposals.length) {
-    refuse(
-      proposals.slice(entries.length),
-      'RAFT_OVERLOADED',
-      `more than maxUncommittedBytes (${node.config.maxUncommittedBytes}) wait to be committed`,
-    );
-  }
 }

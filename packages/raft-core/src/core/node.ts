@@ -174,6 +174,11 @@ export class CoreNode {
     return this.#durableSeq;
   }
 
+  /** Whether the term and the vote that count now are stored. */
+  get isTermDurable(): boolean {
+    return !this.#hardStateDirty && this.#durableSeq >= this.#hardStateSeq;
+  }
+
   write(write: LogWrite): void {
     this.#writes.push(write);
   }
@@ -204,8 +209,7 @@ export class CoreNode {
    */
   reply(requestId: number, response: RpcResponse, stable: LogIndex = 0): void {
     const effect: Effect = { type: 'reply', requestId, response };
-    const durable = !this.#hardStateDirty && this.#durableSeq >= this.#hardStateSeq && stable <= this.log.stableIndex;
-    if (durable) this.emit(effect);
+    if (this.isTermDurable && stable <= this.log.stableIndex) this.emit(effect);
     else this.emitDurable(effect);
   }
 

@@ -1,5 +1,5 @@
 import { allServers, voterGroups } from './configuration.js';
-import type { Failure } from './effects.js';
+import type { Effect, Failure } from './effects.js';
 import { holdsLease } from './lease.js';
 import type { CoreNode, LeaderRole } from './node.js';
 import type { ReadMode } from './options.js';
@@ -84,13 +84,15 @@ function sendForward(node: CoreNode): void {
   const known = allServers(node.configurations.latest.configuration).find((server) => server.id === leaderId);
   forwards.rpcId = ++node.rpcIds;
   forwards.asked = ids;
-  node.emit({
+  const send: Effect = {
     type: 'send',
     rpcId: forwards.rpcId,
     to: known ?? { id: leaderId, address: leaderAddress ?? '', suffrage: 'voter' },
     timeoutMs: node.config.electionTimeoutMs,
     request: { kind: 'readIndex', header: node.header, term: node.term },
-  });
+  };
+  if (node.isTermDurable) node.emit(send);
+  else node.emitDurable(send);
 }
 
 /** The leader answered, or did not (null). */

@@ -8,6 +8,9 @@ const NOBODY = 0;
 /** A look this much later than the last one, as a share of the heartbeat timeout, proves nothing: this node was late. */
 const LATE_SHARE = 0.3;
 
+/** In heartbeat timeouts, beyond the lease: a disk that is only slow must not cost leadership again and again. */
+const PATIENCE = 2;
+
 /** One kind of a leader's own work: how far it has come, and since when it has not moved although there is some. */
 interface Lane {
   at: LogIndex;
@@ -30,7 +33,7 @@ export function newOwnWork(now: MonotonicMs): OwnWork {
 
 /**
  * A leader proves progress, not just breath (RAFT.md, section 4, rule 5): when its own oldest append or apply has not moved
- * for a lease, it hands leadership over, and steps down when that fails. Alone it goes on: nobody could do better.
+ * for a lease and some patience, it hands leadership over, and steps down when that fails. Alone it goes on: nobody could do better.
  *
  * @returns whether it still leads
  */
@@ -60,5 +63,5 @@ function isStuck(node: CoreNode, lane: Lane, at: LogIndex, end: LogIndex, late: 
     lane.since = node.now;
     return false;
   }
-  return node.now - lane.since > node.config.leaderLeaseTimeoutMs;
+  return node.now - lane.since > node.config.leaderLeaseTimeoutMs + node.config.heartbeatTimeoutMs * PATIENCE;
 }

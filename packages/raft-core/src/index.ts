@@ -12,7 +12,13 @@ export type { RestoreMeta } from './runtime/user-restore.js';
 export { recoverCluster, type RecoverOptions } from './runtime/recover-cluster.js';
 export { parsePeersJson } from './runtime/peers-json.js';
 export { hasExistingState } from './runtime/load-state.js';
-export { DEFAULT_RAFT_CONFIG, RELOADABLE_OPTIONS, type RaftConfig, type ReadMode, type ReloadableConfig } from './core/options.js';
+export {
+  DEFAULT_RAFT_CONFIG,
+  RELOADABLE_OPTIONS,
+  type RaftConfig,
+  type ReadMode,
+  type ReloadableConfig,
+} from './core/options.js';
 export type { ConfigurationAt } from './core/configuration.js';
 export type { RaftEvents } from './core/observations.js';
 export * from './core/types.js';

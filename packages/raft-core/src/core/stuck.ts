@@ -10,11 +10,15 @@ const LATE_SHARE = 0.3;
 
 /** In heartbeat timeouts, beyond the lease: a disk that is only slow must not cost leadership again and again. */
 const PATIENCE = 2;
+/** What counts as usual at most, in election timeouts: a disk that hung once may not hang for ever. */
+const USUAL_LIMIT = 4;
 
 /** One kind of a leader's own work: how far it has come, and since when it has not moved although there is some. */
 interface Lane {
   at: LogIndex;
   since: MonotonicMs;
+  /** The longest that it took to move in this leadership: what is usual here. */
+  longestMs: MonotonicMs;
 }
 
 /** What a leader has seen of its own work at its last look. */
@@ -28,7 +32,8 @@ export interface OwnWork {
 
 /** Nothing was looked at yet. */
 export function newOwnWork(now: MonotonicMs): OwnWork {
-  return { append: { at: -1, since: now }, apply: { at: -1, since: now }, lookedAt: now, handingOver: false };
+  const lane = (): Lane => ({ at: -1, since: now, longestMs: 0 });
+  return { append: lane(), apply: lane(), lookedAt: now, handingOver: false };
 }
 
 /**
@@ -59,9 +64,12 @@ export function leadsOnThoughStuck(node: CoreNode, role: LeaderRole): boolean {
 
 function isStuck(node: CoreNode, lane: Lane, at: LogIndex, end: LogIndex, late: boolean): boolean {
   if (at !== lane.at || at >= end || late) {
+    const most = node.config.electionTimeoutMs * USUAL_LIMIT;
+    if (!late) lane.longestMs = Math.min(most, Math.max(lane.longestMs, node.now - lane.since));
     lane.at = at;
     lane.since = node.now;
     return false;
   }
-  return node.now - lane.since > node.config.leaderLeaseTimeoutMs + node.config.heartbeatTimeoutMs * PATIENCE;
+  const patience = node.config.leaderLeaseTimeoutMs + node.config.heartbeatTimeoutMs * PATIENCE;
+  return node.now - lane.since > Math.max(patience, 2 * lane.longestMs);
 }

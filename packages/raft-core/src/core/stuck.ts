@@ -9,7 +9,7 @@ const NOBODY = 0;
 const LATE_SHARE = 0.3;
 
 /** In heartbeat timeouts, beyond the lease: a disk that is only slow must not cost leadership again and again. */
-const PATIENCE = 2;
+const PATIENCE = 4;
 /** What counts as usual at most, in election timeouts: a disk that hung once may not hang for ever. */
 const USUAL_LIMIT = 4;
 

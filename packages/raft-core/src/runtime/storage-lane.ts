@@ -18,6 +18,8 @@ export class StorageLane {
   readonly #failed: (error: unknown) => void;
   #queue: Persist[] = [];
   #running: Promise<void> | null = null;
+  /** A write runs, or is being reported: what comes in between waits for its turn. */
+  #active = false;
   #broken = false;
 
   constructor(ports: {
@@ -35,7 +37,7 @@ export class StorageLane {
   push(persist: Persist): void {
     if (this.#broken) return;
     this.#queue.push(persist);
-    if (this.#running === null) this.#run();
+    if (!this.#active) this.#run();
   }
 
   /** Resolves when nothing is being written. */
@@ -44,6 +46,7 @@ export class StorageLane {
   }
 
   #run(): void {
+    this.#active = true;
     while (this.#queue.length > 0 && !this.#broken) {
       const writes = this.#queue;
       this.#queue = [];
@@ -62,6 +65,7 @@ export class StorageLane {
       }
       this.#done(writes);
     }
+    this.#active = false;
   }
 
   #resume(report: () => void): void {

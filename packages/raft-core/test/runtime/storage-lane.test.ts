@@ -94,4 +94,41 @@ describe('the storage lane', () => {
     await waited;
     expect(done).toHaveLength(2);
   });
+
+  test('what comes while a write is being reported waits, however much it is', async () => {
+    const more = [persist([append(2)]), persist([append(3)])];
+    const slow = new StorageLane({
+      logStore: new SlowLogStore(logStore, disk),
+      stableStore: new SlowStableStore(stableStore, disk),
+      done: () => {
+        for (const write of more.splice(0)) slow.push(write);
+      },
+      failed: (error) => errors.push(error),
+    });
+    slow.push(persist([append(1)]));
+    disk.complete('append');
+    await turn();
+    expect(disk.waiting).toHaveLength(1);
+    disk.complete('append');
+    await slow.idle();
+    expect(logStore.read(1, 3, 1e9)).toEqual(entriesOf([1, 1, 1]));
+    expect(errors).toEqual([]);
+  });
+
+  test('what comes while a write that took no time is being reported waits, too', async () => {
+    const more = [persist([append(1)]), persist([append(2)])];
+    const slow = new StorageLane({
+      logStore: new SlowLogStore(logStore, disk),
+      stableStore,
+      done: () => {
+        for (const write of more.splice(0)) slow.push(write);
+      },
+      failed: (error) => errors.push(error),
+    });
+    slow.push(persist([], 1));
+    expect(disk.waiting).toHaveLength(1);
+    disk.complete('append');
+    await slow.idle();
+    expect(logStore.read(1, 2, 1e9)).toEqual(entriesOf([1, 1]));
+  });
 });

@@ -74,6 +74,21 @@ describe('a cluster changes its members', () => {
     expect(suffrages(leader)).toBe('a:voter b:voter c:voter');
   });
 
+  test('who waits for the vote of a server that is taken back hears of it', async () => {
+    cluster = await TestCluster.start(3);
+    const leader = await cluster.leader();
+    const added = leader.raft.addVoter('d', 'address-of-d');
+    const demoted = leader.raft.addVoter('e', 'address-of-e');
+    for (const promise of [added, demoted]) promise.catch(() => undefined);
+    await resolve(leader.raft.removeServer('d'));
+    await expect(resolve(added)).rejects.toMatchObject({
+      code: 'RAFT_CONFIGURATION_CHANGED',
+      details: { outcome: 'lost' },
+    });
+    await resolve(leader.raft.demoteVoter('e'));
+    await expect(resolve(demoted)).rejects.toMatchObject({ code: 'RAFT_CONFIGURATION_CHANGED' });
+  });
+
   test('a nonvoter receives the log and does not count', async () => {
     cluster = await TestCluster.start(1);
     const leader = await cluster.leader();

@@ -1,7 +1,7 @@
 import { announceConfiguration } from './append.js';
 import { encodeConfiguration, isVoterIn } from './configuration.js';
 import { becomeFollower } from './election.js';
-import { RaftError, type RaftErrorCode } from './errors.js';
+import { RaftError, type ProposalOutcome, type RaftErrorCode } from './errors.js';
 import { appendAsLeader, syncProgress } from './leadership.js';
 import { continuation, nextConfiguration, type MembershipChange } from './membership-change.js';
 import type { CoreNode, LeaderRole } from './node.js';
@@ -45,6 +45,7 @@ export function continueMembership(node: CoreNode, role: LeaderRole): void {
   if (role.restore !== null) return;
   if (node.commitIndex < role.firstIndex || latest.index > node.commitIndex) return;
   dropLeavers(node, role, latest.index);
+  refuseTakenBack(node, role, latest.configuration);
   const next = continuation(latest.configuration, (id) => {
     const p = role.progress.get(id);
     return p !== undefined && p.mode === 'replicate' && p.match >= node.commitIndex;
@@ -82,8 +83,26 @@ function begin(node: CoreNode, role: LeaderRole, { id, change, prevIndex, wallNo
   else node.emit({ type: 'proposed', ids: [id], firstIndex: index, term: node.term });
 }
 
-function refuse(node: CoreNode, id: number, code: RaftErrorCode, message: string): void {
-  node.emit({ type: 'refuseProposals', ids: [id], outcome: 'notAppended', failure: { code, message } });
+function refuse(
+  node: CoreNode,
+  id: number,
+  code: RaftErrorCode,
+  message: string,
+  outcome: ProposalOutcome = 'notAppended',
+): void {
+  node.emit({ type: 'refuseProposals', ids: [id], outcome, failure: { code, message } });
+}
+
+/** Who waits for a server's vote waits in vain when another change took the server back. */
+function refuseTakenBack(node: CoreNode, role: LeaderRole, { servers }: Configuration): void {
+  if (role.changes.length === 0) return;
+  const inVain = ({ change }: LeaderRole['changes'][number]): boolean =>
+    change.kind === 'addVoter' && !servers.some(({ id, suffrage }) => id === change.id && suffrage !== 'nonvoter');
+  const taken = role.changes.filter(inVain);
+  role.changes = role.changes.filter((waiting) => !inVain(waiting));
+  for (const { id } of taken) {
+    refuse(node, id, 'RAFT_CONFIGURATION_CHANGED', 'another change took the server back before it had its vote', 'lost');
+  }
 }
 
 function takesMoreSteps({ servers, outgoing }: Configuration, change: MembershipChange): boolean {

@@ -101,7 +101,13 @@ function refuseTakenBack(node: CoreNode, role: LeaderRole, { servers }: Configur
   const taken = role.changes.filter(inVain);
   role.changes = role.changes.filter((waiting) => !inVain(waiting));
   for (const { id } of taken) {
-    refuse(node, id, 'RAFT_CONFIGURATION_CHANGED', 'another change took the server back before it had its vote', 'lost');
+    refuse(
+      node,
+      id,
+      'RAFT_CONFIGURATION_CHANGED',
+      'another change took the server back before it had its vote',
+      'lost',
+    );
   }
 }
 

@@ -4,6 +4,8 @@ import { Bounds } from './checkers/bounds.js';
 import type { Checker, Cluster, Report, Violation } from './checkers/checker.js';
 import { CommittedImmutable } from './checkers/committed-immutable.js';
 import { CommittedLog } from './checkers/committed-log.js';
+import { ConfigurationSafety } from './checkers/configuration-safety.js';
+import { Configurations } from './checkers/configurations.js';
 import { DurableAnswers } from './checkers/durable-answers.js';
 import { ElectionSafety } from './checkers/election-safety.js';
 import { LeaderCompleteness } from './checkers/leader-completeness.js';
@@ -11,10 +13,12 @@ import { Linearizability } from './checkers/linearizability.js';
 import { LogMatching } from './checkers/log-matching.js';
 import { Monotone } from './checkers/monotone.js';
 import { Promises } from './checkers/promises.js';
+import { describeConfiguration } from './checkers/quorum.js';
 import { ReadIndex } from './checkers/read-index.js';
 import { StateMachineSafety } from './checkers/state-machine-safety.js';
 import { Clients } from './clients/clients.js';
 import type { Operation } from './clients/operation.js';
+import { Operator } from './clients/operator.js';
 import { describeMessage, describeWrite, numbersOf } from './describe.js';
 import { SimDisk } from './disk/sim-disk.js';
 import { SimNetwork, type Sent } from './network/sim-network.js';
@@ -40,6 +44,15 @@ export const PHASES: Phases = { safetyMs: 20_000, convergeWithinMs: 8000, totalM
 
 /** How long operations and shutdowns may take in the end. */
 const LAST_CALLS_MS = 5000;
+
+/**
+ * More time to recover when the membership changes: logs and configurations may then be divided such that one server
+ * alone can win and another competes with it, and chance decides who times out first.
+ */
+const CHANGES_SLACK_MS = 8000;
+
+/** The calm part lasts this long, however late convergence came. */
+const LEAST_CALM_MS = 2000;
 
 /** How often a refused probe is tried again. */
 const PROBE_EVERY_MS = 50;
@@ -85,12 +98,13 @@ class Simulation implements Cluster {
   readonly #dice: Dice;
   readonly #network: SimNetwork;
   readonly nodes: readonly SimNode[];
-  readonly voters: readonly SimNode[];
   readonly #byId = new Map<ServerId, SimNode>();
+  readonly #configurations = new Configurations();
   readonly #log: CommittedLog;
   readonly #promises: Promises;
   readonly #checkers: readonly Checker[];
   readonly #clients: Clients;
+  readonly #operator: Operator;
   readonly #nemesis: Nemesis;
   readonly #ran = new Set<SimNode>();
   #violation: Violation | null = null;
@@ -119,29 +133,10 @@ class Simulation implements Cluster {
     );
     this.nodes = scenario.servers.map((plan) => this.#makeNode(plan));
     for (const node of this.nodes) this.#byId.set(node.id, node);
-    const { servers } = scenario.configuration;
-    this.voters = servers.filter(({ suffrage }) => suffrage === 'voter').map(({ id }) => this.node(id));
-    const report =
-      (rule: string): Report =>
-      (message) =>
-        this.#report('safety', rule, message);
-    const matching = new LogMatching(report(LogMatching.rule));
-    this.#log = new CommittedLog(this, matching, report(CommittedLog.rule));
+    const matching = new LogMatching(this.#safety(LogMatching.rule));
+    this.#log = new CommittedLog(this, this.#configurations, matching, this.#safety(CommittedLog.rule));
     this.#promises = new Promises((message) => this.#report('liveness', Promises.rule, message));
-    this.#checkers = [
-      this.#log,
-      new ElectionSafety(report(ElectionSafety.rule)),
-      matching,
-      new LeaderCompleteness(this.#log, report(LeaderCompleteness.rule)),
-      new StateMachineSafety(this.#log, report(StateMachineSafety.rule)),
-      new Monotone(report(Monotone.rule)),
-      new Bounds(scenario.config, report(Bounds.rule)),
-      new DurableAnswers(this, report(DurableAnswers.rule)),
-      new CommittedImmutable(this.#log, report(CommittedImmutable.rule)),
-      new AcknowledgedWrites(this, this.#log, report(AcknowledgedWrites.rule)),
-      new ReadIndex(this, this.#log, report(ReadIndex.rule)),
-      new Linearizability(report(Linearizability.rule)),
-    ];
+    this.#checkers = this.#makeCheckers(matching);
     this.#clients = new Clients({
       world: this.#world,
       dice: dice.fork(),
@@ -151,6 +146,17 @@ class Simulation implements Cluster {
       events: {
         invoked: (operation) => this.#invoked(operation),
         completed: (operation) => this.#completed(operation),
+      },
+    });
+    this.#operator = new Operator({
+      world: this.#world,
+      dice: dice.fork(),
+      nodes: this.nodes,
+      everyMs: scenario.changeEveryMs,
+      promises: this.#promises,
+      hands: {
+        join: (node) => this.#join(node),
+        note: (what, detail) => this.#note('oper', what, [], () => detail),
       },
     });
     this.#nemesis = new Nemesis({
@@ -170,6 +176,29 @@ class Simulation implements Cluster {
     });
   }
 
+  #safety(rule: string): Report {
+    return (message) => this.#report('safety', rule, message);
+  }
+
+  #makeCheckers(matching: LogMatching): Checker[] {
+    return [
+      this.#configurations,
+      this.#log,
+      new ElectionSafety(this.#safety(ElectionSafety.rule)),
+      matching,
+      new ConfigurationSafety(this, this.#log, this.#configurations, this.#safety(ConfigurationSafety.rule)),
+      new LeaderCompleteness(this.#log, this.#safety(LeaderCompleteness.rule)),
+      new StateMachineSafety(this.#log, this.#safety(StateMachineSafety.rule)),
+      new Monotone(this.#safety(Monotone.rule)),
+      new Bounds(this.#scenario.config, this.#safety(Bounds.rule)),
+      new DurableAnswers(this, this.#safety(DurableAnswers.rule)),
+      new CommittedImmutable(this.#log, this.#safety(CommittedImmutable.rule)),
+      new AcknowledgedWrites(this, this.#log, this.#safety(AcknowledgedWrites.rule)),
+      new ReadIndex(this, this.#log, this.#safety(ReadIndex.rule)),
+      new Linearizability(this.#safety(Linearizability.rule)),
+    ];
+  }
+
   node(id: ServerId): SimNode {
     const node = this.#byId.get(id);
     if (node === undefined) throw new Error(`there is no server ${id}`);
@@ -179,20 +208,29 @@ class Simulation implements Cluster {
   async run(): Promise<SimulationResult> {
     const { safetyMs, convergeWithinMs, totalMs } = this.#phases;
     for (const node of this.nodes) node.start();
-    for (const { id, bootstrapAtMs } of this.#scenario.servers) this.#bootstrap(this.node(id), bootstrapAtMs);
+    for (const { id, bootstrapAtMs } of this.#scenario.servers) {
+      if (bootstrapAtMs !== null) this.#bootstrap(this.node(id), bootstrapAtMs);
+    }
     this.#clients.start(false);
     this.#nemesis.start();
+    this.#operator.start();
     await this.#until(safetyMs);
-    if (this.#violation === null) await this.#recover(safetyMs + convergeWithinMs);
+    if (this.#violation === null) await this.#recover(safetyMs + convergeWithinMs + this.#slackMs);
     if (this.#violation === null) {
       this.#phase = 'calm';
       this.#calmFrom = this.#clients.history.length;
+      this.#sweep();
       this.#clients.start(true);
-      await this.#until(totalMs);
+      this.#grow();
+      await this.#until(Math.max(totalMs, this.#world.now + LEAST_CALM_MS));
     }
     if (this.#violation === null) await this.#end();
     for (const node of this.nodes) node.kill();
     return this.#result();
+  }
+
+  get #slackMs(): number {
+    return this.#scenario.changeEveryMs > 0 ? CHANGES_SLACK_MS : 0;
   }
 
   /** The faults are over: within the time given the cluster must be one again. */
@@ -202,7 +240,9 @@ class Simulation implements Cluster {
     this.#note('sim', 'faults over', []);
     this.#clients.stop();
     this.#nemesis.stop();
+    this.#operator.stop();
     for (const node of this.nodes) this.#restart(node);
+    this.#sweep();
     await this.#until(deadlineMs, () => this.#hasConverged());
     this.#convergedAfterMs = this.#world.now - begin;
     this.#note('sim', 'converged', [this.#world.now]);
@@ -217,17 +257,61 @@ class Simulation implements Cluster {
 
   /** A leader that all follow has committed a new write, and all have applied it. */
   #hasConverged(): boolean {
-    const leader = this.nodes.find(({ raft }) => raft?.state === 'leader');
+    const members = this.#members();
+    const leader = members.find(({ raft }) => raft?.state === 'leader');
     if (leader === undefined) return false;
-    for (const { raft } of this.nodes) if (raft?.leader?.id !== leader.id) return false;
+    for (const { raft } of members) if (raft?.leader?.id !== leader.id) return false;
+    const { outgoing, servers } = leader.raft!.getConfiguration().configuration;
+    if (outgoing !== undefined || servers.some(({ suffrage }) => suffrage === 'staging')) return false;
     if (this.#probeIndex === 0) {
       this.#probe(leader);
       return false;
     }
-    return this.nodes.every(
+    return members.every(
       ({ raft }) =>
         raft!.readable && raft!.appliedIndex >= this.#probeIndex && raft!.appliedIndex === leader.raft!.lastIndex,
     );
+  }
+
+  /** Servers of the last configuration that is committed; before there is one, of the first. */
+  #members(): SimNode[] {
+    const { servers, outgoing = [] } =
+      this.#log.lastIndex === 0 ? this.#scenario.configuration : this.#log.configuration;
+    return [...new Set([...servers, ...outgoing].map(({ id }) => id))].map((id) => this.node(id));
+  }
+
+  /**
+   * Ends servers that were removed and have not heard of it. With pre-votes and check-quorum they stay: they must not
+   * disturb anybody (Raft thesis, section 4.2.3).
+   */
+  #sweep(): void {
+    const { preVote, checkQuorum } = this.#scenario.config;
+    if (preVote === true && checkQuorum === true) return;
+    const needed = new Set(this.#members().flatMap((node) => [node.id, ...this.#configurations.namesOn(node)]));
+    for (const node of this.nodes) {
+      if (node.part !== 'used' || needed.has(node.id) || !this.#operator.hasRetired(node.id)) continue;
+      node.part = 'gone';
+      this.#note(node.id, 'is switched off', []);
+      this.#kill(node);
+    }
+  }
+
+  /** Now that nothing is wrong, a server that joins must become a voter, if one is left that has not joined. */
+  #grow(): void {
+    const leader = this.#members().find(({ raft }) => raft?.state === 'leader');
+    if (leader === undefined) return;
+    this.#operator.grow(leader)?.catch((error: unknown) => {
+      this.#report('liveness', 'calm operation', `a server does not become a voter: ${textOf(error)}`);
+    });
+  }
+
+  /** Starts a spare server. The cluster will tell it the rest. */
+  #join(node: SimNode): void {
+    if (node.part !== 'spare') return;
+    node.part = 'used';
+    this.#note(node.id, 'joins', []);
+    this.#nemesis.infect(node);
+    node.start();
   }
 
   #probe(leader: SimNode): void {
@@ -292,6 +376,7 @@ class Simulation implements Cluster {
     });
     return new SimNode({
       id: plan.id,
+      part: plan.bootstrapAtMs === null ? 'spare' : 'used',
       disk,
       world: this.#world,
       network: this.#network,
@@ -306,6 +391,15 @@ class Simulation implements Cluster {
         committed: (node, index) => {
           this.#note(node.id, 'committed', [index]);
           for (const checker of this.#checkers) checker.committed?.(node, index);
+        },
+        configurationTaken: (node, configuration) => {
+          this.#note(
+            node.id,
+            'configuration',
+            [configuration.index],
+            () => `${configuration.index} ${describeConfiguration(configuration.configuration)}`,
+          );
+          for (const checker of this.#checkers) checker.configurationTaken?.(node, configuration);
         },
         snapshotInstalled: (node, index) => {
           this.#note(node.id, 'installed snapshot', [index]);
@@ -355,7 +449,7 @@ class Simulation implements Cluster {
     const { role, roleTerm } = node.process!;
     this.#note(node.id, `${from} > ${role}`, [roleTerm]);
     for (const checker of this.#checkers) checker.roleChanged?.(node, node.process!.role);
-    if (this.#phase === 'calm') {
+    if (this.#phase === 'calm' && this.#members().includes(node)) {
       this.#report(
         'liveness',
         'stable leadership',
@@ -366,12 +460,32 @@ class Simulation implements Cluster {
 
   /** A node has stopped, because of an error or because it was told to. */
   #stopped(node: SimNode, error: Error | null): void {
-    if (error === null) return;
+    if (error === null) {
+      if (!node.process!.leaving) this.#left(node);
+      return;
+    }
     const { excused } = node.process!;
     this.#note(node.id, 'stopped', [], () => `${error.message}: ${textOf(error.cause)}`);
     if (!excused)
       this.#report('safety', 'no stop without a cause', `${node.id} stops: ${error.message} ${textOf(error.cause)}`);
     this.#shutDown(node, 200);
+  }
+
+  /** A node has ended by itself since it was removed. */
+  #left(node: SimNode): void {
+    this.#note(node.id, 'is gone', []);
+    node.part = 'gone';
+    // The commit that it acts on is told by the leader, in this turn at the latest.
+    this.#world.schedule(0, () => {
+      if (this.#members().includes(node)) {
+        this.#report(
+          'safety',
+          'no stop without a cause',
+          `${node.id} stops as if it had been removed, and is a member`,
+        );
+      }
+    });
+    this.#shutDown(node, 0);
   }
 
   #crash(node: SimNode, outageMs: number): void {
@@ -392,6 +506,7 @@ class Simulation implements Cluster {
     const { running } = node;
     if (running === null) return;
     const { process, raft } = running;
+    process.leaving = true;
     this.#note(node.id, 'shuts down', []);
     process.clock.run(() => {
       const down = raft.shutdown();
@@ -415,7 +530,7 @@ class Simulation implements Cluster {
   }
 
   #restart(node: SimNode): void {
-    if (node.process !== null || this.#phase === 'end') return;
+    if (node.process !== null || node.part !== 'used' || this.#phase === 'end') return;
     node.start();
     if (!node.bootstrapped) this.#bootstrap(node, 20);
   }

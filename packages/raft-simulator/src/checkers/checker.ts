@@ -1,4 +1,4 @@
-import type { LogEntry, LogIndex, RaftState, ServerId } from '@discovery-raft/raft-core';
+import type { ConfigurationAt, LogEntry, LogIndex, RaftState, ServerId } from '@discovery-raft/raft-core';
 import type { Operation } from '../clients/operation.js';
 import type { DiskWrite } from '../disk/platter.js';
 import type { Sent } from '../network/sim-network.js';
@@ -17,8 +17,6 @@ export interface Violation {
 /** What a checker may see of the cluster. */
 export interface Cluster {
   readonly nodes: readonly SimNode[];
-  /** Servers whose disks and votes count. */
-  readonly voters: readonly SimNode[];
   node(id: ServerId): SimNode;
 }
 
@@ -38,6 +36,8 @@ export interface Checker {
   roleChanged?(node: SimNode, from: RaftState): void;
   /** A server says that everything up to `index` is committed. */
   committed?(node: SimNode, index: LogIndex): void;
+  /** A server goes by another configuration from now on. */
+  configurationTaken?(node: SimNode, configuration: ConfigurationAt): void;
   snapshotInstalled?(node: SimNode, index: LogIndex): void;
   /** A state machine is given a command, and has not executed it yet. */
   commandApplied?(node: SimNode, entry: LogEntry, command: Command): void;

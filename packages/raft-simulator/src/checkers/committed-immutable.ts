@@ -63,7 +63,7 @@ export class CommittedImmutable implements Checker {
     const last = this.#log.lastIndex;
     if (first > last) return;
     const holders = this.#log.holders(last, this.#log.termAt(last)!);
-    if (!this.#log.isMajority(holders)) {
+    if (!this.#log.canKeep(holders)) {
       this.#report(
         `${node.id} removes the entries from ${first} on; of committed entry ${last} a minority is left: ` +
           `${holders.map(({ id }) => id).join(', ') || 'nobody'}`,

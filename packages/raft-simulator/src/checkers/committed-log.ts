@@ -1,12 +1,14 @@
-import type { LogEntry, LogIndex, Term } from '@discovery-raft/raft-core';
+import type { Configuration, LogEntry, LogIndex, ServerId, Term } from '@discovery-raft/raft-core';
 import { EntryType } from '@discovery-raft/raft-core';
 import { decodeCommand, Registers } from '../node/register-machine.js';
 import type { SimNode } from '../node/sim-node.js';
 import type { Checker, Cluster, Report } from './checker.js';
+import { heldBy, type Configurations } from './configurations.js';
 import type { LogMatching } from './log-matching.js';
+import { describeConfiguration, isQuorum } from './quorum.js';
 
 /**
- * What is committed, found out by looking at disks: when a leader says that an entry is committed, a majority must hold
+ * What is committed, found out by looking at disks: when a leader says that an entry is committed, a quorum must hold
  * it durably, and the entry must be of the leader's own term (Raft paper, sections 5.3 and 5.4.2). The other checkers
  * take this log as the truth. A follower may only repeat what a leader has established.
  */
@@ -20,16 +22,24 @@ export class CommittedLog implements Checker {
   readonly #digests: number[] = [0];
   /** Index of a superseded entry to that of its successor. */
   readonly supersededBy = new Map<LogIndex, LogIndex>();
+  /** The newest configuration that is committed. */
+  configuration: Configuration = { servers: [] };
+  #configurationIndex: LogIndex = 0;
   readonly #registers = new Registers();
   /** State machine's responses by index. */
   readonly #previous = new Map<LogIndex, string | null>();
   readonly #cluster: Cluster;
+  readonly #configurations: Configurations;
   readonly #seen: LogMatching;
   readonly #report: Report;
 
-  /** @param seen tells what stood in the place of a tombstone */
-  constructor(cluster: Cluster, seen: LogMatching, report: Report) {
+  /**
+   * @param configurations tells who counts
+   * @param seen tells what stood in the place of a tombstone
+   */
+  constructor(cluster: Cluster, configurations: Configurations, seen: LogMatching, report: Report) {
     this.#cluster = cluster;
+    this.#configurations = configurations;
     this.#seen = seen;
     this.#report = report;
   }
@@ -61,16 +71,22 @@ export class CommittedLog implements Checker {
     return this.#previous.get(index);
   }
 
-  /** Voters whose disks hold the entry, or a snapshot that covers it. */
+  /** Servers whose disks hold the entry, or a snapshot that covers it. */
   holders(index: LogIndex, term: Term): SimNode[] {
-    return this.#cluster.voters.filter(({ disk: { platter } }) => {
+    return this.#cluster.nodes.filter(({ disk: { platter } }) => {
       if ((platter.snapshots[0]?.meta.index ?? 0) >= index) return true;
       return platter.termAt(index) === term;
     });
   }
 
-  isMajority(nodes: readonly SimNode[]): boolean {
-    return nodes.length > this.#cluster.voters.length / 2;
+  /** Whether these are a quorum of the newest committed configuration, or of one that is on its way to be. */
+  canKeep(nodes: readonly SimNode[]): boolean {
+    const ids = idsOf(nodes);
+    if (isQuorum(this.configuration, ids)) return true;
+    return this.#cluster.nodes.some((node) => {
+      const { index, configuration } = this.#configurations.newestOf(node);
+      return index > this.#configurationIndex && isQuorum(configuration, ids);
+    });
   }
 
   committed(node: SimNode, index: LogIndex): void {
@@ -84,10 +100,13 @@ export class CommittedLog implements Checker {
     }
     const term = process.roleTerm;
     const holders = this.holders(index, term).filter((holder) => holder.disk.platter.termAt(index) === term);
-    if (!this.isMajority(holders)) {
-      const held = this.#cluster.voters.map(({ id, disk }) => `${id}: ${disk.platter.termAt(index) ?? '-'}`).join(', ');
+    const ids = idsOf(holders);
+    const configurations = this.#configurations.countedBy(node, index);
+    if (!configurations.some((configuration) => isQuorum(configuration, ids))) {
+      const held = this.#cluster.nodes.map(({ id, disk }) => `${id}: ${disk.platter.termAt(index) ?? '-'}`).join(', ');
+      const members = configurations.map(describeConfiguration).join(' or ');
       return this.#report(
-        `${node.id} commits ${index} in term ${term}, but no majority of disks holds an entry of that term there (${held})`,
+        `${node.id} commits ${index} in term ${term}, but no majority of ${members} holds an entry of that term there (${held})`,
       );
     }
     while (this.lastIndex < index) {
@@ -102,6 +121,10 @@ export class CommittedLog implements Checker {
   #add(entry: LogEntry, committedIn: Term): void {
     this.#entries.push(entry);
     this.#committedIn.push(committedIn);
+    if (entry.type === EntryType.configuration) {
+      this.#configurationIndex = entry.index;
+      this.configuration = heldBy(entry).configuration;
+    }
     if (entry.type === EntryType.command) {
       const before = this.#registers.set(entry.index, decodeCommand(entry.data));
       if (before !== undefined) this.supersededBy.set(before.index, entry.index);
@@ -109,4 +132,8 @@ export class CommittedLog implements Checker {
     }
     this.#digests.push(this.#registers.digest);
   }
+}
+
+function idsOf(nodes: readonly SimNode[]): Set<ServerId> {
+  return new Set(nodes.map(({ id }) => id));
 }

@@ -177,6 +177,60 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'change-before-a-commit-of-its-term',
+    rule: '9: a new leader changes the membership before it knows what became of the last change',
+    edits: [{ file: 'core/membership', find: 'node.commitIndex < role.firstIndex || ', replace: '' }],
+  },
+  {
+    name: 'change-before-the-last-is-committed',
+    rule: '9: a change begins while another one is not committed',
+    edits: [{ file: 'core/membership', find: ' || latest.index > node.commitIndex', replace: '' }],
+  },
+  {
+    name: 'configuration-not-rolled-back',
+    rule: '9: a configuration counts although its entry was truncated',
+    edits: [{ file: 'core/append', find: 'node.configurations.truncateFrom(from)', replace: 'from < 0' }],
+  },
+  {
+    name: 'learner-counted-as-voter',
+    rule: '9: who has no vote is counted in quorums',
+    edits: [{ file: 'core/configuration', find: "server.suffrage === 'voter'", replace: "server.id !== ''" }],
+  },
+  {
+    name: 'joint-quorum-of-the-new-half',
+    rule: '9: in a joint configuration only the new half is asked',
+    edits: [{ file: 'core/configuration', find: 'if (configuration.outgoing)', replace: "if (configuration === '')" }],
+  },
+  {
+    name: 'replaced-without-a-joint-configuration',
+    rule: '9: many votes change in one step',
+    edits: [
+      {
+        file: 'core/membership-change',
+        find: '{ servers: change.servers, outgoing: servers }',
+        replace: '{ servers: change.servers }',
+      },
+    ],
+  },
+  {
+    name: 'removed-leader-leads-on',
+    rule: '9: a leader goes on after its own removal is committed',
+    edits: [
+      { file: 'core/membership', find: '!isVoterIn(latest.configuration, node.id)', replace: 'latest.index < 0' },
+    ],
+  },
+  {
+    name: 'snapshot-of-the-newest-configuration',
+    rule: '9: a snapshot carries a configuration that is not committed',
+    edits: [
+      {
+        file: 'runtime/raft',
+        find: 'this.#core.configurationAt(index)',
+        replace: 'this.#core.configuration',
+      },
+    ],
+  },
+  {
     name: 'quorum-of-half',
     rule: '10: half of an even cluster is a quorum',
     edits: [{ file: 'core/quorum', find: 'Math.floor(n / 2) + 1', replace: 'Math.ceil(n / 2)' }],

@@ -2,6 +2,7 @@ import {
   Raft,
   RaftError,
   type Configuration,
+  type ConfigurationAt,
   type RaftState,
   type ServerId,
   type Term,
@@ -29,7 +30,18 @@ export interface Incarnation {
   roleTerm: Term;
   /** A fault was injected that may stop the node. */
   excused: boolean;
+  /** It was told to shut down. */
+  leaving: boolean;
 }
+
+/**
+ * What a server is for the operator.
+ *
+ * - `spare`: not in use yet, with an empty disk;
+ * - `used`: its process is kept running;
+ * - `gone`: it was removed and has ended by itself; it never returns.
+ */
+export type Part = 'spare' | 'used' | 'gone';
 
 /** What a node tells the simulation. */
 export interface NodeEvents {
@@ -38,6 +50,7 @@ export interface NodeEvents {
   startFailed(node: SimNode, error: unknown): void;
   roleChanged(node: SimNode, from: RaftState): void;
   committed(node: SimNode, index: number): void;
+  configurationTaken(node: SimNode, configuration: ConfigurationAt): void;
   snapshotInstalled(node: SimNode, index: number): void;
   commandApplied(node: SimNode, entry: LogEntry, command: Command): void;
   stopped(node: SimNode, error: Error | null): void;
@@ -48,6 +61,7 @@ export class SimNode {
   readonly id: ServerId;
   readonly disk: SimDisk;
   process: Incarnation | null = null;
+  part: Part;
   bootstrapped = false;
   readonly #world: VirtualClock;
   readonly #network: SimNetwork;
@@ -59,6 +73,7 @@ export class SimNode {
 
   constructor(parts: {
     id: ServerId;
+    part: Part;
     disk: SimDisk;
     world: VirtualClock;
     network: SimNetwork;
@@ -68,6 +83,9 @@ export class SimNode {
     events: NodeEvents;
   }) {
     this.id = parts.id;
+    this.part = parts.part;
+    // Who joins a cluster must not make one.
+    this.bootstrapped = parts.part === 'spare';
     this.disk = parts.disk;
     this.#world = parts.world;
     this.#network = parts.network;
@@ -94,7 +112,7 @@ export class SimNode {
 
   /** Starts a process from what the disk holds. */
   start(): void {
-    if (this.process !== null) return;
+    if (this.process !== null || this.part !== 'used') return;
     const clock = new ProcessClock(this.#world, this.#skew, () => this.#events.ran(this));
     const session = this.disk.open(clock);
     const machine = new RegisterMachine(this.#scenario.redacts, (entry, command) =>
@@ -109,6 +127,7 @@ export class SimNode {
       role: 'follower',
       roleTerm: 0,
       excused: false,
+      leaving: false,
     };
     this.process = incarnation;
     Raft.create<Previous>({
@@ -147,6 +166,7 @@ export class SimNode {
       }),
     );
     raft.on('commit', ({ index }) => live(() => this.#events.committed(this, index)));
+    raft.on('configurationChange', (configuration) => live(() => this.#events.configurationTaken(this, configuration)));
     raft.on('snapshotInstalled', ({ meta }) => live(() => this.#events.snapshotInstalled(this, meta.index)));
     raft.on('shutdown', ({ error }) => live(() => this.#events.stopped(this, error)));
     this.#events.started(this);

@@ -41,19 +41,27 @@ export class Nemesis {
     this.#hands = parts.hands;
   }
 
+  /** Servers that are in use. */
+  get #used(): readonly SimNode[] {
+    return this.#nodes.filter(({ part }) => part === 'used');
+  }
+
   start(): void {
     const { faults, links } = this.#scenario;
     Object.assign(this.#network.faults, links);
-    for (const { disk } of this.#nodes) {
-      disk.faults.writeFailure = faults.writeFailure;
-      disk.faults.readFailure = faults.readFailure;
-      disk.faults.crash = faults.crashInWrite;
-    }
+    for (const node of this.#used) this.infect(node);
     this.#often(faults.partitionEveryMs, () => this.#divide());
     this.#often(faults.crashEveryMs, () => this.#crash());
     this.#often(faults.pauseEveryMs, () => this.#pause());
     this.#often(faults.stallEveryMs, () => this.#stall());
     this.#often(faults.transferEveryMs, () => this.#transfer());
+  }
+
+  /** Makes a server's disk fail as the scenario has it, while there are faults. */
+  infect({ disk }: SimNode): void {
+    if (this.#over) return;
+    const { writeFailure, readFailure, crashInWrite } = this.#scenario.faults;
+    Object.assign(disk.faults, { writeFailure, readFailure, crash: crashInWrite });
   }
 
   /** No more faults; what is cut, stalled or paused is healed. */
@@ -84,12 +92,12 @@ export class Nemesis {
   /** The leader rather than another, since that is where it hurts. */
   #victim(): SimNode {
     const leaders = this.#nodes.filter(({ raft }) => raft?.state === 'leader');
-    return leaders.length > 0 && this.#dice.chance(0.5) ? this.#dice.pick(leaders) : this.#dice.pick(this.#nodes);
+    return leaders.length > 0 && this.#dice.chance(0.5) ? this.#dice.pick(leaders) : this.#dice.pick(this.#used);
   }
 
   #divide(): void {
     const { cuts } = this.#network;
-    const all = this.#nodes.map(({ id }) => id);
+    const all = this.#used.map(({ id }) => id);
     const mixed = this.#dice.shuffle(all);
     const at = this.#dice.int(1, all.length - 1);
     const victim = this.#victim().id;
@@ -145,8 +153,8 @@ export class Nemesis {
   }
 
   #crash(): void {
-    const many = this.#dice.chance(0.15) ? this.#dice.int(2, this.#nodes.length) : 1;
-    const victims = many === 1 ? [this.#victim()] : this.#dice.shuffle(this.#nodes).slice(0, many);
+    const many = this.#dice.chance(0.15) ? this.#dice.int(2, this.#used.length) : 1;
+    const victims = many === 1 ? [this.#victim()] : this.#dice.shuffle(this.#used).slice(0, many);
     const gentle = this.#dice.chance(0.2);
     for (const victim of victims) {
       if (gentle) this.#hands.stop(victim, this.#durationMs());
@@ -171,7 +179,7 @@ export class Nemesis {
   #transfer(): void {
     const leader = this.#nodes.find(({ raft }) => raft?.state === 'leader');
     if (leader === undefined) return;
-    if (this.#dice.chance(0.3)) return this.#hands.snapshot(this.#dice.pick(this.#nodes));
-    this.#hands.transfer(leader, this.#dice.chance(0.5) ? null : this.#dice.pick(this.#nodes).id);
+    if (this.#dice.chance(0.3)) return this.#hands.snapshot(this.#dice.pick(this.#used));
+    this.#hands.transfer(leader, this.#dice.chance(0.5) ? null : this.#dice.pick(this.#used).id);
   }
 }

@@ -13,8 +13,8 @@ export interface ServerPlan {
   readonly id: ServerId;
   readonly skew: Skew;
   readonly disk: DiskProfile;
-  /** When it calls `bootstrap` in the beginning. */
-  readonly bootstrapAtMs: number;
+  /** When it calls `bootstrap` in the beginning; null for a spare one, which may join later. */
+  readonly bootstrapAtMs: number | null;
 }
 
 /** How often what goes wrong, on average; 0 for never. */
@@ -55,6 +55,8 @@ export interface Scenario {
   readonly links: LinkFaults;
   readonly faults: FaultPlan;
   readonly load: LoadPlan;
+  /** Mean pause between two changes of the membership; 0 when there are none. */
+  readonly changeEveryMs: number;
 }
 
 /** Draws a scenario. */
@@ -82,10 +84,15 @@ export function drawScenario(seed: number): Scenario {
     bootstrapAtMs: dice.chance(0.5) ? 0 : dice.between(0, 2 * heartbeatTimeoutMs),
   }));
   const nonvoters = count > 3 && dice.chance(0.2) ? 1 : 0;
+  // Dice of their own: a scenario is the same otherwise, with changes of the membership or without.
+  const change = new Dice(seed ^ 0x2545f491);
+  // Sluggish disks must not become the majority.
+  const changeEveryMs = sluggish > 0 ? 0 : change.pick([0, 700, 1500, 3000]);
+  const spares = changeEveryMs > 0 ? change.int(1, 4) : 0;
   const calm: LinkFaults = { delayMs: dice.between(0.2, 3), loss: 0, duplication: 0, longDelay: 0, longDelayMs: 0 };
   return {
     seed,
-    servers,
+    servers: [...servers, ...Array.from({ length: spares }, (_, i) => drawSpare(change, `n${count + i + 1}`))],
     configuration: {
       servers: servers.map(({ id }, i) => ({
         id,
@@ -99,6 +106,16 @@ export function drawScenario(seed: number): Scenario {
     links: drawLinks(dice, calm, heartbeatTimeoutMs),
     faults: drawFaults(dice, heartbeatTimeoutMs),
     load: drawLoad(dice, narrow),
+    changeEveryMs,
+  };
+}
+
+function drawSpare(dice: Dice, id: ServerId): ServerPlan {
+  return {
+    id,
+    skew: { rate: 1, offsetMs: dice.int(0, 1_000_000), wallStartMs: WALL_START_MS },
+    disk: drawDisk(dice, dice.pick(['immediate', 'fast'])),
+    bootstrapAtMs: null,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { RpcResponse, ServerId } from '@discovery-raft/raft-core';
+import { AcknowledgedChanges } from './checkers/acknowledged-changes.js';
 import { AcknowledgedWrites } from './checkers/acknowledged-writes.js';
 import { Bounds } from './checkers/bounds.js';
 import type { Checker, Cluster, Report, Violation } from './checkers/checker.js';
@@ -156,6 +157,9 @@ class Simulation implements Cluster {
       promises: this.#promises,
       hands: {
         join: (node) => this.#join(node),
+        changed: (...what) => {
+          for (const checker of this.#checkers) checker.changed?.(...what);
+        },
         note: (what, detail) => this.#note('oper', what, [], () => detail),
       },
     });
@@ -194,6 +198,7 @@ class Simulation implements Cluster {
       new DurableAnswers(this, this.#safety(DurableAnswers.rule)),
       new CommittedImmutable(this.#log, this.#safety(CommittedImmutable.rule)),
       new AcknowledgedWrites(this, this.#log, this.#safety(AcknowledgedWrites.rule)),
+      new AcknowledgedChanges(this.#log, this.#safety(AcknowledgedChanges.rule)),
       new ReadIndex(this, this.#log, this.#safety(ReadIndex.rule)),
       new Linearizability(this.#safety(Linearizability.rule)),
     ];

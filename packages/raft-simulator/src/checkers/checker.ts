@@ -1,4 +1,5 @@
 import type { ConfigurationAt, LogEntry, LogIndex, RaftState, ServerId } from '@discovery-raft/raft-core';
+import type { Change } from '../clients/change.js';
 import type { Operation } from '../clients/operation.js';
 import type { DiskWrite } from '../disk/platter.js';
 import type { Sent } from '../network/sim-network.js';
@@ -45,6 +46,8 @@ export interface Checker {
   settled?(node: SimNode): void;
   invoked?(operation: Operation): void;
   completed?(operation: Operation): void;
+  /** A change of the membership was acknowledged at `index`; it was to follow configuration `prevIndex`, 0 for any. */
+  changed?(change: Change, index: LogIndex, prevIndex: LogIndex): void;
   /** The simulation is over, and the cluster has converged. */
   finished?(operations: readonly Operation[]): void;
 }

@@ -1,15 +1,11 @@
-import type { MembershipOptions, Raft, Server, ServerId, Suffrage } from '@discovery-raft/raft-core';
+import type { LogIndex, MembershipOptions, Raft, Server, ServerId, Suffrage } from '@discovery-raft/raft-core';
 import type { Promises } from '../checkers/promises.js';
 import { addressOf } from '../network/sim-network.js';
 import type { Previous } from '../node/register-machine.js';
 import type { Incarnation, SimNode } from '../node/sim-node.js';
 import type { Dice } from '../scenario/dice.js';
 import type { VirtualClock } from '../time/virtual-clock.js';
-
-/** A change of the membership that somebody asks for. */
-type Change =
-  | { readonly kind: 'addVoter' | 'addNonvoter' | 'demoteVoter' | 'removeServer'; readonly id: ServerId }
-  | { readonly kind: 'replace'; readonly servers: readonly Server[] };
+import type { Change } from './change.js';
 
 /** Fewer voters than these are not left over on purpose, so that the cluster goes on changing. */
 const FEWEST_VOTERS = 2;
@@ -18,6 +14,8 @@ const FEWEST_VOTERS = 2;
 export interface OperatorHands {
   /** Starts a spare server, with its empty disk. */
   join(node: SimNode): void;
+  /** A change was acknowledged at `index`; `prevIndex` is the configuration that it was to follow, 0 for any. */
+  changed(change: Change, index: LogIndex, prevIndex: LogIndex): void;
   note(what: string, detail: string): void;
 }
 
@@ -159,12 +157,15 @@ export class Operator {
         ? `replace ${change.servers.map((server) => `${server.id} ${server.suffrage}`).join(', ')}`
         : `${change.kind} ${change.id}`;
     this.#hands.note('change', `${what}, at ${id}`);
-    let answer: Promise<unknown> | null = null;
+    let answer: Promise<LogIndex> | null = null;
     process.clock.run(() => {
       answer = call(raft, change, options);
       this.#promises.watch(process, `${what} at ${id}`, this.#world.now, answer);
       answer.then(
-        () => this.#hands.note('changed', what),
+        (index) => {
+          this.#hands.note('changed', what);
+          this.#hands.changed(change, index, options.prevIndex ?? 0);
+        },
         (error: unknown) => this.#hands.note('not changed', `${what}: ${error instanceof Error ? error.message : ''}`),
       );
     });
@@ -176,7 +177,7 @@ function withVote(server: Server, votes: boolean): Server {
   return { ...server, suffrage: votes ? 'voter' : 'nonvoter' };
 }
 
-function call(raft: Raft<Previous>, change: Change, options: MembershipOptions): Promise<unknown> {
+function call(raft: Raft<Previous>, change: Change, options: MembershipOptions): Promise<LogIndex> {
   switch (change.kind) {
     case 'addVoter':
     case 'addNonvoter':

@@ -213,6 +213,22 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'vote-acknowledged-before-it-is-given',
+    rule: '9: who adds a voter is told so when it is only a learner',
+    edits: [
+      {
+        file: 'core/membership',
+        find: 'if (takesMoreSteps(configuration, change)) role.changes.push',
+        replace: 'if (index < 0) role.changes.push',
+      },
+    ],
+  },
+  {
+    name: 'change-of-another-configuration',
+    rule: '9: a change is made to another configuration than its caller saw',
+    edits: [{ file: 'core/membership', find: 'prevIndex !== 0 && ', replace: 'prevIndex < 0 && ' }],
+  },
+  {
     name: 'removed-leader-leads-on',
     rule: '9: a leader goes on after its own removal is committed',
     edits: [

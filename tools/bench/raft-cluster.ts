@@ -108,12 +108,11 @@ export async function load(leader: Raft<number>, inFlight: number, bytes: number
   return { commitsPerSecond, latenciesMs: samples.slice(0, Math.min(committed, MAX_SAMPLES)).sort() };
 }
 
-/** Commits `count` entries, 1024 in flight. */
+/** Commits `count` entries, 1024 in flight, each with bytes of its own. */
 export async function commitEntries(leader: Raft<number>, count: number, bytes: number): Promise<void> {
-  const data = new Uint8Array(bytes).fill(7);
   let next = 0;
   const client = async (): Promise<void> => {
-    while (next++ < count) await leader.apply(data);
+    while (next++ < count) await leader.apply(new Uint8Array(bytes));
   };
   await Promise.all(Array.from({ length: 1024 }, client));
 }

@@ -5,14 +5,7 @@ import type { SimNode } from '../node/sim-node.js';
 import type { Checker, Cluster, Report } from './checker.js';
 import type { CommittedLog } from './committed-log.js';
 import { heldBy, type Configurations, type Held } from './configurations.js';
-import {
-  describeConfiguration,
-  disjointQuorums,
-  isQuorum,
-  sameConfiguration,
-  voterGroupsOf,
-  whyNoStep,
-} from './quorum.js';
+import { describeConfiguration, disjointQuorums, hasVote, isQuorum, sameConfiguration, whyNoStep } from './quorum.js';
 
 /**
  * The membership changes safely (Raft paper, section 6; Raft thesis, sections 4.1 to 4.3, and the correction of 2015;
@@ -69,7 +62,7 @@ export class ConfigurationSafety implements Checker {
     if (role !== 'leader') return;
     const { configuration } = this.#configurations.newestOf(node);
     const members = describeConfiguration(configuration);
-    if (!voterGroupsOf(configuration).some((group) => group.has(node.id))) {
+    if (!hasVote(configuration, node.id)) {
       return this.#report(`${node.id} leads term ${roleTerm}, and is no voter of ${members}`);
     }
     const voters = new Set(this.#votes.get(roleTerm)?.get(node.id)).add(node.id);
@@ -165,7 +158,7 @@ export class ConfigurationSafety implements Checker {
     const { raft } = node;
     if (raft === null || raft.state !== 'leader') return;
     const { index, configuration } = raft.getConfiguration();
-    if (index > raft.commitIndex || voterGroupsOf(configuration).some((group) => group.has(node.id))) return;
+    if (index > raft.commitIndex || hasVote(configuration, node.id)) return;
     this.#report(`${node.id} leads on, and is no voter of the committed configuration ${index}`);
   }
 }

@@ -1,22 +1,35 @@
 import type { Configuration, Server, ServerId } from '@discovery-raft/raft-core';
 
 /** Voters that decide by majority: one group, or two while a joint change is under way (Raft paper, section 6). */
-export function voterGroupsOf({ servers, outgoing }: Configuration): ReadonlySet<ServerId>[] {
+function voterGroupsOf({ servers, outgoing }: Configuration): Set<ServerId>[] {
   return (outgoing === undefined ? [servers] : [servers, outgoing]).map(votersOf);
 }
 
 /** Who has a vote in a list of servers. */
-export function votersOf(servers: readonly Server[]): Set<ServerId> {
+function votersOf(servers: readonly Server[]): Set<ServerId> {
   return new Set(servers.filter(({ suffrage }) => suffrage === 'voter').map(({ id }) => id));
 }
 
+/** Whether a server has a vote, in either half of a joint configuration. */
+export function hasVote({ servers, outgoing = [] }: Configuration, server: ServerId): boolean {
+  const votes = ({ id, suffrage }: Server): boolean => id === server && suffrage === 'voter';
+  return servers.some(votes) || outgoing.some(votes);
+}
+
 /** Whether these servers are a majority of every group. */
-export function isQuorum(configuration: Configuration, ids: ReadonlySet<ServerId>): boolean {
-  return voterGroupsOf(configuration).every((group) => {
-    let count = 0;
-    for (const id of group) if (ids.has(id)) count++;
-    return count > group.size / 2;
-  });
+export function isQuorum({ servers, outgoing }: Configuration, ids: ReadonlySet<ServerId>): boolean {
+  return isMajority(servers, ids) && (outgoing === undefined || isMajority(outgoing, ids));
+}
+
+function isMajority(servers: readonly Server[], ids: ReadonlySet<ServerId>): boolean {
+  let voters = 0;
+  let count = 0;
+  for (const { id, suffrage } of servers) {
+    if (suffrage !== 'voter') continue;
+    voters++;
+    if (ids.has(id)) count++;
+  }
+  return count > voters / 2;
 }
 
 /**

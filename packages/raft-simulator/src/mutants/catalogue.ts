@@ -218,8 +218,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'core/membership',
-        find: 'if (takesMoreSteps(configuration, change)) role.changes.push',
-        replace: 'if (index < 0) role.changes.push',
+        find: 'if (takesMoreSteps(configuration, change))',
+        replace: 'if (index < 0)',
       },
     ],
   },

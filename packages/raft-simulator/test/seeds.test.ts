@@ -1,8 +1,6 @@
 import { simulate } from '../src/index.js';
 
 /** Each runs 30 virtual seconds, on a machine that may be busy. */
-jest.setTimeout(60_000);
-
 describe('fixed seeds', () => {
   test.each([1, 14, 61, 72, 89])('seed %i breaks no rule', async (seed) => {
     const result = await simulate(seed);

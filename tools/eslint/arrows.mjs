@@ -40,6 +40,21 @@ export const packages = {
     pure: ['src'],
     synchronous: [],
   },
+  'psp-link': {
+    // raft-core: only its ports Clock, Random and Logger.
+    imports: { 'psp-envelope': 'value', 'psp-pki': 'value', 'raft-core': 'value' },
+    testImports: [],
+    builtins: ['node:crypto', 'node:net', 'node:tls'],
+    pure: [],
+    synchronous: [],
+  },
+  'raft-store-lmdb': {
+    imports: { 'raft-core': 'value' },
+    testImports: [],
+    builtins: ['node:crypto', 'node:fs', 'node:fs/promises', 'node:path', 'node:zlib'],
+    pure: [],
+    synchronous: [],
+  },
   'raft-log-list': {
     imports: { protocol: 'value', 'raft-core': 'value' },
     testImports: [],
@@ -54,6 +69,13 @@ export const packages = {
     pure: ['src'],
     synchronous: [],
   },
+  'discovery-client': {
+    imports: { protocol: 'value', 'psp-envelope': 'value', 'psp-link': 'value', 'psp-pki': 'value' },
+    testImports: [],
+    builtins: ['node:crypto', 'node:fs', 'node:fs/promises', 'node:path', 'node:zlib'],
+    pure: [],
+    synchronous: [],
+  },
   'discovery-node': {
     imports: {
       protocol: 'value',
@@ -63,6 +85,9 @@ export const packages = {
       'psp-envelope': 'value',
       'raft-log-list': 'value',
       'discovery-consensus-fsm': 'value',
+      'psp-link': 'value',
+      'raft-store-lmdb': 'value',
+      'discovery-client': 'value',
     },
     testImports: [],
     builtins: 'any',

@@ -286,18 +286,24 @@ class Simulation implements Cluster {
   }
 
   /**
-   * Ends servers that were removed and have not heard of it. With pre-votes and check-quorum they stay: they must not
-   * disturb anybody (Raft thesis, section 4.2.3).
+   * Ends servers that do not belong to the cluster and do not know it. While it recovers, those are the ones whose removal
+   * was asked for; once it is calm, also those whose joining came to nothing: the configuration that named them was
+   * rolled back everywhere but with them, so they campaign by it for ever. With pre-votes and check-quorum they stay, since
+   * they must not disturb anybody; without them they must be expected to (Raft thesis, section 4.2.3), and an operator
+   * would switch them off.
    */
   #sweep(): void {
     const { preVote, checkQuorum } = this.#scenario.config;
     if (preVote === true && checkQuorum === true) return;
     const needed = new Set(this.#members().flatMap((node) => [node.id, ...this.#configurations.namesOn(node)]));
     for (const node of this.nodes) {
-      if (node.part !== 'used' || needed.has(node.id) || !this.#operator.hasRetired(node.id)) continue;
+      if (node.part !== 'used' || needed.has(node.id)) continue;
+      if (this.#phase !== 'calm' && !this.#operator.hasRetired(node.id)) continue;
       node.part = 'gone';
       this.#note(node.id, 'is switched off', []);
       this.#kill(node);
+      // What it has sent must not arrive either.
+      for (const other of this.nodes) this.#network.cuts.cut(node.id, other.id);
     }
   }
 

@@ -2,10 +2,6 @@
 const CODES = {
   /** An option is missing or out of its range; `details.option` names it. */
   NODE_INVALID_OPTION: { retryable: false },
-  /** The other end closed the channel, or broke its framing. */
-  NODE_CHANNEL_CLOSED: { retryable: true },
-  /** More bytes wait to be sent than the channel may hold. */
-  NODE_CHANNEL_OVERLOADED: { retryable: true },
   /** There is no link to this peer. */
   NODE_PEER_UNREACHABLE: { retryable: true },
   /** The other end did not answer in time. */

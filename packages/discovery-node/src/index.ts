@@ -4,13 +4,6 @@
  * @packageDocumentation
  */
 export { NodeError, type NodeErrorCode } from './errors.js';
-export { channelPair, type ByteChannel, type ChannelOptions } from './link/byte-channel.js';
-export {
-  MessageChannel,
-  newChannelCounters,
-  type ChannelCounters,
-  type MessageChannelOptions,
-} from './link/message-channel.js';
 export { RaftBridge, type PacketRefusal, type RaftBridgeOptions } from './node/raft-bridge.js';
 export {
   DiscoveryNode,
@@ -18,7 +11,9 @@ export {
   type ClientSource,
   type DiscoveryNodeOptions,
   type NodeStores,
+  type PeerLanes,
 } from './node/discovery-node.js';
+export type { DirectorySummary, ListSummary, NodeStatus } from './node/node-status.js';
 export { NodeClient, type NodeClientOptions, type PublishReceipt } from './node/node-client.js';
 export { discoveryListSchema } from './pki/list-schema.js';
 export { createNodeIdentity, NodeSigner, type NodeIdentity, type NodeIdentityOptions } from './pki/node-identity.js';

@@ -6,8 +6,9 @@ import {
   segment,
   type DiscoveryMessage,
 } from '@discovery-raft/psp-envelope';
+import { channelPair, MessageChannel, newChannelCounters } from '@discovery-raft/psp-link';
 import { silentLogger, SimulatedClock, type Clock, type Timer } from '@discovery-raft/raft-core';
-import { channelPair, MessageChannel, newChannelCounters, NodeClient } from '../src/index.js';
+import { NodeClient } from '../src/index.js';
 import { VERSION } from './fixtures/people.js';
 
 /** A client, and a server that keeps what it is asked and says what the test says. */
@@ -161,15 +162,15 @@ describe('the end of the channel', () => {
     if (side === 'client') client.close();
     else server.close();
     for (const outcome of await outcomes) {
-      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'NODE_CHANNEL_CLOSED', retryable: true } });
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'LINK_CHANNEL_CLOSED', retryable: true } });
     }
-    await expect(client.publish(Uint8Array.of(3))).rejects.toMatchObject({ code: 'NODE_CHANNEL_CLOSED' });
-    await expect(client.pull()).rejects.toMatchObject({ code: 'NODE_CHANNEL_CLOSED' });
+    await expect(client.publish(Uint8Array.of(3))).rejects.toMatchObject({ code: 'LINK_CHANNEL_CLOSED' });
+    await expect(client.pull()).rejects.toMatchObject({ code: 'LINK_CHANNEL_CLOSED' });
   });
 
   test('bytes that are no message end it', async () => {
     const { client, far, clock } = connected();
-    const answer = expect(client.pull()).rejects.toMatchObject({ code: 'NODE_CHANNEL_CLOSED' });
+    const answer = expect(client.pull()).rejects.toMatchObject({ code: 'LINK_CHANNEL_CLOSED' });
     const sent = far.send([Uint8Array.of(0, 0, 0, 1)]).catch(() => {});
     await clock.advance(0);
     await Promise.all([answer, sent]);

@@ -1,11 +1,8 @@
 import { MemoryTransport } from '@discovery-raft/memory-transport';
 import { DEFAULT_LIMITS, discoveryMessage, wrapRaftPacket, type DiscoveryMessage } from '@discovery-raft/psp-envelope';
+import { channelPair, MessageChannel, newChannelCounters, type ByteChannel } from '@discovery-raft/psp-link';
 import { Raft, silentLogger } from '@discovery-raft/raft-core';
 import {
-  channelPair,
-  MessageChannel,
-  newChannelCounters,
-  type ByteChannel,
   DiscoveryNode,
   MemoryDirectoryStore,
   memoryStores,
@@ -206,7 +203,7 @@ describe('the end of a node', () => {
     await cluster.start();
     const leader = await cluster.elected();
     const { client } = cluster.connect(leader);
-    const pull = expect(client.pull()).rejects.toMatchObject({ code: 'NODE_CHANNEL_CLOSED' });
+    const pull = expect(client.pull()).rejects.toMatchObject({ code: 'LINK_CHANNEL_CLOSED' });
     const { channel } = stranger(leader);
     await cluster.stopNode(leader);
     await pull;

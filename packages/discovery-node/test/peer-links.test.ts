@@ -1,6 +1,6 @@
 import { DEFAULT_LIMITS, discoveryMessage, type ApplicationMessage } from '@discovery-raft/psp-envelope';
+import { channelPair, MessageChannel, newChannelCounters, type ByteChannel } from '@discovery-raft/psp-link';
 import { silentLogger, SimulatedClock } from '@discovery-raft/raft-core';
-import { channelPair, MessageChannel, newChannelCounters, type ByteChannel } from '../src/index.js';
 import { PeerLinks } from '../src/node/peer-links.js';
 import { VERSION } from './fixtures/people.js';
 

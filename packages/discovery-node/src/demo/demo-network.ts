@@ -1,7 +1,7 @@
 import { DEFAULT_LIMITS, type EnvelopeLimits } from '@discovery-raft/psp-envelope';
+import { channelPair } from '@discovery-raft/psp-link';
 import { createTrustRoot, VerifyPool, XPX_PROFILE, type Authority, type TrustRoot } from '@discovery-raft/psp-pki';
 import { seededRandom, systemClock, type Clock, type Logger } from '@discovery-raft/raft-core';
-import { channelPair } from '../link/byte-channel.js';
 import { DiscoveryNode } from '../node/discovery-node.js';
 import { NodeClient } from '../node/node-client.js';
 import { createNodeIdentity, type NodeIdentity } from '../pki/node-identity.js';

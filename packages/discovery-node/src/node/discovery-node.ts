@@ -44,8 +44,7 @@ import {
 } from '@discovery-raft/raft-core';
 import { ListWriter, SharedList, type ListResult } from '@discovery-raft/raft-log-list';
 import { MemoryDirectoryStore } from '../directory/memory-directory-store.js';
-import { MessageChannel, newChannelCounters, type ChannelCounters } from '../link/message-channel.js';
-import type { ByteChannel } from '../link/byte-channel.js';
+import { MessageChannel, newChannelCounters, type ByteChannel, type ChannelCounters } from '@discovery-raft/psp-link';
 import { discoveryListSchema } from '../pki/list-schema.js';
 import { NodeSigner, type NodeIdentity } from '../pki/node-identity.js';
 import { PkiVerifier } from '../pki/pki-verifier.js';

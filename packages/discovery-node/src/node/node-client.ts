@@ -8,9 +8,8 @@ import {
   type EnvelopeLimits,
 } from '@discovery-raft/psp-envelope';
 import { silentLogger, systemClock, type Clock } from '@discovery-raft/raft-core';
+import { LinkError, MessageChannel, newChannelCounters, type ByteChannel } from '@discovery-raft/psp-link';
 import { NodeError } from '../errors.js';
-import type { ByteChannel } from '../link/byte-channel.js';
-import { MessageChannel, newChannelCounters } from '../link/message-channel.js';
 
 const CODE_NAMES = new Map<number, PublishCode>(
   Object.entries(PUBLISH_CODES).map(([name, code]) => [code, name as PublishCode]),
@@ -34,7 +33,7 @@ export interface NodeClientOptions {
 
 interface Waiting<T> {
   resolve(value: T): void;
-  reject(error: NodeError): void;
+  reject(error: NodeError | LinkError): void;
 }
 
 /** The client's side of a channel to one discovery node: publishes with receipts, and pulls. It trusts nothing. */
@@ -59,7 +58,7 @@ export class NodeClient {
   /**
    * Publishes a signed packet and waits until the node says that it is in the shared list, or refuses it.
    *
-   * @throws NodeError NODE_TIMEOUT, NODE_CHANNEL_CLOSED, NODE_CHANNEL_OVERLOADED
+   * @throws NodeError NODE_TIMEOUT; LinkError LINK_CHANNEL_CLOSED, LINK_CHANNEL_OVERLOADED
    */
   publish(packet: Uint8Array): Promise<PublishReceipt> {
     const requestID = ++this.#lastRequest;
@@ -78,7 +77,7 @@ export class NodeClient {
   /**
    * Asks for the directory that the node serves. Nothing of it is verified: see `verifyDirectory`.
    *
-   * @throws NodeError NODE_TIMEOUT (a node without a directory does not answer), NODE_CHANNEL_CLOSED
+   * @throws NodeError NODE_TIMEOUT (a node without a directory does not answer); LinkError LINK_CHANNEL_CLOSED
    */
   pull(): Promise<DiscoveryDirectory> {
     const body = create(PullDiscoverySchema, { version: this.#options.version });
@@ -136,7 +135,7 @@ export class NodeClient {
 
   #closed(): void {
     if (this.#receipts.size === 0 && this.#pulls.length === 0) return;
-    const error = new NodeError('NODE_CHANNEL_CLOSED', 'the node closed the channel');
+    const error = new LinkError('LINK_CHANNEL_CLOSED', 'the node closed the channel');
     for (const waiting of this.#receipts.values()) waiting.reject(error);
     for (const waiting of this.#pulls) waiting.reject(error);
     this.#receipts.clear();

@@ -1,6 +1,6 @@
 import type { DiscoveryMessage, PeerChannel } from '@discovery-raft/discovery-consensus-fsm';
 import { NodeError } from '../errors.js';
-import type { MessageChannel } from '../link/message-channel.js';
+import type { MessageChannel } from '@discovery-raft/psp-link';
 
 /** The channels to the other discovery nodes: at most one a peer, the newest. */
 export class PeerLinks implements PeerChannel {

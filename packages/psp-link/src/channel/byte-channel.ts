@@ -1,5 +1,5 @@
 import type { Clock } from '@discovery-raft/raft-core';
-import { NodeError } from '../errors.js';
+import { LinkError } from '../errors.js';
 
 /**
  * One end of a connection that carries the pieces of application messages, in order and whole: the payloads of stream
@@ -11,8 +11,8 @@ export interface ByteChannel {
   /**
    * Sends pieces in order. The bytes must not be written to afterwards.
    *
-   * @returns when the other end has taken them over
-   * @throws NodeError NODE_CHANNEL_CLOSED, NODE_CHANNEL_OVERLOADED
+   * @returns when they need no more memory here: a pair has delivered them, a stream has handed them to its socket
+   * @throws LinkError LINK_CHANNEL_CLOSED, LINK_CHANNEL_OVERLOADED
    */
   send(pieces: readonly Uint8Array[]): Promise<void>;
   /** Sets who takes what arrives; pieces that came before wait for it. */
@@ -51,7 +51,7 @@ interface Delivery {
   readonly pieces: readonly Uint8Array[];
   readonly bytes: number;
   readonly resolve: () => void;
-  readonly reject: (error: NodeError) => void;
+  readonly reject: (error: LinkError) => void;
 }
 
 class ChannelEnd implements ByteChannel {
@@ -82,10 +82,10 @@ class ChannelEnd implements ByteChannel {
   }
 
   send(pieces: readonly Uint8Array[]): Promise<void> {
-    if (!this.#open) return Promise.reject(new NodeError('NODE_CHANNEL_CLOSED', 'the channel is closed'));
+    if (!this.#open) return Promise.reject(new LinkError('LINK_CHANNEL_CLOSED', 'the channel is closed'));
     const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
     if (this.#underWayBytes + bytes > this.#maxQueuedBytes) {
-      return Promise.reject(new NodeError('NODE_CHANNEL_OVERLOADED', 'too many bytes are under way', { bytes }));
+      return Promise.reject(new LinkError('LINK_CHANNEL_OVERLOADED', 'too many bytes are under way', { bytes }));
     }
     return new Promise((resolve, reject) => {
       const at = this.#clock.now() + this.#latencyMs;
@@ -115,7 +115,7 @@ class ChannelEnd implements ByteChannel {
     this.#underWay = [];
     this.#underWayBytes = 0;
     this.#early = [];
-    for (const { reject } of lost) reject(new NodeError('NODE_CHANNEL_CLOSED', 'the channel was closed'));
+    for (const { reject } of lost) reject(new LinkError('LINK_CHANNEL_CLOSED', 'the channel was closed'));
     this.#other?.close();
     for (const listener of this.#closeListeners.splice(0)) listener();
   }
@@ -133,7 +133,7 @@ class ChannelEnd implements ByteChannel {
     this.#scheduled = false;
     for (const { pieces, resolve, reject } of this.#takeArrived()) {
       if (!this.#open) {
-        reject(new NodeError('NODE_CHANNEL_CLOSED', 'the channel was closed'));
+        reject(new LinkError('LINK_CHANNEL_CLOSED', 'the channel was closed'));
         continue;
       }
       for (const piece of pieces) this.#other?.receive(piece);

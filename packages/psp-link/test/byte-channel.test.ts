@@ -1,5 +1,5 @@
 import { SimulatedClock } from '@discovery-raft/raft-core';
-import { channelPair, NodeError, type ByteChannel } from '../src/index.js';
+import { channelPair, LinkError, type ByteChannel } from '../src/index.js';
 
 function bytes(...values: number[]): Uint8Array {
   return Uint8Array.from(values);
@@ -82,7 +82,7 @@ describe('channelPair', () => {
     const atB = collect(b);
     const first = a.send([bytes(1, 2), bytes(3)]);
     await expect(a.send([bytes(4, 5)])).rejects.toMatchObject({
-      code: 'NODE_CHANNEL_OVERLOADED',
+      code: 'LINK_CHANNEL_OVERLOADED',
       retryable: true,
       details: { bytes: 2 },
     });
@@ -108,13 +108,13 @@ describe('channelPair', () => {
     b.close();
     await clock.advance(0);
     for (const outcome of await outcomes) {
-      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'NODE_CHANNEL_CLOSED', retryable: true } });
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'LINK_CHANNEL_CLOSED', retryable: true } });
     }
     expect([a.open, b.open]).toEqual([false, false]);
     expect([...closed].sort()).toEqual(['a', 'b']);
     expect(atB).toEqual([]);
-    await expect(a.send([bytes(3)])).rejects.toBeInstanceOf(NodeError);
-    await expect(b.send([bytes(3)])).rejects.toMatchObject({ code: 'NODE_CHANNEL_CLOSED' });
+    await expect(a.send([bytes(3)])).rejects.toBeInstanceOf(LinkError);
+    await expect(b.send([bytes(3)])).rejects.toMatchObject({ code: 'LINK_CHANNEL_CLOSED' });
   });
 
   test('who asks about the end of a closed channel is told at once', () => {
@@ -136,7 +136,7 @@ describe('channelPair', () => {
     const outcomes = Promise.allSettled([a.send([bytes(1), bytes(2)]), a.send([bytes(3)])]);
     await clock.advance(0);
     expect(got).toEqual([1]);
-    expect((await outcomes)[1]).toMatchObject({ status: 'rejected', reason: { code: 'NODE_CHANNEL_CLOSED' } });
+    expect((await outcomes)[1]).toMatchObject({ status: 'rejected', reason: { code: 'LINK_CHANNEL_CLOSED' } });
   });
 
   test('with a latency, every piece is under way for that long, and order stays', async () => {

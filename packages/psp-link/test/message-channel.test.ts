@@ -14,7 +14,8 @@ import {
   type ByteChannel,
   type ChannelCounters,
 } from '../src/index.js';
-import { VERSION } from './fixtures/people.js';
+
+const VERSION = 'xpx-discovery-1.0';
 
 const PULL = discoveryMessage('pullDiscovery', { version: VERSION });
 const PULL_BYTES = encodeDiscoveryMessage(PULL);
@@ -131,7 +132,7 @@ describe('MessageChannel', () => {
     channel.onClose(ended);
     channel.close();
     expect(ended).toHaveBeenCalledTimes(1);
-    await expect(channel.send(PULL)).rejects.toMatchObject({ code: 'NODE_CHANNEL_CLOSED' });
+    await expect(channel.send(PULL)).rejects.toMatchObject({ code: 'LINK_CHANNEL_CLOSED' });
     expect(counters.malformed).toBe(0);
   });
 });

@@ -62,7 +62,7 @@ export class MessageChannel {
     this.#channel.close();
   }
 
-  /** Sends a message. @throws EnvelopeError for one that cannot be encoded; NodeError of the channel */
+  /** Sends a message. @throws EnvelopeError for one that cannot be encoded; LinkError of the channel */
   async send(message: DiscoveryMessage): Promise<void> {
     await this.#send(encodeDiscoveryMessage(message, this.#options.limits));
   }

@@ -57,6 +57,31 @@ describe('a cluster of three nodes', () => {
     expect(cluster.nodes.map(({ traffic }) => traffic.malformed)).toEqual([0, 0, 0]);
   });
 
+  test('a node tells of itself: Raft, the list, what lacks attestations, what it serves', async () => {
+    await cluster.start();
+    const leader = await cluster.elected();
+    await publish(leader, packetOf(ADA));
+    expect(leader.status()).toMatchObject({
+      identity: leader.identity,
+      raft: { state: 'leader', leaderId: leader.identity, term: leader.raft.term },
+      consensus: { state: 'LeaderRunning', quorum: 2 },
+      list: { records: 1, listable: 0, pending: 1 },
+      directory: null,
+      clients: 0,
+    });
+    expect(leader.status().peers.map(({ linked }) => linked)).toEqual([true, true]);
+    await attested(leader, ADA.identity);
+    await cluster.round(NOON);
+    const status = leader.status();
+    expect(status).toMatchObject({
+      list: { records: 1, listable: 1, pending: 0, liveBytes: leader.list.liveBytes },
+      directory: { round: NOON / SLOT_SECONDS, creation: NOON, items: 1 },
+    });
+    expect(status.directory!.signatures).toBeGreaterThanOrEqual(2);
+    cluster.wall.jumpTo(NOON + 1_000_000);
+    expect(leader.status()).toMatchObject({ list: { listable: 0, pending: 0 }, directory: null });
+  });
+
   test('a newer item replaces the older one; an older one is refused', async () => {
     await cluster.start();
     const leader = await cluster.elected();

@@ -2,11 +2,7 @@ import { MemoryTransport } from '@discovery-raft/memory-transport';
 import { DEFAULT_LIMITS, discoveryMessage, wrapRaftPacket, type DiscoveryMessage } from '@discovery-raft/psp-envelope';
 import { channelPair, MessageChannel, newChannelCounters, type ByteChannel } from '@discovery-raft/psp-link';
 import { Raft, silentLogger } from '@discovery-raft/raft-core';
-import {
-  DiscoveryNode,
-  MemoryDirectoryStore,
-  memoryStores,
-} from '../src/index.js';
+import { DiscoveryNode, MemoryDirectoryStore, memoryStores } from '../src/index.js';
 import { SLOT_SECONDS, TestCluster } from './fixtures/cluster.js';
 import { NOON, packetOf, relay, VERSION } from './fixtures/people.js';
 import { appendEntries } from './fixtures/raft-messages.js';
@@ -111,7 +107,7 @@ describe('what a peer may say', () => {
     await cluster.start();
     const [node, other] = cluster.nodes as [DiscoveryNode, DiscoveryNode];
     const [near, far] = channelPair({ clock: cluster.clock });
-    node.attachPeer('xpx.discovery.node.nobody', far);
+    node.attachPeer('xpx.discovery.node.nobody', { main: far });
     const peer = speaker(near).channel;
     const nobody = 'xpx.discovery.node.nobody';
     for (const packet of [
@@ -130,7 +126,7 @@ describe('what a peer may say', () => {
     const leader = await cluster.elected();
     const peer = cluster.nodes.find((node) => node !== leader)!;
     const [bad, far] = channelPair({ clock: cluster.clock });
-    leader.attachPeer(peer.identity, far);
+    leader.attachPeer(peer.identity, { main: far });
     await cluster.settle(
       speaker(bad)
         .channel.sendEncoded('discoveryRaftPacket', Uint8Array.of(0xff))
@@ -139,8 +135,8 @@ describe('what a peer may say', () => {
     expect(bad.open).toBe(false);
     expect(leader.droppedPackets.malformed).toBe(1);
     const [a, b] = channelPair({ clock: cluster.clock });
-    leader.attachPeer(peer.identity, a);
-    peer.attachPeer(leader.identity, b);
+    leader.attachPeer(peer.identity, { main: a });
+    peer.attachPeer(leader.identity, { main: b });
     await cluster.elected();
     const { client } = cluster.connect(peer);
     expect(await cluster.settle(client.publish(packetOf(ADA)))).toMatchObject({ code: 'accepted' });
@@ -219,7 +215,7 @@ describe('the end of a node', () => {
     await cluster.stopNode(node);
     const { channel } = stranger(node);
     const [near, far] = channelPair({ clock: cluster.clock });
-    node.attachPeer(cluster.identities[1]!.identity, far);
+    node.attachPeer(cluster.identities[1]!.identity, { main: far });
     expect([channel.open, near.open]).toEqual([false, false]);
   });
 

@@ -10,7 +10,7 @@ import {
 import { RaftError, silentLogger, SimulatedClock, type RpcRequest, type RpcResponse } from '@discovery-raft/raft-core';
 import { RaftBridge } from '../src/index.js';
 import { VERSION } from './fixtures/people.js';
-import { appendEntries, appendEntriesResponse, server } from './fixtures/raft-messages.js';
+import { appendEntries, appendEntriesResponse, server, snapshotChunk } from './fixtures/raft-messages.js';
 
 const SELF = 'self';
 const PEER = 'peer';
@@ -24,7 +24,7 @@ interface Options {
 class Bridged {
   readonly clock = new SimulatedClock();
   readonly transport = new MemoryTransport({ id: SELF, address: SELF, clock: this.clock, copy: false });
-  readonly sent: { readonly peer: string; readonly bytes: Uint8Array }[] = [];
+  readonly sent: { readonly peer: string; readonly bytes: Uint8Array; readonly lane: string }[] = [];
   readonly handled: RpcRequest[] = [];
   readonly bridge: RaftBridge;
 
@@ -35,8 +35,8 @@ class Bridged {
       transport: this.transport,
       limits: DEFAULT_LIMITS,
       logger: silentLogger,
-      send: async (peer, bytes) => {
-        this.sent.push({ peer, bytes });
+      send: async (peer, bytes, lane) => {
+        this.sent.push({ peer, bytes, lane });
         await send?.(peer, bytes);
       },
       isMember: (peer) => peer === PEER || peer === 'other',
@@ -115,16 +115,27 @@ describe('requests that come in', () => {
     expect(bridge.refusals).toMatchObject({ wrongSource: 1, malformed: 0 });
   });
 
-  test('a packet id that was seen is a repetition, also an older one; a new link begins anew', async () => {
+  test('a packet id that was seen is a repetition; two lanes may overtake each other; a new link begins anew', async () => {
     const { bridge, handled, clock } = new Bridged();
-    for (const id of [5, 5, 4, 6]) bridge.receive(PEER, fromPeer(appendEntries(PEER), id));
-    await clock.advance(0);
-    expect(handled).toHaveLength(2);
-    expect(bridge.refusals).toEqual({ ...NOTHING_REFUSED, repeated: 2 });
-    bridge.connected(PEER);
-    bridge.receive(PEER, fromPeer(appendEntries(PEER), 1));
+    for (const id of [5, 5, 4, 6, 4]) bridge.receive(PEER, fromPeer(appendEntries(PEER), id));
     await clock.advance(0);
     expect(handled).toHaveLength(3);
+    expect(bridge.refusals).toEqual({ ...NOTHING_REFUSED, repeated: 2 });
+    bridge.connected(PEER);
+    bridge.receive(PEER, fromPeer(appendEntries(PEER), 5));
+    await clock.advance(0);
+    expect(handled).toHaveLength(4);
+  });
+
+  test('are not answered on another link: there, the same id is another request', async () => {
+    let answer: (response: RpcResponse) => void = () => {};
+    const { bridge, sent, clock } = new Bridged({ answer: () => new Promise((resolve) => (answer = resolve)) });
+    bridge.receive(PEER, fromPeer(appendEntries(PEER), 1));
+    await clock.advance(0);
+    bridge.connected(PEER);
+    answer(appendEntriesResponse(SELF));
+    await clock.advance(0);
+    expect(sent).toEqual([]);
   });
 
   test('each peer has its own packet ids', async () => {
@@ -200,6 +211,15 @@ describe('requests that come in', () => {
 });
 
 describe('requests that go out', () => {
+  test('a snapshot travels beside everything else', async () => {
+    const { transport, sent, clock } = new Bridged();
+    for (const request of [snapshotChunk(SELF), appendEntries(SELF)]) {
+      transport.send<RpcRequest>(server(PEER), request, 1000).catch(() => {});
+    }
+    await clock.advance(0);
+    expect(sent.map(({ lane }) => lane)).toEqual(['bulk', 'main']);
+  });
+
   test('become packets, and settle with the answer of the same packet id', async () => {
     const { bridge, sent, ask, last } = new Bridged();
     const { outcome: first } = await ask();

@@ -221,6 +221,11 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     return this.#driver.shelf.get();
   }
 
+  /** The directory of a round that is served at this moment; null when there is none, whatever may be made instead. */
+  get currentDirectory(): StoredDirectory | null {
+    return this.#driver.shelf.unexpired;
+  }
+
   async onMessage(from: string, message: DiscoveryMessage): Promise<Handled> {
     switch (message.event) {
       case 'pullDiscovery':

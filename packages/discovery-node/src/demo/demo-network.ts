@@ -114,8 +114,8 @@ export class DemoNetwork {
     for (const [i, a] of this.#nodes.entries()) {
       for (const b of this.#nodes.slice(i + 1)) {
         const [toB, toA] = channelPair({ clock: this.#clock });
-        a.attachPeer(b.identity, toB);
-        b.attachPeer(a.identity, toA);
+        a.attachPeer(b.identity, { main: toB });
+        b.attachPeer(a.identity, { main: toA });
       }
     }
     for (const node of this.#nodes) await node.bootstrap();

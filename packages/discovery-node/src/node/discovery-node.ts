@@ -49,6 +49,7 @@ import { discoveryListSchema } from '../pki/list-schema.js';
 import { NodeSigner, type NodeIdentity } from '../pki/node-identity.js';
 import { PkiVerifier } from '../pki/pki-verifier.js';
 import { wallClockOf } from '../time/wall-clock.js';
+import { summariseDirectory, summariseList, type NodeStatus } from './node-status.js';
 import { PeerLinks } from './peer-links.js';
 import { RaftBridge } from './raft-bridge.js';
 
@@ -81,6 +82,14 @@ export interface DiscoveryNodeOptions {
   readonly logger?: Logger;
   /** Threads that verify signatures; may be shared by nodes of one process. Default libuv's pool. The caller closes it. */
   readonly verifyPool?: VerifyPool;
+}
+
+/** A link to a peer: the newest psp-link has both lanes, one stream each. */
+export interface PeerLanes {
+  /** For everything that must be prompt and in order. */
+  readonly main: ByteChannel;
+  /** For snapshots. Left out: they go by `main`, where a heartbeat waits for the chunk before it. */
+  readonly bulk?: ByteChannel;
 }
 
 /** Where a client's connection comes from, for the rate limits. */
@@ -122,6 +131,7 @@ export class DiscoveryNode {
   readonly #transport: MemoryTransport;
   readonly #limits: EnvelopeLimits;
   readonly #logger: Logger;
+  readonly #wallClock: WallClock;
   readonly #clients = new Set<MessageChannel>();
   #stopped = false;
 
@@ -138,6 +148,7 @@ export class DiscoveryNode {
     this.#transport = parts.transport;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.#logger = options.logger ?? silentLogger;
+    this.#wallClock = parts.wallClock;
   }
 
   /** Makes and starts a node. @throws RaftError, ConsensusError, PkiError, ListError of its parts */
@@ -167,14 +178,19 @@ export class DiscoveryNode {
     await this.raft.bootstrap({ servers });
   }
 
-  /** Takes over a link whose other end is known to be `peer`. A stopped node closes it. */
-  attachPeer(peer: string, channel: ByteChannel): void {
-    if (this.#stopped) return channel.close();
+  /** Takes over a link whose other end is known to be `peer`, in place of an older one. A stopped node closes it. */
+  attachPeer(peer: string, { main, bulk }: PeerLanes): void {
+    if (this.#stopped) {
+      main.close();
+      bulk?.close();
+      return;
+    }
     this.#bridge.connected(peer);
-    this.#links.attach(
-      peer,
-      this.#messages(channel, (message) => this.#fromPeer(peer, message)),
-    );
+    const receive = (message: ApplicationMessage): void => this.#fromPeer(peer, message);
+    this.#links.attach(peer, {
+      main: this.#messages(main, receive),
+      bulk: bulk === undefined ? undefined : this.#messages(bulk, receive),
+    });
   }
 
   /** Serves an anonymous client: publishes and pulls, nothing else. A stopped node closes the channel. */
@@ -188,6 +204,27 @@ export class DiscoveryNode {
   /** The directory that this node serves now, null when it has none. */
   directory(): Promise<StoredDirectory | null> {
     return this.consensus.getDirectory();
+  }
+
+  /** What this node says of itself. Takes time in proportion to the list. */
+  status(): NodeStatus {
+    const { raft, list, consensus, identity } = this;
+    const { state, term, leader, lastIndex, commitIndex, appliedIndex } = raft;
+    const now = this.#wallClock.now();
+    return {
+      identity,
+      now,
+      raft: { state, term, leaderId: leader?.id ?? null, lastIndex, commitIndex, appliedIndex },
+      consensus: { state: consensus.state, quorum: consensus.quorum, counters: consensus.counters },
+      list: summariseList(list.view(), list.liveBytes, now, attestationThreshold(this.#options)),
+      directory: summariseDirectory(consensus.currentDirectory),
+      peers: this.#options.members
+        .filter((member) => member.identity !== identity)
+        .map((member) => ({ identity: member.identity, linked: this.#links.isAuthenticated(member.identity) })),
+      clients: this.#clients.size,
+      traffic: { ...this.traffic },
+      droppedPackets: this.droppedPackets,
+    };
   }
 
   /** Raft packets of peers that were dropped, by reason. */
@@ -267,6 +304,13 @@ interface Parts {
   readonly bridge: RaftBridge;
   readonly writer: ListWriter;
   readonly transport: MemoryTransport;
+  readonly wallClock: WallClock;
+}
+
+/** Attestations that an entry needs to be listed. */
+function attestationThreshold({ consensus, members }: DiscoveryNodeOptions): number {
+  const policy = POLICIES[consensus?.policy ?? 'safe'];
+  return attestationsNeeded({ ...policy, entryShare: consensus?.entryShare ?? policy.entryShare }, members.length);
 }
 
 async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
@@ -274,17 +318,16 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
   const stores = options.stores ?? memoryStores();
   const limits = options.limits ?? DEFAULT_LIMITS;
   const self = identity.identity;
+  const wallClock = options.wallClock ?? wallClockOf(clock);
   const links = new PeerLinks();
   const list = new SharedList({ schema: discoveryListSchema, logger });
   // The bridge serialises every RPC, so the transport need not copy it.
   const transport = new MemoryTransport({ id: self, address: self, clock, copy: false });
-  const policy = POLICIES[options.consensus?.policy ?? 'safe'];
-  const threshold = attestationsNeeded(policy, members.length);
   const raftOf = (): Raft<ListResult> => raft;
   const writer = new ListWriter({
     list,
     clock,
-    attestationThreshold: threshold,
+    attestationThreshold: attestationThreshold(options),
     propose: (data) => raftOf().apply(data),
   });
   const bridge: RaftBridge = new RaftBridge({
@@ -293,7 +336,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
     transport,
     limits,
     logger,
-    send: (peer, packet) => links.sendRaftPacket(peer, packet),
+    send: (peer, packet, lane) => links.sendRaftPacket(peer, packet, lane),
     isMember: (peer) =>
       raftOf()
         .getConfiguration()
@@ -308,7 +351,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
       signer: new NodeSigner(identity),
       verifier: new PkiVerifier(options.root, options.consensus?.maxPacketBytes, options.verifyPool),
       store: stores.directoryStore,
-      clock: options.wallClock ?? wallClockOf(clock),
+      clock: wallClock,
       sha256: (bytes) => hash('sha256', bytes, 'buffer'),
       appliedIndex: () => raftOf().appliedIndex,
       raft: { deliver: async (from, packet) => bridge.receivePacket(from, packetFields(packet)) },
@@ -327,7 +370,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
     ...(options.random ? { random: options.random } : {}),
     ...(options.raft ? { config: options.raft } : {}),
   });
-  return { raft, list, consensus, links, bridge, writer, transport };
+  return { raft, list, consensus, links, bridge, writer, transport, wallClock };
 }
 
 /** The writer as the consensus sees it: it begins once this term's first entry is applied here. */

@@ -12,6 +12,8 @@ import {
 } from '@discovery-raft/psp-envelope';
 import type { MemoryTransport, OutgoingRpc, PeerTransport } from '@discovery-raft/memory-transport';
 import { RaftError, type Logger, type RpcRequest } from '@discovery-raft/raft-core';
+import type { Lane } from './peer-links.js';
+import { ReplayWindow } from './replay-window.js';
 
 /** What the bridge needs of its node. */
 export interface RaftBridgeOptions {
@@ -23,7 +25,7 @@ export interface RaftBridgeOptions {
   readonly limits: EnvelopeLimits;
   readonly logger: Logger;
   /** Sends the bytes of a `DiscoveryRaftPacket` to a peer. */
-  send(peer: string, packet: Uint8Array): Promise<void>;
+  send(peer: string, packet: Uint8Array, lane: Lane): Promise<void>;
   /** Whether this identity is a server of the Raft configuration. */
   isMember(identity: string): boolean;
 }
@@ -60,9 +62,9 @@ export class RaftBridge {
     return { ...this.#refusals };
   }
 
-  /** A peer's link was made anew: its packet ids begin again. */
+  /** A peer's link was made anew: its packet ids begin again, and nobody waits for answers to what came by the old one. */
   connected(peer: string): void {
-    this.#peerOf(peer).newestId = 0;
+    this.#peerOf(peer).seen = new ReplayWindow();
   }
 
   /**
@@ -85,9 +87,8 @@ export class RaftBridge {
     const peer = this.#peerOf(from);
     const message = this.#read(() => decodeRaftMessage(packet.msgType, packet.payload, this.#options.limits));
     if (isRequest(message)) {
-      if (packet.packetId <= peer.newestId) return this.#refuse('repeated', from);
-      peer.newestId = packet.packetId;
-      this.#answer(from, packet.packetId, message);
+      if (!peer.seen.take(packet.packetId)) return this.#refuse('repeated', from);
+      this.#answer(from, peer, packet.packetId, message);
     } else this.#settle(from, peer, packet.packetId, message);
   }
 
@@ -99,7 +100,7 @@ export class RaftBridge {
   #peerOf(id: string): PeerBridge {
     let peer = this.#peers.get(id);
     if (peer === undefined) {
-      peer = { underWay: new Map(), newestId: 0, stream: null };
+      peer = { underWay: new Map(), seen: new ReplayWindow(), stream: null };
       this.#peers.set(id, peer);
     }
     return peer;
@@ -114,7 +115,7 @@ export class RaftBridge {
 
   async #carryAll(id: string, peer: PeerBridge, stream: AsyncIterable<OutgoingRpc>): Promise<void> {
     for await (const rpc of stream) {
-      for (const [packetId, old] of peer.underWay) if (old.settled) peer.underWay.delete(packetId);
+      forgetSettled(peer.underWay);
       peer.underWay.set(rpc.id, rpc);
       try {
         this.#send(id, rpc.id, rpc.request).catch((error: unknown) => rpc.fail(error));
@@ -124,12 +125,16 @@ export class RaftBridge {
     }
   }
 
-  #answer(from: string, packetId: number, request: RpcRequest): void {
+  #answer(from: string, peer: PeerBridge, packetId: number, request: RpcRequest): void {
+    const connection = peer.seen;
     this.#options.transport
       .peer(from)
       .deliver(request)
       .catch((error: unknown) => toRpcFailure(error))
-      .then((response) => this.#send(from, packetId, response))
+      .then(async (response) => {
+        // The peer counts anew on a new link, and would take this for the answer to another request.
+        if (peer.seen === connection) await this.#send(from, packetId, response);
+      })
       .catch((error: unknown) => this.#options.logger.debug('an answer could not be sent', { peer: from, error }));
   }
 
@@ -149,6 +154,7 @@ export class RaftBridge {
     return this.#options.send(
       peer,
       sealRaftPacket({ version: protocolVersion, sourceId: self, destinationId: peer, msgType, packetId, payload }),
+      message.kind === 'installSnapshot' ? 'bulk' : 'main',
     );
   }
 
@@ -171,7 +177,15 @@ export class RaftBridge {
 interface PeerBridge {
   /** Requests that wait for their answers, by packet id. */
   readonly underWay: Map<number, OutgoingRpc>;
-  /** Highest packet id of a request seen on this connection. */
-  newestId: number;
+  /** Packet ids of requests seen on this connection; another one for each connection. */
+  seen: ReplayWindow;
   stream: ReturnType<PeerTransport['proxy']> | null;
+}
+
+/** Drops what has timed out. Requests settle about in the order in which they were sent, so looking at the oldest does. */
+function forgetSettled(underWay: Map<number, OutgoingRpc>): void {
+  for (const [packetId, rpc] of underWay) {
+    if (!rpc.settled) return;
+    underWay.delete(packetId);
+  }
 }

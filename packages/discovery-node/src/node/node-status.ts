@@ -1,0 +1,101 @@
+import type { ConsensusCounters, StateName, StoredDirectory } from '@discovery-raft/discovery-consensus-fsm';
+import type { RaftState } from '@discovery-raft/raft-core';
+import type { ListView } from '@discovery-raft/raft-log-list';
+import type { ChannelCounters } from '@discovery-raft/psp-link';
+import type { PacketRefusal } from './raft-bridge.js';
+
+/** The shared list in numbers. */
+export interface ListSummary {
+  /** Log index up to which it was applied. */
+  readonly index: number;
+  /** Live records; an identity may have several. */
+  readonly records: number;
+  /** Identities with an unexpired record that has enough attestations: what a listing of this moment would hold. */
+  readonly listable: number;
+  /** Unexpired records that lack attestations. */
+  readonly pending: number;
+  /** Bytes of the live records. */
+  readonly liveBytes: number;
+}
+
+/** The directory that a node serves, in numbers. */
+export interface DirectorySummary {
+  /** Its slot. */
+  readonly round: number;
+  /** Unix seconds. */
+  readonly creation: number;
+  /** Unix seconds. */
+  readonly expiration: number;
+  readonly items: number;
+  readonly signatures: number;
+  /** SHA-256 of the listing, lower-case hex. */
+  readonly digest: string;
+}
+
+/** What a node says of itself: plain data. */
+export interface NodeStatus {
+  readonly identity: string;
+  /** Unix seconds by the node's wall clock. */
+  readonly now: number;
+  readonly raft: {
+    readonly state: RaftState;
+    readonly term: number;
+    readonly leaderId: string | null;
+    readonly lastIndex: number;
+    readonly commitIndex: number;
+    readonly appliedIndex: number;
+  };
+  readonly consensus: {
+    readonly state: StateName;
+    /** Signatures that make a directory. */
+    readonly quorum: number;
+    readonly counters: ConsensusCounters;
+  };
+  readonly list: ListSummary;
+  /** That of a round; null while there is none, when the node serves its own list with its own signature. */
+  readonly directory: DirectorySummary | null;
+  /** The other members, and whether an authenticated link to each stands. */
+  readonly peers: readonly { readonly identity: string; readonly linked: boolean }[];
+  readonly clients: number;
+  readonly traffic: ChannelCounters;
+  /** Raft packets of peers that were dropped, by reason. */
+  readonly droppedPackets: Readonly<Record<PacketRefusal, number>>;
+}
+
+/**
+ * Counts a view of the list at a moment. Takes time in proportion to the list.
+ *
+ * @param nowSeconds Unix seconds
+ * @param attestationsNeeded for an entry to be listed
+ */
+export function summariseList(
+  view: ListView,
+  liveBytes: number,
+  nowSeconds: number,
+  attestationsNeeded: number,
+): ListSummary {
+  let records = 0;
+  let listable = 0;
+  let pending = 0;
+  let counted = '';
+  for (const { identity, expiration, attestations } of view.entries()) {
+    records++;
+    if (expiration <= nowSeconds) continue;
+    const unexpired = attestations.reduce((count, { expiration: end }) => (end > nowSeconds ? count + 1 : count), 0);
+    if (unexpired < attestationsNeeded) pending++;
+    else if (identity !== counted) {
+      // The view goes by identity, so an identity's records follow one another.
+      counted = identity;
+      listable++;
+    }
+  }
+  return { index: view.index, records, listable, pending, liveBytes };
+}
+
+/** The served directory in numbers. */
+export function summariseDirectory(served: StoredDirectory | null): DirectorySummary | null {
+  if (served === null) return null;
+  const { round, creation, expiration, items, digest, directory } = served;
+  const signatures = directory.signatures.length;
+  return { round, creation, expiration, items, signatures, digest: Buffer.from(digest).toString('hex') };
+}

@@ -240,9 +240,9 @@ export const MUTANTS: readonly Mutant[] = [
     rule: '9: a snapshot carries a configuration that is not committed',
     edits: [
       {
-        file: 'runtime/raft',
-        find: 'this.#core.configurationAt(index)',
-        replace: 'this.#core.configuration',
+        file: 'runtime/driver',
+        find: 'this.core.configurationAt(index)',
+        replace: 'this.core.configuration',
       },
     ],
   },

@@ -1,3 +1,5 @@
+import type { Observation } from '../core/observations.js';
+
 /** What a metric means: a counter only grows while the node lives, a gauge is the state of this moment. */
 export interface MetricInfo {
   readonly kind: 'counter' | 'gauge';
@@ -63,4 +65,15 @@ export function newCounters(): Counters {
   const counters: Record<string, number> = {};
   for (const [name, { kind }] of Object.entries(RAFT_METRICS)) if (kind === 'counter') counters[name] = 0;
   return counters as Counters;
+}
+
+/** Counts what was observed. */
+export function countObservation(counters: Counters, { event, payload }: Observation): void {
+  if (event === 'stateChange') {
+    if (payload.to === 'candidate') counters.campaigns++;
+    else if (payload.to === 'leader') counters.leaderships++;
+  } else if (event === 'leaderChange') counters.leaderChanges++;
+  else if (event === 'heartbeatFailed') counters.heartbeatsFailed++;
+  else if (event === 'snapshotTaken') counters.snapshotsTaken++;
+  else if (event === 'snapshotInstalled') counters.snapshotsInstalled++;
 }

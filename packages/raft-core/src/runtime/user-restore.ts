@@ -1,6 +1,7 @@
 import { RaftError } from '../core/errors.js';
 import type { ConfigurationAt } from '../core/configuration.js';
 import type { Effect } from '../core/effects.js';
+import type { Input } from '../core/inputs.js';
 import type { LogIndex, SnapshotMeta } from '../core/types.js';
 import type { SnapshotBytes } from '../ports/state-machine.js';
 import type { SnapshotStore } from '../ports/snapshot-store.js';
@@ -14,6 +15,9 @@ export type RestoreMeta = Pick<SnapshotMeta, 'version' | 'index' | 'size'>;
 
 /** What a restore needs of its node. */
 export interface UserRestorePorts {
+  /** Asks the core for leave, under a number. */
+  readonly begin: (ask: (id: number) => void) => Promise<RestoreBegun>;
+  readonly feed: (input: Input) => void;
   readonly store: SnapshotStore;
   readonly configuration: () => ConfigurationAt;
   /** Resolves when a quorum confirms that this node leads, and everything up to `index` is applied here. */
@@ -26,13 +30,33 @@ export interface UserRestorePorts {
 }
 
 /**
+ * Replaces the state of the cluster, up to where its leader goes on behind it.
+ *
+ * @throws RaftError see `Raft.restore`
+ */
+export async function userRestore(ports: UserRestorePorts, meta: RestoreMeta, bytes: SnapshotBytes): Promise<void> {
+  let id = 0;
+  const begun = await ports.begin((given) => {
+    id = given;
+    ports.feed({ type: 'beginRestore', id });
+  });
+  try {
+    const stored = await storeRestore(ports, begun, meta, bytes);
+    ports.feed({ type: 'userRestored', leaderEpoch: begun.epoch, meta: stored });
+  } catch (error) {
+    ports.feed({ type: 'abandonRestore', id, epoch: begun.epoch });
+    throw error;
+  }
+}
+
+/**
  * Stores the bytes as a snapshot above the log and makes the state machine take it. All that was proposed before is settled
  * first, so nobody's entry is thrown away unheard.
  *
  * @throws RaftError RAFT_SNAPSHOT_FAILED, RAFT_STORE_FAILED, RAFT_LEADERSHIP_LOST, RAFT_ABORTED; nothing has changed then.
  *   RAFT_STATE_MACHINE_FAILED when the state machine refused the bytes, which stops the node
  */
-export async function storeRestore(
+async function storeRestore(
   ports: UserRestorePorts,
   { epoch, lastIndex, term }: RestoreBegun,
   meta: RestoreMeta,

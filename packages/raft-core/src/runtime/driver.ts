@@ -1,0 +1,406 @@
+import { allServers } from '../core/configuration.js';
+import { RaftCore } from '../core/core.js';
+import type { Effect, Failure } from '../core/effects.js';
+import { RaftError } from '../core/errors.js';
+import type { Input } from '../core/inputs.js';
+import type { Observation, RaftEvents } from '../core/observations.js';
+import type { RaftConfig, ReadMode } from '../core/options.js';
+import type { RpcRequest, RpcResponse } from '../core/rpc.js';
+import { entrySize, type Configuration, type LogEntry, type LogIndex, type SnapshotMeta } from '../core/types.js';
+import { systemRandom } from '../clock/seeded-random.js';
+import { systemClock } from '../clock/system-clock.js';
+import type { Clock } from '../ports/clock.js';
+import { silentLogger, type Logger } from '../ports/logger.js';
+import type { Random } from '../ports/random.js';
+import { AppliedWaiters } from './applied-waiters.js';
+import { ApplyLane } from './apply-lane.js';
+import { alreadyBootstrapped, checkEmpty, writeFirstEntry } from './bootstrap.js';
+import { CoreLoop } from './core-loop.js';
+import { loadState, type LoadedState } from './load-state.js';
+import { LogReader } from './log-reader.js';
+import { countObservation, newCounters } from './metrics.js';
+import { OpenCalls } from './open-calls.js';
+import { ProposalQueue } from './proposal-queue.js';
+import type { RaftOptions } from './raft-options.js';
+import { SnapshotLane } from './snapshot-lane.js';
+import { StorageLane, type Persist } from './storage-lane.js';
+import { TypedEvents } from './typed-events.js';
+import type { RestoreBegun } from './user-restore.js';
+
+/**
+ * One node at work: feeds its core through the {@link CoreLoop}, and carries out what the core wants done through the lanes
+ * and the ports. `Raft` is what users see of it.
+ */
+export class Driver<Response> {
+  readonly options: RaftOptions<Response>;
+  readonly clock: Clock;
+  readonly loop: CoreLoop;
+  readonly proposals: ProposalQueue<Response>;
+  readonly snapshots: SnapshotLane;
+  readonly applyLane: ApplyLane<Response>;
+  readonly events: TypedEvents<RaftEvents>;
+  readonly transfers = new OpenCalls<void>();
+  readonly restores = new OpenCalls<RestoreBegun>();
+  readonly counters = newCounters();
+  config: RaftConfig;
+
+  readonly #random: Random;
+  readonly #logger: Logger;
+  readonly #storage: StorageLane;
+  readonly #reader: LogReader;
+  readonly #requests = new OpenCalls<RpcResponse>();
+  readonly #reads = new OpenCalls<LogIndex>();
+  readonly #waiters: AppliedWaiters;
+  #observations: Observation[] = [];
+  #bootstrapping: Promise<void> | null = null;
+  /** Whether the last applied configuration names this node. */
+  #wasMember = false;
+  #stopped = false;
+  #failure: RaftError | null = null;
+
+  constructor(options: RaftOptions<Response>, config: RaftConfig, loaded: LoadedState) {
+    this.options = options;
+    this.config = config;
+    this.clock = options.clock ?? systemClock;
+    this.#random = options.random ?? systemRandom();
+    this.#logger = options.logger ?? silentLogger;
+    this.events = new TypedEvents(this.#logger);
+    this.#storage = new StorageLane({
+      logStore: options.logStore,
+      stableStore: options.stableStore,
+      done: (writes) => this.#persisted(writes),
+      failed: (error) => this.#storeFailed(error),
+    });
+    this.#reader = new LogReader(options.logStore, () => this.core);
+    this.#waiters = new AppliedWaiters({
+      clock: this.clock,
+      appliedIndex: () => this.appliedIndex,
+      readable: () => this.readable,
+      error: (failure) => this.withLeader(failure),
+    });
+    this.proposals = new ProposalQueue({
+      clock: this.clock,
+      outcomeGraceMs: config.outcomeGraceMs,
+      maxWaitingBytes: config.maxUncommittedBytes,
+      submit: (proposals) => this.feed({ type: 'propose', proposals, wallNowMs: this.clock.wallNow() }),
+      error: (failure) => this.withLeader(failure),
+    });
+    this.loop = new CoreLoop(this.#makeCore(loaded), {
+      clock: this.clock,
+      random: this.#random,
+      carryOut: (effect) => this.#carryOut(effect),
+      settled: () => this.#tellObservers(),
+      broken: (error) => this.stop(unexplained(error)),
+    });
+    this.applyLane = this.#makeApplyLane(loaded.snapshot);
+    this.snapshots = this.#makeSnapshotLane(loaded.snapshot);
+  }
+
+  get core(): RaftCore {
+    return this.loop.core;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  get failure(): RaftError | null {
+    return this.#failure;
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.applyLane.appliedIndex;
+  }
+
+  /** See `Raft.readable`. */
+  get readable(): boolean {
+    return this.appliedIndex >= this.core.redactedThrough;
+  }
+
+  get pendingProposals(): number {
+    return this.proposals.size;
+  }
+
+  feed(input: Input): void {
+    this.loop.feed(input);
+  }
+
+  start(): void {
+    this.options.transport.setHandler((request) => this.#handleRequest(request));
+    this.loop.start(this.core);
+    this.snapshots.start();
+  }
+
+  /** Writes the first entry beside the storage lane; meanwhile peers are refused, or a vote could be overwritten. */
+  async bootstrap(configuration: Configuration): Promise<void> {
+    if (this.#bootstrapping !== null || this.core.term > 0) throw alreadyBootstrapped();
+    this.#bootstrapping = this.#bootstrap(configuration).finally(() => {
+      this.#bootstrapping = null;
+    });
+    await this.#bootstrapping;
+  }
+
+  async #bootstrap(configuration: Configuration): Promise<void> {
+    await checkEmpty(this.options);
+    let loaded: LoadedState;
+    try {
+      await writeFirstEntry(this.options, configuration);
+      loaded = await loadState(this.options, this.options.stateMachine);
+    } catch (error) {
+      // What the stores hold now is not what this node was started from: it must not write to them.
+      if (error instanceof RaftError) this.stop(error);
+      throw error;
+    }
+    if (this.#stopped) throw this.stoppedError();
+    this.loop.start(this.#makeCore(loaded));
+  }
+
+  /** Stops at once: settles every call, and starts nothing more. */
+  stop(error: RaftError | null): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#failure = error;
+    if (error !== null) this.#logger.error('the node stops', { id: this.options.id, error });
+    this.loop.stop();
+    this.applyLane.stop();
+    this.snapshots.stop();
+    this.proposals.stop();
+    const stopped = this.stoppedError();
+    for (const calls of [this.#requests, this.#reads, this.transfers, this.restores]) calls.rejectAll(stopped);
+    this.#waiters.rejectAll(stopped);
+    this.events.emit('shutdown', { error });
+    // Otherwise what was observed is still to be told.
+    if (!this.loop.driving) this.events.close();
+  }
+
+  /** Resolves when nothing is written any more; after `stop`. */
+  async idle(): Promise<void> {
+    await this.#bootstrapping?.catch(() => undefined);
+    await this.#storage.idle();
+    await this.snapshots.idle();
+  }
+
+  stoppedError(): RaftError {
+    return new RaftError('RAFT_SHUTDOWN', 'this node is stopped', {}, this.#failure ?? undefined);
+  }
+
+  /** The error of a call that the core refused; it also names who leads. */
+  withLeader(failure: Failure): RaftError {
+    const leader = this.core.leader;
+    const known = leader === null ? {} : { leaderId: leader.id, leaderAddress: leader.address };
+    return new RaftError(failure.code, failure.message, { ...failure.details, ...known }, this.#failure ?? undefined);
+  }
+
+  /** Resolves with an index to read at, once leadership is confirmed; `forward`: on a follower, the leader is asked. */
+  confirmRead(forward = false, mode: ReadMode = 'quorum'): Promise<LogIndex> {
+    if (this.#stopped) return Promise.reject(this.stoppedError());
+    return this.#reads.open((id) => this.feed({ type: 'read', id, forward, mode }));
+  }
+
+  /** Resolves when `index` is applied here and the state may be shown. */
+  appliedThrough(index: LogIndex, limitMs = Infinity): Promise<LogIndex> {
+    if (this.#stopped) return Promise.reject(this.stoppedError());
+    return this.#waiters.through(index, limitMs);
+  }
+
+  /** The state machine moved. */
+  advanced(index: LogIndex): void {
+    this.#waiters.advanced(index);
+    this.feed({ type: 'applied', index });
+    this.snapshots.advanced();
+  }
+
+  // --- what a node is made of -------------------------------------------------------------------------------------
+
+  #makeCore(loaded: LoadedState): RaftCore {
+    return new RaftCore({
+      id: this.options.id,
+      address: this.options.address,
+      config: this.config,
+      hardState: loaded.hardState,
+      terms: loaded.terms,
+      configurations: loaded.configurations,
+      snapshotIndex: loaded.snapshot?.index ?? 0,
+      redactedThrough: loaded.redactedThrough,
+    });
+  }
+
+  #makeApplyLane(snapshot: SnapshotMeta | null): ApplyLane<Response> {
+    return new ApplyLane<Response>(
+      {
+        stateMachine: this.options.stateMachine,
+        clock: this.clock,
+        readEntries: (from, to, maxBytes) => this.#reader.read(from, to, maxBytes),
+        readEntry: (index) => this.#reader.readOne(index),
+        entryApplied: (entry, response) => {
+          const size = entrySize(entry);
+          this.counters.entriesApplied++;
+          this.counters.bytesApplied += size;
+          this.snapshots.applied(size);
+          this.proposals.applied(entry.index, entry.term, response as Response);
+        },
+        configurationApplied: (configuration) => this.#configurationApplied(configuration),
+        advanced: (index) => this.advanced(index),
+        redacted: (tombstones, through) => this.feed({ type: 'redacted', tombstones, through }),
+        failed: (error) => this.stop(error),
+      },
+      snapshot?.index ?? 0,
+      snapshot?.term ?? 0,
+    );
+  }
+
+  #makeSnapshotLane(last: SnapshotMeta | null): SnapshotLane {
+    const { id, address, snapshotStore: store, logStore, transport } = this.options;
+    return new SnapshotLane(
+      {
+        ...{ id, address, store, logStore, transport, clock: this.clock, random: this.#random, logger: this.#logger },
+        config: () => this.config,
+        feed: (input) => this.feed(input),
+        appliedIndex: () => this.appliedIndex,
+        readable: () => this.readable,
+        freeze: () => this.applyLane.freeze(),
+        configurationAt: (index) => this.core.configurationAt(index),
+        restore: async (meta) => {
+          await this.applyLane.restore(meta, () => store.open(meta.id));
+          this.proposals.passed(meta.index);
+        },
+        restored: () => this.advanced(this.appliedIndex),
+      },
+      last,
+    );
+  }
+
+  // --- what the core wants done -----------------------------------------------------------------------------------
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case 'persist':
+        return this.#storage.push(effect);
+      case 'send':
+        return this.#send(effect);
+      case 'reply':
+        return this.#requests.take(effect.requestId)?.resolve(effect.response);
+      case 'refuseRequest':
+        return this.#requests.take(effect.requestId)?.reject(toError(effect.failure));
+      case 'commit':
+        return this.applyLane.commit(effect.index);
+      case 'proposed':
+        this.counters.entriesProposed += effect.ids.length;
+        return this.proposals.appended(effect, this.core.leaderEpoch ?? 0);
+      case 'refuseProposals':
+        this.counters.proposalsRefused += effect.ids.length;
+        return this.proposals.refused(effect);
+      case 'readLog':
+        return this.#readLog(effect);
+      case 'sendSnapshot':
+        return this.snapshots.send(effect);
+      case 'cancelSnapshot':
+        return this.snapshots.cancelSending(effect.peerId);
+      case 'receiveSnapshot':
+        return this.snapshots.receive(effect);
+      case 'resolveReads':
+        this.counters.readsConfirmed += effect.ids.length;
+        for (const id of effect.ids) this.#reads.take(id)?.resolve(effect.index);
+        return;
+      case 'refuseReads':
+        this.counters.readsRefused += effect.ids.length;
+        for (const id of effect.ids) this.#reads.take(id)?.reject(this.withLeader(effect.failure));
+        return;
+      case 'transferDone': {
+        if (effect.failure !== null) this.counters.transfersFailed++;
+        const waiter = this.transfers.take(effect.id);
+        return effect.failure === null ? waiter?.resolve() : waiter?.reject(this.withLeader(effect.failure));
+      }
+      case 'restoreBegun': {
+        const waiter = this.restores.take(effect.id);
+        return effect.failure === null ? waiter?.resolve(effect) : waiter?.reject(this.withLeader(effect.failure));
+      }
+      case 'observe':
+        return this.#observe(effect.observation);
+      case 'halt':
+        return this.stop(toError(effect.failure));
+    }
+  }
+
+  #observe(observation: Observation): void {
+    this.#observations.push(observation);
+    countObservation(this.counters, observation);
+    if (observation.event !== 'stateChange' || observation.payload.from !== 'leader') return;
+    this.proposals.leadershipEnded();
+    this.#waiters.leadershipEnded(this.core.commitIndex);
+  }
+
+  /** Tells observers what happened, now that the state has settled. */
+  #tellObservers(): void {
+    while (this.#observations.length > 0) {
+      const observations = this.#observations;
+      this.#observations = [];
+      for (const { event, payload } of observations) this.events.emit(event, payload);
+    }
+    if (this.#stopped) this.events.close();
+  }
+
+  #send({ rpcId, to, request, timeoutMs }: Extract<Effect, { type: 'send' }>): void {
+    this.counters.requestsSent++;
+    this.options.transport.send(to, request, timeoutMs).then(
+      (response) => this.feed({ type: 'response', rpcId, peerId: to.id, response }),
+      () => {
+        this.counters.requestsFailed++;
+        this.feed({ type: 'rpcFailed', rpcId, peerId: to.id });
+      },
+    );
+  }
+
+  #handleRequest(request: RpcRequest): Promise<RpcResponse> {
+    if (this.#stopped) return Promise.reject(this.stoppedError());
+    if (this.#bootstrapping !== null) {
+      return Promise.reject(new RaftError('RAFT_TRANSPORT_FAILED', 'this node is being bootstrapped; try again'));
+    }
+    this.counters.requestsReceived++;
+    return this.#requests.open((requestId) => this.feed({ type: 'request', requestId, request }));
+  }
+
+  #persisted(writes: readonly Persist[]): void {
+    if (this.#stopped) return;
+    this.counters.storeWrites++;
+    const last = writes.at(-1)!;
+    for (const write of writes) for (const effect of write.then) this.#carryOut(effect);
+    this.feed({ type: 'persisted', seq: last.seq, logEpoch: last.logEpoch, lastIndex: last.lastIndex });
+  }
+
+  #storeFailed(error: unknown): void {
+    this.feed({ type: 'persistFailed' });
+    this.stop(
+      error instanceof RaftError ? error : new RaftError('RAFT_STORE_FAILED', 'a write to the store failed', {}, error),
+    );
+  }
+
+  #readLog({ peerId, epoch, from, to, maxBytes }: Extract<Effect, { type: 'readLog' }>): void {
+    const done = (entries: readonly LogEntry[]): void => this.feed({ type: 'logRead', peerId, epoch, entries });
+    const failed = (error: unknown): void => {
+      this.#logger.warn('the log could not be read for a follower', { peerId, from, to, error });
+      this.feed({ type: 'logReadFailed', peerId, epoch });
+    };
+    Promise.resolve()
+      .then(() => this.#reader.readStored(from, to, maxBytes))
+      .then(done, failed);
+  }
+
+  /** A committed configuration without this node ends it, once it has answered what it still knows. */
+  #configurationApplied(configuration: Configuration): void {
+    const names = (of: Configuration): boolean => allServers(of).some(({ id }) => id === this.options.id);
+    const removed = this.#wasMember && !names(configuration);
+    this.#wasMember = names(configuration);
+    // A node that starts again also meets configurations of its past.
+    if (!removed || names(this.core.configuration.configuration)) return;
+    if (this.config.shutdownOnRemove) this.clock.defer(() => this.stop(null));
+  }
+}
+
+function toError(failure: Failure): RaftError {
+  return new RaftError(failure.code, failure.message, failure.details);
+}
+
+function unexplained(error: unknown): RaftError {
+  return new RaftError('RAFT_STORE_FAILED', 'the node met an error that it cannot explain', {}, error);
+}

@@ -46,3 +46,28 @@ export {
   type DiscoveryMessage,
   type DiscoveryMessageOf,
 } from './psp/discovery-message.js';
+export { PUBLISH_CODES, publishCodeOf, type PublishCode } from './directory/publish-codes.js';
+export { directoryQuorum, toleratedLiars, type QuorumRule } from './directory/quorum.js';
+export { itemShapeFault, MAX_ADDRESSES, MAX_ITEM_BYTES, type ItemFault } from './directory/item-shape.js';
+export {
+  SHORT_LISTING_BYTES,
+  shortListingOf,
+  type Sha256,
+  type ShortListing,
+  type ShortListingOptions,
+} from './directory/short-listing.js';
+export {
+  cutDirectory,
+  DIRECTORY_PART_BYTES,
+  DirectoryAssembler,
+  MIN_DIRECTORY_PART_BYTES,
+  noDirectoryPart,
+  type AssemblerOptions,
+  type CutOptions,
+} from './directory/directory-parts.js';
+export {
+  answerPull,
+  type DirectoryOffer,
+  type PullAnswerOptions,
+  type ServedDirectory,
+} from './directory/pull-answer.js';

@@ -22,9 +22,15 @@ const version = fc.constantFrom('xpx-discovery-1.0', 'psp-discovery-1.0');
 const signature = fc.record({ certificate: bytes, signature: bytes });
 
 const BODIES: { [Name in EventName]: fc.Arbitrary<DiscoveryMessage> } = {
-  pullDiscovery: fc.record({ version }).map((fields) => discoveryMessage('pullDiscovery', fields)),
+  pullDiscovery: fc
+    .record({ version, requestID: uint, maxDirectoryBytes: uint, newerThan: uint })
+    .map((fields) => discoveryMessage('pullDiscovery', fields)),
   discoveryDirectory: fc
-    .record({ directory: bytes, signatures: fc.array(signature, { maxLength: 5 }) })
+    .record({
+      directory: bytes,
+      signatures: fc.array(signature, { maxLength: 5 }),
+      shortSignatures: fc.array(signature, { maxLength: 5 }),
+    })
     .map((fields) => discoveryMessage('discoveryDirectory', fields)),
   publishToDiscovery: fc
     .record({ version, signedDiscoveryItem: bytes, requestID: uint })
@@ -49,6 +55,7 @@ const BODIES: { [Name in EventName]: fc.Arbitrary<DiscoveryMessage> } = {
       frozenIndex: uint,
       listDigest: bytes,
       previousDigest: bytes,
+      shortDigest: bytes,
     })
     .map((fields) => discoveryMessage('discoveryRequestConsensusVote', fields)),
   discoveryConsensusVote: fc
@@ -66,6 +73,9 @@ const BODIES: { [Name in EventName]: fc.Arbitrary<DiscoveryMessage> } = {
   discoveryRequestAttestation: fc
     .record({ version, packets: fc.array(bytes, { maxLength: 5 }) })
     .map((fields) => discoveryMessage('discoveryRequestAttestation', fields)),
+  discoveryDirectoryPart: fc
+    .record({ requestID: uint, digest: bytes, totalBytes: uint, index: fc.nat(), count: fc.nat(), content: bytes })
+    .map((fields) => discoveryMessage('discoveryDirectoryPart', fields)),
 };
 
 describe('discovery messages', () => {
@@ -120,17 +130,22 @@ describe('discovery messages', () => {
 
 describe('application messages', () => {
   test('an event that is not known, and one that is cut off', () => {
-    expect(codeOf(() => decodeApplicationMessage(new Uint8Array([7, 0xdb, 1])))).toBe('ENVELOPE_UNKNOWN_EVENT');
+    expect(codeOf(() => decodeApplicationMessage(new Uint8Array([7, 0xdc, 1])))).toBe('ENVELOPE_UNKNOWN_EVENT');
     expect(codeOf(() => decodeApplicationMessage(new Uint8Array([7])))).toBe('ENVELOPE_TRUNCATED');
     expect(codeOf(() => decodeApplicationMessage(new Uint8Array(0)))).toBe('ENVELOPE_TRUNCATED');
   });
 
-  test('only directories, Raft packets and requests for attestations may be large, both ways', () => {
+  test('only directories, their parts, Raft packets and requests for attestations may be large, both ways', () => {
     const large = new Uint8Array(DEFAULT_LIMITS.maxSmallBodyBytes + 1);
     const may = (Object.keys(EventId) as EventName[]).filter(
       (event) => codeOf(() => encodeApplicationMessage(event, large)) === undefined,
     );
-    expect(may).toEqual(['discoveryDirectory', 'discoveryRaftPacket', 'discoveryRequestAttestation']);
+    expect(may).toEqual([
+      'discoveryDirectory',
+      'discoveryRaftPacket',
+      'discoveryRequestAttestation',
+      'discoveryDirectoryPart',
+    ]);
     const pull = new Uint8Array([7, 0xd1, ...large]);
     expect(codeOf(() => decodeApplicationMessage(pull))).toBe('ENVELOPE_TOO_LARGE');
     const tooLarge = new Uint8Array(DEFAULT_LIMITS.maxMessageBytes - 5);

@@ -1,5 +1,6 @@
 import {
   DiscoveryConsensusVoteSchema,
+  DiscoveryDirectoryPartSchema,
   DiscoveryDirectorySchema,
   DiscoveryFinalConsensusSchema,
   DiscoveryRaftPacketSchema,
@@ -13,7 +14,7 @@ import {
 import { EnvelopeError } from '../errors.js';
 import type { EnvelopeLimits } from '../limits.js';
 
-/** Events of the discovery namespace and their ids (WIRE.md, section 2); 2009 and 2010 are ours. */
+/** Events of the discovery namespace and their ids (WIRE.md, section 2); 2009 to 2011 are ours. */
 export const EventId = {
   pullDiscovery: 2001,
   discoveryDirectory: 2002,
@@ -25,6 +26,7 @@ export const EventId = {
   publishToDiscoveryForwarded: 2008,
   publishToDiscoveryResult: 2009,
   discoveryRequestAttestation: 2010,
+  discoveryDirectoryPart: 2011,
 } as const;
 
 /** Name of an event. */
@@ -42,6 +44,7 @@ export const EVENT_SCHEMAS = {
   publishToDiscoveryForwarded: PublishToDiscoveryForwardedSchema,
   publishToDiscoveryResult: PublishToDiscoveryResultSchema,
   discoveryRequestAttestation: DiscoveryRequestAttestationSchema,
+  discoveryDirectoryPart: DiscoveryDirectoryPartSchema,
 } as const satisfies Record<EventName, unknown>;
 
 /** The protobuf schema of an event. */
@@ -69,6 +72,7 @@ export function maxBodyBytes(event: EventName, limits: EnvelopeLimits): number {
   const most = limits.maxMessageBytes - 6;
   switch (event) {
     case 'discoveryDirectory':
+    case 'discoveryDirectoryPart':
     case 'discoveryRaftPacket':
     case 'discoveryRequestAttestation':
       return most;

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file protocol/discovery.proto.
  */
 export const file_protocol_discovery: GenFile = /*@__PURE__*/
-  fileDesc("Chhwcm90b2NvbC9kaXNjb3ZlcnkucHJvdG8SCHByb3RvY29sIo0BCg1EaXNjb3ZlcnlJdGVtEg8KB3ZlcnNpb24YASABKAkSEAoIaWRlbnRpdHkYAiABKAkSEwoLZmluZ2VycHJpbnQYAyABKAkSEQoJaGFuZHNoYWtlGAQgASgJEgwKBG1vZGUYBSABKAkSDwoHYWRkcmVzcxgGIAMoCRISCgpleHBpcmF0aW9uGAcgASgEIlgKEERpc2NvdmVyeUxpc3RpbmcSDwoHdmVyc2lvbhgBIAEoCRINCgVpdGVtcxgCIAMoDBIQCghjcmVhdGlvbhgDIAEoBBISCgpleHBpcmF0aW9uGAQgASgEIjwKEkRpc2NvdmVyeVNpZ25hdHVyZRITCgtjZXJ0aWZpY2F0ZRgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwiVQoSUHVibGlzaFRvRGlzY292ZXJ5Eg8KB3ZlcnNpb24YASABKAkSGwoTc2lnbmVkRGlzY292ZXJ5SXRlbRgCIAEoDBIRCglyZXF1ZXN0SUQYAyABKAQiIAoNUHVsbERpc2NvdmVyeRIPCgd2ZXJzaW9uGAEgASgJIlkKEkRpc2NvdmVyeURpcmVjdG9yeRIRCglkaXJlY3RvcnkYASABKAwSMAoKc2lnbmF0dXJlcxgCIAMoCzIcLnByb3RvY29sLkRpc2NvdmVyeVNpZ25hdHVyZSKwBAoTRGlzY292ZXJ5UmFmdFBhY2tldBIPCgd2ZXJzaW9uGAEgASgJEhAKCHNvdXJjZUlEGAMgASgJEhUKDWRlc2l0bmF0aW9uSUQYBCABKAkSOgoHbXNnVHlwZRgFIAEoDjIpLnByb3RvY29sLkRpc2NvdmVyeVJhZnRQYWNrZXQucmFmdE1zZ1R5cGUSEAoIcGFja2V0SUQYBiABKAQSDgoGcGFja2V0GAcgASgMEi8KCXNpZ25hdHVyZRgIIAEoCzIcLnByb3RvY29sLkRpc2NvdmVyeVNpZ25hdHVyZSLPAgoLcmFmdE1zZ1R5cGUSGAoUYXBwZW5kRW50cmllc1JlcXVlc3QQABIWChJyZXF1ZXN0Vm90ZVJlcXVlc3QQARIaChZpbnN0YWxsU25hcHNob3RSZXF1ZXN0EAISGQoVYXBwZW5kRW50cmllc1Jlc3BvbnNlEAMSFwoTcmVxdWVzdFZvdGVSZXNwb25zZRAEEhsKF2luc3RhbGxTbmFwc2hvdFJlc3BvbnNlEAUSGQoVcmVxdWVzdFByZVZvdGVSZXF1ZXN0EAYSFQoRdGltZW91dE5vd1JlcXVlc3QQBxIaChZyZXF1ZXN0UHJlVm90ZVJlc3BvbnNlEAgSFgoSdGltZW91dE5vd1Jlc3BvbnNlEAkSDgoKcnBjRmFpbHVyZRAKEhQKEHJlYWRJbmRleFJlcXVlc3QQCxIVChFyZWFkSW5kZXhSZXNwb25zZRAMIlwKFVJhZnRMb2dTaWduYXR1cmVFbnRyeRIvCglzaWduYXR1cmUYASABKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUSEgoKZXhwaXJhdGlvbhgCIAEoBCKHAQoMUmFmdExvZ0VudHJ5Eg4KBnBhY2tldBgBIAEoDBIzCgpzaWduYXR1cmVzGAIgAygLMh8ucHJvdG9jb2wuUmFmdExvZ1NpZ25hdHVyZUVudHJ5EhMKC2RlbGV0ZUluZGV4GAMgASgEEg0KBXJvdW5kGAQgASgEEg4KBm9yaWdpbhgFIAEoBCKmAQodRGlzY292ZXJ5UmVxdWVzdENvbnNlbnN1c1ZvdGUSDwoHdmVyc2lvbhgBIAEoCRIQCghjcmVhdGlvbhgCIAEoBBISCgpleHBpcmF0aW9uGAMgASgEEg0KBXJvdW5kGAQgASgEEhMKC2Zyb3plbkluZGV4GAUgASgEEhIKCmxpc3REaWdlc3QYBiABKAwSFgoOcHJldmlvdXNEaWdlc3QYByABKAwijQIKFkRpc2NvdmVyeUNvbnNlbnN1c1ZvdGUSDwoHdmVyc2lvbhgBIAEoCRIvCglzaWduYXR1cmUYAiABKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUSPQoHdmVyZGljdBgEIAEoDjIsLnByb3RvY29sLkRpc2NvdmVyeUNvbnNlbnN1c1ZvdGUudm90ZVZlcmRpY3QSDgoGcmVhc29uGAUgASgJEg0KBXJvdW5kGAYgASgEEhQKDGFwcGxpZWRJbmRleBgHIAEoBCI9Cgt2b3RlVmVyZGljdBIPCgt1bnNwZWNpZmllZBAAEgcKA3llcxABEgYKAm5vEAISDAoIbm90UmVhZHkQAyJ/ChdEaXNjb3ZlcnlGaW5hbENvbnNlbnN1cxIPCgd2ZXJzaW9uGAEgASgJEjAKCnNpZ25hdHVyZXMYAiADKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUSDQoFcm91bmQYAyABKAQSEgoKbGlzdERpZ2VzdBgEIAEoDCKLAQobUHVibGlzaFRvRGlzY292ZXJ5Rm9yd2FyZGVkEg8KB3ZlcnNpb24YASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSFQoNcHVibGlzaFBhY2tldBgDIAEoDBIvCglzaWduYXR1cmUYBCABKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUiSwoYUHVibGlzaFRvRGlzY292ZXJ5UmVzdWx0EhEKCXJlcXVlc3RJRBgBIAEoBBIMCgRjb2RlGAIgASgNEg4KBmRldGFpbBgDIAEoCSI/ChtEaXNjb3ZlcnlSZXF1ZXN0QXR0ZXN0YXRpb24SDwoHdmVyc2lvbhgBIAEoCRIPCgdwYWNrZXRzGAIgAygMYgZwcm90bzM");
+  fileDesc("Chhwcm90b2NvbC9kaXNjb3ZlcnkucHJvdG8SCHByb3RvY29sIo0BCg1EaXNjb3ZlcnlJdGVtEg8KB3ZlcnNpb24YASABKAkSEAoIaWRlbnRpdHkYAiABKAkSEwoLZmluZ2VycHJpbnQYAyABKAkSEQoJaGFuZHNoYWtlGAQgASgJEgwKBG1vZGUYBSABKAkSDwoHYWRkcmVzcxgGIAMoCRISCgpleHBpcmF0aW9uGAcgASgEIn8KEERpc2NvdmVyeUxpc3RpbmcSDwoHdmVyc2lvbhgBIAEoCRINCgVpdGVtcxgCIAMoDBIQCghjcmVhdGlvbhgDIAEoBBISCgpleHBpcmF0aW9uGAQgASgEEhEKCWZ1bGxJdGVtcxgFIAEoBBISCgpmdWxsRGlnZXN0GAYgASgMIjwKEkRpc2NvdmVyeVNpZ25hdHVyZRITCgtjZXJ0aWZpY2F0ZRgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwiVQoSUHVibGlzaFRvRGlzY292ZXJ5Eg8KB3ZlcnNpb24YASABKAkSGwoTc2lnbmVkRGlzY292ZXJ5SXRlbRgCIAEoDBIRCglyZXF1ZXN0SUQYAyABKAQiYQoNUHVsbERpc2NvdmVyeRIPCgd2ZXJzaW9uGAEgASgJEhEKCXJlcXVlc3RJRBgCIAEoBBIZChFtYXhEaXJlY3RvcnlCeXRlcxgDIAEoBBIRCgluZXdlclRoYW4YBCABKAQikAEKEkRpc2NvdmVyeURpcmVjdG9yeRIRCglkaXJlY3RvcnkYASABKAwSMAoKc2lnbmF0dXJlcxgCIAMoCzIcLnByb3RvY29sLkRpc2NvdmVyeVNpZ25hdHVyZRI1Cg9zaG9ydFNpZ25hdHVyZXMYAyADKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUisAQKE0Rpc2NvdmVyeVJhZnRQYWNrZXQSDwoHdmVyc2lvbhgBIAEoCRIQCghzb3VyY2VJRBgDIAEoCRIVCg1kZXNpdG5hdGlvbklEGAQgASgJEjoKB21zZ1R5cGUYBSABKA4yKS5wcm90b2NvbC5EaXNjb3ZlcnlSYWZ0UGFja2V0LnJhZnRNc2dUeXBlEhAKCHBhY2tldElEGAYgASgEEg4KBnBhY2tldBgHIAEoDBIvCglzaWduYXR1cmUYCCABKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUizwIKC3JhZnRNc2dUeXBlEhgKFGFwcGVuZEVudHJpZXNSZXF1ZXN0EAASFgoScmVxdWVzdFZvdGVSZXF1ZXN0EAESGgoWaW5zdGFsbFNuYXBzaG90UmVxdWVzdBACEhkKFWFwcGVuZEVudHJpZXNSZXNwb25zZRADEhcKE3JlcXVlc3RWb3RlUmVzcG9uc2UQBBIbChdpbnN0YWxsU25hcHNob3RSZXNwb25zZRAFEhkKFXJlcXVlc3RQcmVWb3RlUmVxdWVzdBAGEhUKEXRpbWVvdXROb3dSZXF1ZXN0EAcSGgoWcmVxdWVzdFByZVZvdGVSZXNwb25zZRAIEhYKEnRpbWVvdXROb3dSZXNwb25zZRAJEg4KCnJwY0ZhaWx1cmUQChIUChByZWFkSW5kZXhSZXF1ZXN0EAsSFQoRcmVhZEluZGV4UmVzcG9uc2UQDCJcChVSYWZ0TG9nU2lnbmF0dXJlRW50cnkSLwoJc2lnbmF0dXJlGAEgASgLMhwucHJvdG9jb2wuRGlzY292ZXJ5U2lnbmF0dXJlEhIKCmV4cGlyYXRpb24YAiABKAQihwEKDFJhZnRMb2dFbnRyeRIOCgZwYWNrZXQYASABKAwSMwoKc2lnbmF0dXJlcxgCIAMoCzIfLnByb3RvY29sLlJhZnRMb2dTaWduYXR1cmVFbnRyeRITCgtkZWxldGVJbmRleBgDIAEoBBINCgVyb3VuZBgEIAEoBBIOCgZvcmlnaW4YBSABKAQiuwEKHURpc2NvdmVyeVJlcXVlc3RDb25zZW5zdXNWb3RlEg8KB3ZlcnNpb24YASABKAkSEAoIY3JlYXRpb24YAiABKAQSEgoKZXhwaXJhdGlvbhgDIAEoBBINCgVyb3VuZBgEIAEoBBITCgtmcm96ZW5JbmRleBgFIAEoBBISCgpsaXN0RGlnZXN0GAYgASgMEhYKDnByZXZpb3VzRGlnZXN0GAcgASgMEhMKC3Nob3J0RGlnZXN0GAggASgMIsMCChZEaXNjb3ZlcnlDb25zZW5zdXNWb3RlEg8KB3ZlcnNpb24YASABKAkSLwoJc2lnbmF0dXJlGAIgASgLMhwucHJvdG9jb2wuRGlzY292ZXJ5U2lnbmF0dXJlEj0KB3ZlcmRpY3QYBCABKA4yLC5wcm90b2NvbC5EaXNjb3ZlcnlDb25zZW5zdXNWb3RlLnZvdGVWZXJkaWN0Eg4KBnJlYXNvbhgFIAEoCRINCgVyb3VuZBgGIAEoBBIUCgxhcHBsaWVkSW5kZXgYByABKAQSNAoOc2hvcnRTaWduYXR1cmUYCCABKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUiPQoLdm90ZVZlcmRpY3QSDwoLdW5zcGVjaWZpZWQQABIHCgN5ZXMQARIGCgJubxACEgwKCG5vdFJlYWR5EAMitgEKF0Rpc2NvdmVyeUZpbmFsQ29uc2Vuc3VzEg8KB3ZlcnNpb24YASABKAkSMAoKc2lnbmF0dXJlcxgCIAMoCzIcLnByb3RvY29sLkRpc2NvdmVyeVNpZ25hdHVyZRINCgVyb3VuZBgDIAEoBBISCgpsaXN0RGlnZXN0GAQgASgMEjUKD3Nob3J0U2lnbmF0dXJlcxgFIAMoCzIcLnByb3RvY29sLkRpc2NvdmVyeVNpZ25hdHVyZSKLAQobUHVibGlzaFRvRGlzY292ZXJ5Rm9yd2FyZGVkEg8KB3ZlcnNpb24YASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSFQoNcHVibGlzaFBhY2tldBgDIAEoDBIvCglzaWduYXR1cmUYBCABKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUiSwoYUHVibGlzaFRvRGlzY292ZXJ5UmVzdWx0EhEKCXJlcXVlc3RJRBgBIAEoBBIMCgRjb2RlGAIgASgNEg4KBmRldGFpbBgDIAEoCSI/ChtEaXNjb3ZlcnlSZXF1ZXN0QXR0ZXN0YXRpb24SDwoHdmVyc2lvbhgBIAEoCRIPCgdwYWNrZXRzGAIgAygMIn4KFkRpc2NvdmVyeURpcmVjdG9yeVBhcnQSEQoJcmVxdWVzdElEGAEgASgEEg4KBmRpZ2VzdBgCIAEoDBISCgp0b3RhbEJ5dGVzGAMgASgEEg0KBWluZGV4GAQgASgNEg0KBWNvdW50GAUgASgNEg8KB2NvbnRlbnQYBiABKAxiBnByb3RvMw");
 
 /**
  * What a network node publishes about itself. Carried inside a signed message.
@@ -107,6 +107,20 @@ export type DiscoveryListing = Message<"protocol.DiscoveryListing"> & {
    * @generated from field: uint64 expiration = 4;
    */
   expiration: bigint;
+
+  /**
+   * Extension, only in a short listing: how many items the full listing has that this one was chosen from.
+   *
+   * @generated from field: uint64 fullItems = 5;
+   */
+  fullItems: bigint;
+
+  /**
+   * Extension, only in a short listing: SHA-256 of the bytes of the full listing.
+   *
+   * @generated from field: bytes fullDigest = 6;
+   */
+  fullDigest: Uint8Array;
 };
 
 /**
@@ -185,6 +199,28 @@ export type PullDiscovery = Message<"protocol.PullDiscovery"> & {
    * @generated from field: string version = 1;
    */
   version: string;
+
+  /**
+   * Extension: the asker takes DiscoveryDirectoryPart, which then carries this number; 0 for as deployed.
+   *
+   * @generated from field: uint64 requestID = 2;
+   */
+  requestID: bigint;
+
+  /**
+   * Extension: most bytes of a DiscoveryDirectory that the asker takes in parts.
+   *
+   * @generated from field: uint64 maxDirectoryBytes = 3;
+   */
+  maxDirectoryBytes: bigint;
+
+  /**
+   * Extension: creation of the directory that the asker has, Unix seconds; it wants a newer one or to hear that there
+   * is none.
+   *
+   * @generated from field: uint64 newerThan = 4;
+   */
+  newerThan: bigint;
 };
 
 /**
@@ -211,6 +247,13 @@ export type DiscoveryDirectory = Message<"protocol.DiscoveryDirectory"> & {
    * @generated from field: repeated protocol.DiscoverySignature signatures = 2;
    */
   signatures: DiscoverySignature[];
+
+  /**
+   * Extension: signatures over the bytes of the short listing that follows from this full one.
+   *
+   * @generated from field: repeated protocol.DiscoverySignature shortSignatures = 3;
+   */
+  shortSignatures: DiscoverySignature[];
 };
 
 /**
@@ -481,6 +524,13 @@ export type DiscoveryRequestConsensusVote = Message<"protocol.DiscoveryRequestCo
    * @generated from field: bytes previousDigest = 7;
    */
   previousDigest: Uint8Array;
+
+  /**
+   * Extension: SHA-256 of the short listing bytes; empty when the full listing fits a deployed message.
+   *
+   * @generated from field: bytes shortDigest = 8;
+   */
+  shortDigest: Uint8Array;
 };
 
 /**
@@ -533,6 +583,13 @@ export type DiscoveryConsensusVote = Message<"protocol.DiscoveryConsensusVote"> 
    * @generated from field: uint64 appliedIndex = 7;
    */
   appliedIndex: bigint;
+
+  /**
+   * Extension: over the short listing bytes, when the leader named their digest and the voter has the same.
+   *
+   * @generated from field: protocol.DiscoverySignature shortSignature = 8;
+   */
+  shortSignature?: DiscoverySignature | undefined;
 };
 
 /**
@@ -604,6 +661,13 @@ export type DiscoveryFinalConsensus = Message<"protocol.DiscoveryFinalConsensus"
    * @generated from field: bytes listDigest = 4;
    */
   listDigest: Uint8Array;
+
+  /**
+   * Extension: over the short listing bytes; empty when there is none or too few signed it.
+   *
+   * @generated from field: repeated protocol.DiscoverySignature shortSignatures = 5;
+   */
+  shortSignatures: DiscoverySignature[];
 };
 
 /**
@@ -707,4 +771,60 @@ export type DiscoveryRequestAttestation = Message<"protocol.DiscoveryRequestAtte
  */
 export const DiscoveryRequestAttestationSchema: GenMessage<DiscoveryRequestAttestation> = /*@__PURE__*/
   messageDesc(file_protocol_discovery, 14);
+
+/**
+ * Event 2011 (extension): a piece of an encoded DiscoveryDirectory that no deployed message can hold, for an asker that
+ * said that it takes parts. Parts come in order and without a gap.
+ *
+ * @generated from message protocol.DiscoveryDirectoryPart
+ */
+export type DiscoveryDirectoryPart = Message<"protocol.DiscoveryDirectoryPart"> & {
+  /**
+   * Of the PullDiscovery that this answers.
+   *
+   * @generated from field: uint64 requestID = 1;
+   */
+  requestID: bigint;
+
+  /**
+   * SHA-256 of the whole encoded DiscoveryDirectory; the same in every part.
+   *
+   * @generated from field: bytes digest = 2;
+   */
+  digest: Uint8Array;
+
+  /**
+   * Bytes of the whole; the same in every part.
+   *
+   * @generated from field: uint64 totalBytes = 3;
+   */
+  totalBytes: bigint;
+
+  /**
+   * From 0.
+   *
+   * @generated from field: uint32 index = 4;
+   */
+  index: number;
+
+  /**
+   * Parts of the whole; the same in every part. 0 in a message without content: the node has no directory that the
+   * asker wants and can take.
+   *
+   * @generated from field: uint32 count = 5;
+   */
+  count: number;
+
+  /**
+   * @generated from field: bytes content = 6;
+   */
+  content: Uint8Array;
+};
+
+/**
+ * Describes the message protocol.DiscoveryDirectoryPart.
+ * Use `create(DiscoveryDirectoryPartSchema)` to create a new message.
+ */
+export const DiscoveryDirectoryPartSchema: GenMessage<DiscoveryDirectoryPart> = /*@__PURE__*/
+  messageDesc(file_protocol_discovery, 15);
 

@@ -41,6 +41,9 @@ const GOOD: DemoSummary = {
   lost: 0,
   wrong: 0,
   seconds: 4.2,
+  wireBytesPerItem: 4000,
+  published: 12_000,
+  catchUpMs: null,
   peakRssMb: 200,
 };
 

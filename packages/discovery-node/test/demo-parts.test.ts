@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { createTrustRoot, XPX_PROFILE } from '@discovery-raft/psp-pki';
-import { ITEM_LIFETIME_SECONDS, planDay, SLOT_SECONDS, type PlannedItem } from '../src/demo/plan.js';
+import { ITEM_LIFETIME_SECONDS, planDay, SLOT_SECONDS, trialItem, type PlannedItem } from '../src/demo/plan.js';
 import { createPublisher, demoKey, signItem, type Publication } from '../src/demo/publisher.js';
 import { loadTrace, type ChurnHour, type Relay } from '../src/demo/relays.js';
 import { Truth } from '../src/demo/truth.js';
@@ -66,6 +66,17 @@ describe('planDay', () => {
       FULL_HOUR + 3 * HOUR + 60 + ITEM_LIFETIME_SECONDS,
     ]);
     expect(itemsOf(all, 'C')).toHaveLength(2);
+  });
+
+  test('a new leader is tried with what a relay publishes next, or with a refresh that nothing follows', () => {
+    const item = (fingerprint: string): PlannedItem => ({ relay: named(fingerprint), publishAt: 1, expiration: 100 });
+    const round = (at: number, ...items: PlannedItem[]) => ({ at, items, gone: 0 });
+    const first = round(10, item('A'), item('B'));
+    expect(trialItem({ startAt: 0, rounds: [first, round(20, item('C'), item('B'))] })).toEqual(item('C'));
+    expect(trialItem({ startAt: 0, rounds: [first, round(20), round(30, item('A'))] })).toEqual({
+      ...item('B'),
+      expiration: 101,
+    });
   });
 
   test('of the real day: every publish is in the round after it, ends after it begins, and newer ends later', async () => {

@@ -54,6 +54,18 @@ export function planDay(trace: RelayTrace, hours: number): Plan {
   return { startAt, rounds };
 }
 
+/**
+ * An item to try a new leader with, after the first round: one that its relay is about to publish anyway, or else a
+ * refresh of a relay that the plan does not mention again.
+ */
+export function trialItem({ rounds: [first, ...later] }: Plan): PlannedItem {
+  const next = later[0]?.items[0];
+  if (next !== undefined) return next;
+  const mentioned = new Set(later.flatMap(({ items }) => items.map(({ relay }) => relay.fingerprint)));
+  const item = first!.items.find(({ relay }) => !mentioned.has(relay.fingerprint)) ?? first!.items[0]!;
+  return { ...item, expiration: item.expiration + 1 };
+}
+
 interface History {
   readonly publishes: { readonly at: number; readonly relay: Relay }[];
   readonly gone: number[];

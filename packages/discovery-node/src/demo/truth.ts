@@ -19,6 +19,11 @@ export class Truth {
     this.#publications.set(publication.identity, [...known, publication]);
   }
 
+  /** Whether this publication was added. */
+  has({ identity, expiration }: Publication): boolean {
+    return this.#publications.get(identity)?.some((known) => known.expiration === expiration) ?? false;
+  }
+
   /** Per identity the newest publication that holds at a moment (Unix seconds). */
   at(seconds: number): Map<string, Publication> {
     const valid = new Map<string, Publication>();

@@ -7,7 +7,7 @@ export interface UntilOptions {
   /** Pause between two looks; default 1. */
   readonly everyMs?: number;
   /** Called between two looks with the real milliseconds since the last one. */
-  tick?(elapsedMs: number): void;
+  tick?(elapsedMs: number): void | Promise<void>;
 }
 
 /** Waits, in real time, until a condition holds. @throws NodeError NODE_DEMO_STALLED */
@@ -23,7 +23,7 @@ export async function until(
     if (now - began > options.limitMs) {
       throw new NodeError('NODE_DEMO_STALLED', `waited ${options.limitMs} ms in vain for ${what}`, { what });
     }
-    options.tick?.(now - last);
+    await options.tick?.(now - last);
     last = now;
     await new Promise((resolve) => setTimeout(resolve, options.everyMs ?? 1));
   }

@@ -49,7 +49,7 @@ import { discoveryListSchema } from '../pki/list-schema.js';
 import { NodeSigner, type NodeIdentity } from '../pki/node-identity.js';
 import { PkiVerifier } from '../pki/pki-verifier.js';
 import { wallClockOf } from '../time/wall-clock.js';
-import { summariseDirectory, summariseList, type NodeStatus } from './node-status.js';
+import { summariseDirectory, summariseList, type ListSummary, type NodeStatus } from './node-status.js';
 import { PeerLinks } from './peer-links.js';
 import { RaftBridge } from './raft-bridge.js';
 
@@ -133,6 +133,7 @@ export class DiscoveryNode {
   readonly #logger: Logger;
   readonly #wallClock: WallClock;
   readonly #clients = new Set<MessageChannel>();
+  #lastSummary: { readonly at: number; readonly summary: ListSummary } | null = null;
   #stopped = false;
 
   private constructor(options: DiscoveryNodeOptions, parts: Parts) {
@@ -206,7 +207,7 @@ export class DiscoveryNode {
     return this.consensus.getDirectory();
   }
 
-  /** What this node says of itself. Takes time in proportion to the list. */
+  /** What this node says of itself. Takes time in proportion to the list, unless nothing has changed since the last call. */
   status(): NodeStatus {
     const { raft, list, consensus, identity } = this;
     const { state, term, leader, lastIndex, commitIndex, appliedIndex } = raft;
@@ -216,7 +217,7 @@ export class DiscoveryNode {
       now,
       raft: { state, term, leaderId: leader?.id ?? null, lastIndex, commitIndex, appliedIndex },
       consensus: { state: consensus.state, quorum: consensus.quorum, counters: consensus.counters },
-      list: summariseList(list.view(), list.liveBytes, now, attestationThreshold(this.#options)),
+      list: this.#listSummary(Math.floor(now)),
       directory: summariseDirectory(consensus.currentDirectory),
       peers: this.#options.members
         .filter((member) => member.identity !== identity)
@@ -242,6 +243,15 @@ export class DiscoveryNode {
     await this.#transport.close();
     this.#links.close();
     for (const client of [...this.#clients]) client.close();
+  }
+
+  #listSummary(nowSeconds: number): ListSummary {
+    const view = this.list.view();
+    const last = this.#lastSummary;
+    if (last !== null && last.at === nowSeconds && last.summary.index === view.index) return last.summary;
+    const summary = summariseList(view, this.list.liveBytes, nowSeconds, attestationThreshold(this.#options));
+    this.#lastSummary = { at: nowSeconds, summary };
+    return summary;
   }
 
   #messages(

@@ -3,7 +3,6 @@ import { create } from '@bufbuild/protobuf';
 import {
   attestationsNeeded,
   DiscoveryConsensus,
-  listReader,
   POLICIES,
   PUBLISH_CODES,
   type ConsensusConfigInput,
@@ -49,6 +48,7 @@ import { discoveryListSchema } from '../pki/list-schema.js';
 import { NodeSigner, type NodeIdentity } from '../pki/node-identity.js';
 import { PkiVerifier } from '../pki/pki-verifier.js';
 import { wallClockOf } from '../time/wall-clock.js';
+import { completeListReader } from './complete-list-reader.js';
 import { summariseDirectory, summariseList, type ListSummary, type NodeStatus } from './node-status.js';
 import { PeerLinks } from './peer-links.js';
 import { RaftBridge } from './raft-bridge.js';
@@ -209,7 +209,7 @@ export class DiscoveryNode {
 
   /** What this node says of itself. Takes time in proportion to the list, unless nothing has changed since the last call. */
   status(): NodeStatus {
-    const { raft, list, consensus, identity } = this;
+    const { raft, consensus, identity } = this;
     const { state, term, leader, lastIndex, commitIndex, appliedIndex } = raft;
     const now = this.#wallClock.now();
     return {
@@ -355,7 +355,11 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
   const consensus = new DiscoveryConsensus(
     { protocolVersion: options.root.profile.discoveryVersion, ...options.consensus, members },
     {
-      list: listReader(list),
+      list: completeListReader(
+        list,
+        () => raftOf().incompleteUntil,
+        (index) => logger.info('a frozen list is incomplete here, since this node is catching up', { index }),
+      ),
       writer: listLeader(writer, raftOf),
       channel: links,
       signer: new NodeSigner(identity),

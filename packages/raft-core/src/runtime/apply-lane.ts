@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { decodeConfiguration } from '../core/configuration.js';
 import { RaftError } from '../core/errors.js';
-import { encodeSuperseding } from '../core/tombstone.js';
+import { encodeSuperseding, supersedingIndex } from '../core/tombstone.js';
 import {
   EntryType,
   type Configuration,
@@ -62,6 +62,7 @@ export class ApplyLane<Response> {
   /** What the slice being applied redacts: superseded index to superseding one. */
   #redactions = new Map<LogIndex, LogIndex>();
   #applying: LogIndex = 0;
+  #incompleteUntil: LogIndex = 0;
 
   constructor(ports: ApplyPorts<Response>, applied: LogIndex, appliedTerm: Term) {
     this.#ports = ports;
@@ -79,6 +80,11 @@ export class ApplyLane<Response> {
 
   get appliedIndex(): LogIndex {
     return this.#applied;
+  }
+
+  /** See `Raft.incompleteUntil`. */
+  get incompleteUntil(): LogIndex {
+    return this.#incompleteUntil;
   }
 
   /** Entries up to `index` are committed. */
@@ -210,9 +216,12 @@ export class ApplyLane<Response> {
       case EntryType.configuration:
         this.#applyConfiguration(entry);
         return undefined;
+      case EntryType.tombstone:
+        // What does not say who superseded it is taken for the last that this node knows to be committed.
+        this.#incompleteUntil = Math.max(this.#incompleteUntil, supersedingIndex(entry) ?? this.#target);
+        return undefined;
       case EntryType.noop:
       case EntryType.barrier:
-      case EntryType.tombstone:
         return undefined;
     }
   }

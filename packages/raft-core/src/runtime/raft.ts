@@ -22,8 +22,16 @@ import type { RaftMetrics } from './metrics.js';
 import type { ObserveOptions, Observer } from './observer.js';
 import type { Applied } from './pending-proposals.js';
 import { refuseSize } from './proposal-queue.js';
-import type { ApplyOptions, CallOptions, MembershipOptions, RaftOptions, RaftStats } from './raft-options.js';
+import type {
+  ApplyOptions,
+  CallOptions,
+  MembershipOptions,
+  RaftOptions,
+  RaftStats,
+  Transferred,
+} from './raft-options.js';
 import { lastContactOf, metricsOf, stateOf, statsOf } from './readings.js';
+import { transferLeadership } from './transfer-call.js';
 import { userRestore, type RestoreMeta, type UserRestorePorts } from './user-restore.js';
 
 /**
@@ -96,6 +104,15 @@ export class Raft<Response = unknown> {
    */
   get readable(): boolean {
     return this.#driver.readable;
+  }
+
+  /**
+   * Highest index that superseded one of the tombstones that were passed over while applying; 0 when there was none. While
+   * it lies above an index, the state at that index lacks what has been redacted since. Finer than {@link Raft.readable},
+   * which looks at the newest that any server knows: a state machine may ask it inside `apply`.
+   */
+  get incompleteUntil(): LogIndex {
+    return this.#driver.applyLane.incompleteUntil;
   }
 
   /** The error that stopped this node, null when there was none. */
@@ -205,13 +222,20 @@ export class Raft<Response = unknown> {
 
   /**
    * Hands leadership to another voter: the given one, or the one with the longest log. Resolves when this node leads no
-   * more. Until then proposals are refused.
+   * more. Until then proposals are refused; when it fails, is aborted or takes too long, they are taken again at once. A
+   * target that had been told to take over by then (`details.told`) may still do so.
    *
-   * @throws RaftError RAFT_NOT_LEADER, RAFT_TRANSFER_FAILED, RAFT_TRANSFER_IN_PROGRESS, RAFT_SHUTDOWN
+   * @param options `timeoutMs` replaces `electionTimeoutMs` as the limit
+   * @throws RaftError RAFT_NOT_LEADER, RAFT_TRANSFER_FAILED, RAFT_TRANSFER_IN_PROGRESS, RAFT_RESTORE_IN_PROGRESS,
+   *   RAFT_TIMEOUT when `timeoutMs` is over, RAFT_ABORTED, RAFT_INVALID_OPTION, RAFT_SHUTDOWN
    */
-  leadershipTransfer(target: ServerId | null = null): Promise<void> {
+  leadershipTransfer(target: ServerId | null = null, options: CallOptions = {}): Promise<Transferred> {
     if (this.#driver.stopped) return Promise.reject(this.#driver.stoppedError());
-    return this.#driver.transfers.open((id) => this.#driver.feed({ type: 'transfer', id, target }));
+    return transferLeadership(
+      { transfers: this.#driver.transfers, feed: (input) => this.#driver.feed(input) },
+      target,
+      options,
+    );
   }
 
   /**
@@ -265,7 +289,8 @@ export class Raft<Response = unknown> {
 
   /**
    * Replaces the state of the whole cluster by the given one, for disaster recovery: the leader takes it as a snapshot above
-   * its log and sends it to the others. Proposals are refused meanwhile. Resolves when a quorum has it.
+   * its log and sends it to the others. A change of the membership that is under way is waited for; then proposals are refused.
+   * Resolves when a quorum has the state.
    *
    * If the leader fails before that, restore again at the next one. When the new leader does not have the state, the failed
    * server may stop with RAFT_STORE_CORRUPT; then start it with empty stores.
@@ -273,8 +298,8 @@ export class Raft<Response = unknown> {
    * @param meta of the snapshot to restore; its configuration does not count
    * @param bytes of the state, `meta.size` of them; what the state machine's own snapshot wrote
    * @returns index of the entry behind the restored state
-   * @throws RaftError RAFT_NOT_LEADER, RAFT_RESTORE_IN_PROGRESS, RAFT_TRANSFER_IN_PROGRESS, RAFT_CONFIGURATION_PENDING,
-   *   RAFT_SNAPSHOT_FAILED, RAFT_STORE_FAILED, RAFT_ABORTED, RAFT_LEADERSHIP_LOST, RAFT_STATE_MACHINE_FAILED, RAFT_SHUTDOWN
+   * @throws RaftError RAFT_NOT_LEADER, RAFT_RESTORE_IN_PROGRESS, RAFT_TRANSFER_IN_PROGRESS, RAFT_SNAPSHOT_FAILED,
+   *   RAFT_STORE_FAILED, RAFT_ABORTED, RAFT_LEADERSHIP_LOST, RAFT_STATE_MACHINE_FAILED, RAFT_SHUTDOWN
    */
   async restore(meta: RestoreMeta, bytes: SnapshotBytes, options: { signal?: AbortSignal } = {}): Promise<LogIndex> {
     if (this.#driver.stopped) throw this.#driver.stoppedError();

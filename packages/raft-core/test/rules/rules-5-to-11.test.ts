@@ -487,6 +487,36 @@ describe('rule 11: missing entries are never holes', () => {
     await cluster.shutdown();
   });
 
+  test('who applies past a tombstone is told up to which index its state lacks what was there', async () => {
+    const cluster = await TestCluster.start(3);
+    const leader = await cluster.leader();
+    const behind = cluster.up.find(({ id }) => id !== leader.id)!;
+    await cluster.converge();
+    const seen = new Map<string, [text: string, lacks: boolean][]>();
+    for (const { id, raft, machine } of cluster.up) {
+      machine.onApply = ({ index, data }, context) => {
+        const text = Buffer.from(data).toString();
+        seen.set(id, [...(seen.get(id) ?? []), [text, raft.incompleteUntil > index]]);
+        if (text === 'new') context.redact(index - 2);
+      };
+    }
+    cluster.network.isolate(behind.id);
+    for (const line of ['old', 'between', 'new']) await cluster.apply(line);
+    await cluster.clock.advance(500);
+    cluster.network.heal();
+    const applied = (): boolean => cluster.up.every(({ raft }) => raft.appliedIndex === leader.raft.lastIndex);
+    await cluster.clock.advanceUntil(applied, 20_000);
+    await cluster.apply('later');
+    await cluster.clock.advanceUntil(applied, 20_000);
+    expect(seen.get(leader.id)!.map(([, lacks]) => lacks)).toEqual([false, false, false, false]);
+    expect(seen.get(behind.id)).toEqual([
+      ['between', true],
+      ['new', false],
+      ['later', false],
+    ]);
+    await cluster.shutdown();
+  });
+
   test('only commands below the entry being applied are redacted, and the hash of what stood there stays', async () => {
     const cluster = await TestCluster.start(1);
     const server = await cluster.leader();

@@ -63,14 +63,22 @@ export const packages = {
     synchronous: [],
   },
   'discovery-consensus-fsm': {
-    imports: { protocol: 'value', 'raft-log-list': 'value', 'psp-pki': 'type' },
+    // psp-envelope: the rules and messages that nodes share with clients; both are pure.
+    imports: { protocol: 'value', 'psp-envelope': 'value', 'raft-log-list': 'value', 'psp-pki': 'type' },
     testImports: ['raft-core'],
     builtins: [],
     pure: ['src'],
     synchronous: [],
   },
   'discovery-client': {
-    imports: { protocol: 'value', 'psp-envelope': 'value', 'psp-link': 'value', 'psp-pki': 'value' },
+    // raft-core: only its ports Clock, Random and Logger.
+    imports: {
+      protocol: 'value',
+      'psp-envelope': 'value',
+      'psp-link': 'value',
+      'psp-pki': 'value',
+      'raft-core': 'value',
+    },
     testImports: [],
     builtins: ['node:crypto', 'node:fs', 'node:fs/promises', 'node:path', 'node:zlib'],
     pure: [],

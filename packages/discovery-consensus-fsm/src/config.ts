@@ -1,3 +1,4 @@
+import { SHORT_LISTING_BYTES } from '@discovery-raft/psp-envelope';
 import { ConsensusError } from './errors.js';
 import type { PolicyName } from './policy/thresholds.js';
 
@@ -71,6 +72,11 @@ export interface ConsensusConfig {
   readonly maxAttestationBytes: number;
   /** Bytes of a directory that is taken from a peer. Default 64 MiB. */
   readonly maxDirectoryBytes: number;
+  /**
+   * Most bytes of a listing for deployed clients; when the full one is longer, members sign a short one beside it. Must be
+   * the same on every node. Default 1,966,080.
+   */
+  readonly shortListingBytes: number;
   /** Serve the own verified list with the own signature while there is no directory. Default true. */
   readonly serveInterim: boolean;
 }
@@ -128,6 +134,7 @@ export function resolveConfig(input: ConsensusConfigInput, self: string): Consen
     maxAttestationPackets: 256,
     maxAttestationBytes: 512 * 1024,
     maxDirectoryBytes: 64 * 1024 * 1024,
+    shortListingBytes: SHORT_LISTING_BYTES,
     serveInterim: true,
     ...input,
   };

@@ -242,19 +242,22 @@ test('no message of a member throws, whatever it holds', async () => {
       event: fc.constant('discoveryRequestConsensusVote'),
       body: fc.record({
         ...{ version, creation: uint64, expiration: uint64, round: uint64, frozenIndex: uint64 },
-        ...{ listDigest: bytes, previousDigest: bytes },
+        ...{ listDigest: bytes, previousDigest: bytes, shortDigest: bytes },
       }),
     }),
     fc.record({
       event: fc.constant('discoveryConsensusVote'),
       body: fc.record({
         ...{ version, signature: someSignature, verdict: fc.nat(9), reason: fc.string(), round: uint64 },
-        appliedIndex: uint64,
+        ...{ appliedIndex: uint64, shortSignature: someSignature },
       }),
     }),
     fc.record({
       event: fc.constant('discoveryFinalConsensus'),
-      body: fc.record({ version, signatures: fc.array(signature), round: uint64, listDigest: bytes }),
+      body: fc.record({
+        ...{ version, signatures: fc.array(signature), round: uint64, listDigest: bytes },
+        shortSignatures: fc.array(signature),
+      }),
     }),
     fc.record({
       event: fc.constant('publishToDiscoveryForwarded'),
@@ -266,7 +269,22 @@ test('no message of a member throws, whatever it holds', async () => {
     }),
     fc.record({
       event: fc.constant('discoveryDirectory'),
-      body: fc.record({ directory: bytes, signatures: fc.array(signature) }),
+      body: fc.record({
+        directory: bytes,
+        signatures: fc.array(signature),
+        shortSignatures: fc.array(signature),
+      }),
+    }),
+    fc.record({
+      event: fc.constant('pullDiscovery'),
+      body: fc.record({ version, requestID: uint64, maxDirectoryBytes: uint64, newerThan: uint64 }),
+    }),
+    fc.record({
+      event: fc.constant('discoveryDirectoryPart'),
+      body: fc.record({
+        ...{ requestID: fc.constantFrom(1n, 2n), digest: bytes, totalBytes: uint64 },
+        ...{ index: fc.nat(2), count: fc.nat(2), content: bytes },
+      }),
     }),
   ) as unknown as fc.Arbitrary<DiscoveryMessage>;
   await fc.assert(

@@ -2,19 +2,9 @@ import type { DiscoveryItem } from '@discovery-raft/protocol';
 import type { ConsensusConfig } from '../config.js';
 import type { VerifiedPacket } from '../ports.js';
 import type { PublishCode } from '../refusals.js';
+import { itemShapeFault, MAX_ADDRESSES, type ItemFault } from '@discovery-raft/psp-envelope';
 
-/** Most addresses in an item. */
-export const MAX_ADDRESSES = 8;
-
-/** What is wrong with an item. */
-export interface ItemFault {
-  readonly code: PublishCode;
-  readonly detail: string;
-}
-
-const HEX_32_BYTES = /^[0-9A-F]{64}$/;
-const IDENTITY = /^[\x21-\x7e]{1,255}$/;
-const ADDRESS = /^(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):([1-9][0-9]{0,4})$/;
+export { MAX_ADDRESSES, type ItemFault };
 
 /**
  * The rules of an item that do not depend on the time: they hold when it is published and whenever a list that has it is
@@ -31,11 +21,10 @@ export function itemFault(
   if (packetBytes > config.maxPacketBytes) return fault('tooLarge', `packet of ${packetBytes} bytes`);
   if (itemBytes.length > config.maxItemBytes) return fault('tooLarge', `item of ${itemBytes.length} bytes`);
   if (item.version !== config.protocolVersion) return fault('unsupportedVersion', 'item.version');
-  if (!IDENTITY.test(item.identity)) return fault('malformed', 'identity');
+  const shape = itemShapeFault(item);
+  if (shape !== undefined) return shape;
   if (item.identity !== signer) return fault('identityMismatch', 'identity');
-  if (!HEX_32_BYTES.test(item.fingerprint)) return fault('badFingerprint', 'fingerprint');
-  if (!HEX_32_BYTES.test(item.handshake)) return fault('badHandshake', 'handshake');
-  return modeFault(item, config.modes) ?? addressFault(item) ?? expirationFault(item);
+  return modeFault(item, config.modes);
 }
 
 /**
@@ -61,20 +50,6 @@ function modeFault(item: DiscoveryItem, modes: ConsensusConfig['modes']): ItemFa
     return fault('badMode', 'mode');
   }
   return undefined;
-}
-
-function addressFault(item: DiscoveryItem): ItemFault | undefined {
-  if (item.address.length === 0 || item.address.length > MAX_ADDRESSES)
-    return fault('badAddress', 'number of addresses');
-  for (const address of item.address) {
-    const match = address.length > 320 ? null : ADDRESS.exec(address);
-    if (match === null || Number(match[1]) > 65_535) return fault('badAddress', 'address');
-  }
-  return undefined;
-}
-
-function expirationFault(item: DiscoveryItem): ItemFault | undefined {
-  return item.expiration > BigInt(Number.MAX_SAFE_INTEGER) ? fault('malformed', 'expiration') : undefined;
 }
 
 function fault(code: PublishCode, detail: string): ItemFault {

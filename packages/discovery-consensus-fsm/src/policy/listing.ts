@@ -1,5 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { DiscoveryListingSchema } from '@discovery-raft/protocol';
+import { SHORT_LISTING_BYTES, shortListingOf, type ShortListing } from '@discovery-raft/psp-envelope';
 import type { Sha256 } from '../ports.js';
 import type { JudgedEntry } from './judgement.js';
 import { entryValid } from './judgement.js';
@@ -26,6 +27,8 @@ export interface BuiltListing {
   readonly entries: number;
   /** Of those, how many have a valid entry. */
   readonly validEntries: number;
+  /** What follows from `bytes` for deployed clients; undefined when they can take `bytes`. */
+  readonly short: ShortListing | undefined;
 }
 
 /**
@@ -35,6 +38,7 @@ export interface BuiltListing {
  *
  * @param entries the frozen list, judged at `header.creation`
  * @param attestationsNeeded countable attestations that make an entry valid
+ * @param shortListingBytes over this, a short listing is made too
  */
 export function buildListing(
   entries: Iterable<JudgedEntry>,
@@ -42,6 +46,7 @@ export function buildListing(
   policy: Policy,
   attestationsNeeded: number,
   sha256: Sha256,
+  shortListingBytes = SHORT_LISTING_BYTES,
 ): BuiltListing {
   const chosen = new Map<string, JudgedEntry>();
   const present = new Set<string>();
@@ -64,6 +69,7 @@ export function buildListing(
     listed: new Map(sorted.map((entry) => [entry.identity, entry.expiration])),
     entries: present.size,
     validEntries: valid.size,
+    short: shortListingOf(bytes, { maxBytes: shortListingBytes, sha256 }),
   };
 }
 

@@ -12,6 +12,8 @@ export interface CheckedRequest {
   readonly frozenIndex: number | undefined;
   /** The leader's digest; undefined when the leader has no extensions. */
   readonly digest: Uint8Array | undefined;
+  /** The leader's digest of the short listing; undefined when it names none. */
+  readonly shortDigest: Uint8Array | undefined;
 }
 
 /** What a vote request's header gives. */
@@ -43,12 +45,16 @@ export function checkVoteRequest(
   if (request.round === 0n) {
     // A leader without extensions cannot name the frozen list: only the documented protocol takes its word for it.
     if (config.policy !== 'documented') return { ok: false, reason: 'extensionsMissing' };
-    return { ok: true, request: { round, creation, frozenIndex: undefined, digest: undefined } };
+    return {
+      ok: true,
+      request: { round, creation, frozenIndex: undefined, digest: undefined, shortDigest: undefined },
+    };
   }
   if (request.round !== BigInt(round)) return { ok: false, reason: 'wrongRound' };
   const frozenIndex = Number(request.frozenIndex);
   if (!Number.isSafeInteger(frozenIndex) || frozenIndex < 1 || request.listDigest.length !== DIGEST_BYTES) {
     return { ok: false, reason: 'extensionsMissing' };
   }
-  return { ok: true, request: { round, creation, frozenIndex, digest: request.listDigest } };
+  const shortDigest = request.shortDigest.length === DIGEST_BYTES ? request.shortDigest : undefined;
+  return { ok: true, request: { round, creation, frozenIndex, digest: request.listDigest, shortDigest } };
 }

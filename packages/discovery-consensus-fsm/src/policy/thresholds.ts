@@ -1,3 +1,7 @@
+import { directoryQuorum, toleratedLiars } from '@discovery-raft/psp-envelope';
+
+export { toleratedLiars };
+
 /** Name of a threshold policy. */
 export type PolicyName = 'safe' | 'documented';
 
@@ -36,19 +40,9 @@ export const POLICIES: Readonly<Record<PolicyName, Policy>> = {
   },
 };
 
-/** How many of `nodes` may lie without harm: f = floor((n - 1) / 3). */
-export function toleratedLiars(nodes: number): number {
-  return Math.floor((nodes - 1) / 3);
-}
-
-/**
- * Signatures that make a directory. `byzantine`: floor((n + f) / 2) + 1, so any two quorums share more than f nodes;
- * `half`: at least half of the nodes, so with an even n two disjoint quorums exist.
- */
+/** Signatures that make a directory of a network of so many nodes. See `directoryQuorum` of psp-envelope. */
 export function consensusQuorum(policy: Policy, nodes: number): number {
-  return policy.quorum === 'half'
-    ? Math.max(1, Math.ceil(nodes / 2))
-    : Math.floor((nodes + toleratedLiars(nodes)) / 2) + 1;
+  return directoryQuorum(nodes, policy.quorum === 'half' ? 'documented' : 'safe');
 }
 
 /** Countable attestations that make an entry valid. */

@@ -1,5 +1,3 @@
-import { create } from '@bufbuild/protobuf';
-import { PullDiscoverySchema } from '@discovery-raft/protocol';
 import { ConsensusError } from '../errors.js';
 import type { Effect, MachineEvent, MachineState } from '../machine/states.js';
 import { INITIAL_STATE } from '../machine/states.js';
@@ -9,8 +7,9 @@ import { slotAt, slotStart } from '../policy/slots.js';
 import type { ListedRecord, Unsubscribe } from '../ports.js';
 import { AttestationRound } from './attestation-round.js';
 import type { Context } from './context.js';
-import { describeFailure, raiseAlarm, sendCounted } from './context.js';
+import { describeFailure, raiseAlarm } from './context.js';
 import { within } from './deadline.js';
+import { DirectoryExchange } from './directory-exchange.js';
 import { DirectoryShelf } from './directory-shelf.js';
 import { FrozenLists } from './frozen-lists.js';
 import { LeaderMessages } from './leader-messages.js';
@@ -35,6 +34,7 @@ export class ConsensusDriver {
   readonly book: RecordBook;
   readonly desk: PublishDesk;
   readonly shelf: DirectoryShelf;
+  readonly exchange: DirectoryExchange;
   readonly leader: RoundLeader;
   readonly voter: RoundVoter;
   readonly leaderMessages: LeaderMessages;
@@ -64,6 +64,7 @@ export class ConsensusDriver {
     this.book = new RecordBook(context);
     this.desk = new PublishDesk(context, this.book);
     this.shelf = new DirectoryShelf(context, this.book);
+    this.exchange = new DirectoryExchange(context, this.shelf);
     this.#frozen = new FrozenLists(context, this.book);
     this.#ledger = new SigningLedger(context);
     const ownVote = new OwnVote(context, this.desk, this.#ledger);
@@ -159,7 +160,7 @@ export class ConsensusDriver {
     switch (effect.type) {
       case 'recover':
       case 'fetchDirectory':
-        return this.#fetchDirectory();
+        return void this.exchange.pullFromAll();
       case 'takeOverList':
         return this.#takeOver(effect.term);
       case 'stepDown':
@@ -234,14 +235,6 @@ export class ConsensusDriver {
       void this.#attestations.run();
     }
     this.#setTimer('tick', now + TICK_SECONDS, () => this.#tick());
-  }
-
-  #fetchDirectory(): void {
-    const { members, self, config } = this.#context;
-    const body = create(PullDiscoverySchema, { version: config.protocolVersion });
-    for (const peer of members) {
-      if (peer !== self) void sendCounted(this.#context, peer, { event: 'pullDiscovery', body });
-    }
   }
 
   // Leading.
@@ -345,7 +338,7 @@ export class ConsensusDriver {
     if (leads) this.leader.sendFinal(result);
     this.#published = result;
     const done = (): void => this.dispatch({ type: 'directoryPublished', round });
-    this.shelf.publish(round, result.listing, result.signatures).then(done, done);
+    this.shelf.publish(result).then(done, done);
   }
 
   #cleanUp(round: number): void {

@@ -1,8 +1,8 @@
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { DiscoveryDirectorySchema, DiscoveryListingSchema } from '@discovery-raft/protocol';
+import { shortListingOf } from '@discovery-raft/psp-envelope';
 import type { DiscoveryDirectory, DiscoveryListing, DiscoverySignature } from '@discovery-raft/protocol';
 import { buildListing, sameBytes } from '../policy/listing.js';
-import type { BuiltListing } from '../policy/listing.js';
 import { POLICIES } from '../policy/thresholds.js';
 import { roundOfCreation, slotExpiration, slotStart } from '../policy/slots.js';
 import type { StoredDirectory } from '../ports.js';
@@ -12,7 +12,8 @@ import type { Context } from './context.js';
 import { describeFailure, raiseAlarm } from './context.js';
 import { LATE, within } from './deadline.js';
 import type { RecordBook } from './record-book.js';
-import { checkSignatures } from './signature-set.js';
+import type { RoundResult } from './round-leader.js';
+import { checkShortSignatures, checkSignatures } from './signature-set.js';
 
 /** How long an interim directory is given out before it is made anew, seconds. */
 const INTERIM_REUSE_SECONDS = 10;
@@ -73,11 +74,12 @@ export class DirectoryShelf {
   }
 
   /** Makes the directory of a round public, then saves it. */
-  async publish(round: number, listing: BuiltListing, signatures: readonly DiscoverySignature[]): Promise<void> {
+  async publish({ round, listing, signatures, shortSignatures }: RoundResult): Promise<void> {
     const { config } = this.#context;
     const directory: DiscoveryDirectory = create(DiscoveryDirectorySchema, {
       directory: listing.bytes,
       signatures: [...signatures],
+      shortSignatures: [...shortSignatures],
     });
     const creation = slotStart(config, round);
     const expiration = slotExpiration(config, round);
@@ -98,7 +100,9 @@ export class DirectoryShelf {
   async #check(directory: DiscoveryDirectory): Promise<Handled> {
     const { config, ports, quorum, members } = this.#context;
     if (directory.directory.length > config.maxDirectoryBytes) return no('tooLarge', 'directory');
-    if (directory.signatures.length > members.size) return no('tooMany', 'signatures');
+    const { signatures } = directory;
+    if (Math.max(signatures.length, directory.shortSignatures.length) > members.size)
+      return no('tooMany', 'signatures');
     const listing = decodeListing(directory.directory);
     if (listing === undefined) return no('malformed', 'listing');
     if (listing.version !== config.protocolVersion) return no('unsupportedVersion', 'listing');
@@ -109,13 +113,26 @@ export class DirectoryShelf {
     if (round === undefined || expiration !== slotExpiration(config, round)) return no('malformed', 'times');
     if (creation > now + config.clockToleranceSeconds) return no('malformed', 'creation is in the future');
     if (now >= expiration || round <= (this.#current?.round ?? 0)) return no('staleDirectory', `round ${round}`);
-    const { good } = await checkSignatures(this.#context, directory.signatures, directory.directory, creation);
+    const { good } = await checkSignatures(this.#context, signatures, directory.directory, creation);
     if (good.length < quorum) return no('quorumMissing', `${good.length} of ${quorum} signatures`);
+    const shortSignatures = await this.#goodShort(directory, creation);
     if (round <= (this.#current?.round ?? 0)) return no('staleDirectory', `round ${round}`);
     const digest = ports.sha256(directory.directory);
-    const checked = create(DiscoveryDirectorySchema, { directory: directory.directory, signatures: [...good] });
+    const checked = create(DiscoveryDirectorySchema, {
+      directory: directory.directory,
+      signatures: [...good],
+      shortSignatures: [...shortSignatures],
+    });
     await this.#replace({ round, creation, expiration, digest, items: listing.items.length, directory: checked });
     return HEEDED;
+  }
+
+  async #goodShort(directory: DiscoveryDirectory, creation: number): Promise<readonly DiscoverySignature[]> {
+    if (directory.shortSignatures.length === 0) return [];
+    const { config, ports } = this.#context;
+    const options = { maxBytes: config.shortListingBytes, sha256: ports.sha256 };
+    const short = shortListingOf(directory.directory, options);
+    return checkShortSignatures(this.#context, directory.shortSignatures, short, creation);
   }
 
   async #replace(directory: StoredDirectory): Promise<void> {
@@ -151,9 +168,12 @@ export class DirectoryShelf {
     const header = { version: config.protocolVersion, creation, expiration };
     try {
       const entries = await this.#book.judge(ports.list.view(), creation);
-      const listing = buildListing(entries, header, POLICIES.safe, 1, ports.sha256);
-      const signature = await ports.signer.sign(listing.bytes);
-      const directory = create(DiscoveryDirectorySchema, { directory: listing.bytes, signatures: [signature] });
+      const listing = buildListing(entries, header, POLICIES.safe, 1, ports.sha256, config.shortListingBytes);
+      const directory = create(DiscoveryDirectorySchema, {
+        directory: listing.bytes,
+        signatures: [await ports.signer.sign(listing.bytes)],
+        shortSignatures: listing.short === undefined ? [] : [await ports.signer.sign(listing.short.bytes)],
+      });
       const { digest, items } = listing;
       this.#interim = { round: 0, creation, expiration, digest, items, directory };
     } catch (error) {

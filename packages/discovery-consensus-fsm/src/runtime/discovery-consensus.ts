@@ -1,8 +1,9 @@
 import { create } from '@bufbuild/protobuf';
-import { DiscoveryRaftPacketSchema, PullDiscoverySchema } from '@discovery-raft/protocol';
+import { DiscoveryRaftPacketSchema } from '@discovery-raft/protocol';
 import type {
   DiscoveryConsensusVote,
   DiscoveryDirectory,
+  DiscoveryDirectoryPart,
   DiscoveryFinalConsensus,
   DiscoveryRaftPacket,
   DiscoveryRequestAttestation,
@@ -10,7 +11,10 @@ import type {
   DiscoverySignature,
   PublishToDiscovery,
   PublishToDiscoveryForwarded,
+  PullDiscovery,
 } from '@discovery-raft/protocol';
+import { DEFAULT_LIMITS } from '@discovery-raft/psp-envelope';
+import type { ApplicationMessage, EnvelopeLimits } from '@discovery-raft/psp-envelope';
 import { EventEmitter } from 'eventemitter3';
 import type { ConsensusConfig, ConsensusConfigInput } from '../config.js';
 import { resolveConfig } from '../config.js';
@@ -28,7 +32,7 @@ import type { StoredDirectory } from '../ports.js';
 import type { ConsensusCounters, Handled, PublishOutcome, RefusalCode } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
 import type { ConsensusPorts, Context } from './context.js';
-import { describeFailure, makeContext, raiseAlarm, sendCounted } from './context.js';
+import { describeFailure, makeContext, raiseAlarm } from './context.js';
 import { ConsensusDriver } from './consensus-driver.js';
 import { Tally } from './tally.js';
 
@@ -145,7 +149,7 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     const entries = await this.#driver.book.judge(ports.list.view(), at);
     const expiration = at + DIRECTORY_LIFETIME_SLOTS * this.config.slotSeconds;
     const header = { version: this.config.protocolVersion, creation: at, expiration };
-    return buildListing(entries, header, policy, attestationsNeeded, ports.sha256);
+    return buildListing(entries, header, policy, attestationsNeeded, ports.sha256, this.config.shortListingBytes);
   }
 
   async sendRaftPacket(peer: string, packet: DiscoveryRaftPacket): Promise<void> {
@@ -167,9 +171,7 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
   }
 
   async recover(): Promise<void> {
-    const body = create(PullDiscoverySchema, { version: this.config.protocolVersion });
-    const others = [...this.#context.members].filter((member) => member !== this.#context.self);
-    await Promise.all(others.map((peer) => sendCounted(this.#context, peer, { event: 'pullDiscovery', body })));
+    await this.#driver.exchange.pullFromAll();
   }
 
   forwardPublishToDiscovery(): void {
@@ -226,10 +228,24 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     return this.#driver.shelf.unexpired;
   }
 
+  /**
+   * The messages that answer a client's pull, encoded: the directory that is served now, whole, in parts when the client
+   * takes them, or the short one when it does not and the full one is too large for it. To be sent in order, each when the
+   * one before was taken; they are made as they are asked for.
+   *
+   * @param limits what one message between this node and the client may be
+   */
+  async answerPull(
+    pull: PullDiscovery,
+    limits: EnvelopeLimits = DEFAULT_LIMITS,
+  ): Promise<Iterable<ApplicationMessage>> {
+    return this.#driver.exchange.answer(pull, await this.getDirectory(), limits);
+  }
+
   async onMessage(from: string, message: DiscoveryMessage): Promise<Handled> {
     switch (message.event) {
       case 'pullDiscovery':
-        return this.#heed(from, () => this.#answerPull(from));
+        return this.#heed(from, () => this.#driver.exchange.answerPeer(from, message.body));
       case 'discoveryDirectory':
         return this.onReceivedDirectory(from, message.body);
       case 'publishToDiscovery':
@@ -246,6 +262,8 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
         return this.onReceivedPublishToDiscoveryForwarded(from, message.body);
       case 'discoveryRequestAttestation':
         return this.onReceivedRequestAttestation(from, message.body);
+      case 'discoveryDirectoryPart':
+        return this.onReceivedDirectoryPart(from, message.body);
       case 'publishToDiscoveryResult':
         return HEEDED;
     }
@@ -298,12 +316,9 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     return this.#heed(from, () => this.#driver.shelf.offer(from, directory));
   }
 
-  async #answerPull(from: string): Promise<Handled> {
-    // An interim list proves nothing to another discovery node.
-    const served = this.#driver.shelf.unexpired;
-    if (served === null) return HEEDED;
-    await sendCounted(this.#context, from, { event: 'discoveryDirectory', body: served.directory });
-    return HEEDED;
+  /** A part of a directory that `recover` asked for. */
+  onReceivedDirectoryPart(from: string, part: DiscoveryDirectoryPart): Promise<Handled> {
+    return this.#heed(from, () => this.#driver.exchange.takePart(from, part));
   }
 
   async #publishOfMember(from: string, message: PublishToDiscovery): Promise<Handled> {

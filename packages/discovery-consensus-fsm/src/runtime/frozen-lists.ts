@@ -69,7 +69,8 @@ export class FrozenLists {
     const { config, policy, attestationsNeeded, ports } = this.#context;
     const creation = slotStart(config, round);
     const header = { version: config.protocolVersion, creation, expiration: slotExpiration(config, round) };
-    return buildListing(await this.#book.judge(view, creation), header, policy, attestationsNeeded, ports.sha256);
+    const entries = await this.#book.judge(view, creation);
+    return buildListing(entries, header, policy, attestationsNeeded, ports.sha256, config.shortListingBytes);
   }
 
   #find(round: number, frozenIndex: number | undefined): Frozen | undefined {

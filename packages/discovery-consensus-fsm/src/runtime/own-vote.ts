@@ -11,7 +11,13 @@ import type { SigningLedger } from './signing-ledger.js';
 
 /** This node's word on a listing. */
 export type OwnDecision =
-  { readonly yes: true; readonly signature: DiscoverySignature } | { readonly yes: false; readonly reason: NoReason };
+  | {
+      readonly yes: true;
+      readonly signature: DiscoverySignature;
+      /** Over the short listing, when there is one and the leader has the same. */
+      readonly shortSignature: DiscoverySignature | undefined;
+    }
+  | { readonly yes: false; readonly reason: NoReason };
 
 /** Decides by the policy whether this node signs a listing that it built itself, and signs it. */
 export class OwnVote {
@@ -29,8 +35,14 @@ export class OwnVote {
    * @param listing what this node built
    * @param leaderDigest what the leader asks to be signed; undefined when this node leads. A leader does not suspect
    * itself: entries of its own that the others have not attested must not keep everybody else's from being published.
+   * @param shortDigest the leader's for the short listing; another one than this node's costs that signature only
    */
-  async decide(round: number, listing: BuiltListing, leaderDigest?: Uint8Array): Promise<OwnDecision> {
+  async decide(
+    round: number,
+    listing: BuiltListing,
+    leaderDigest?: Uint8Array,
+    shortDigest?: Uint8Array,
+  ): Promise<OwnDecision> {
     const { config, policy } = this.#context;
     const creation = slotStart(config, round);
     const attestedBy = creation - config.ownEntryGraceSeconds;
@@ -49,7 +61,11 @@ export class OwnVote {
       }
       return verdict;
     }
-    const signed = await this.#ledger.sign(round, listing);
-    return signed.ok ? { yes: true, signature: signed.signature } : { yes: false, reason: signed.reason };
+    const withShort =
+      leaderDigest === undefined ||
+      (shortDigest !== undefined && listing.short !== undefined && sameBytes(shortDigest, listing.short.digest));
+    const signed = await this.#ledger.sign(round, listing, withShort);
+    if (!signed.ok) return { yes: false, reason: signed.reason };
+    return { yes: true, signature: signed.signature, shortSignature: signed.shortSignature };
   }
 }

@@ -30,6 +30,8 @@ interface LedRound {
   collecting: boolean;
   /** The quorum is there; only stragglers are waited for. */
   closing: boolean;
+  /** Signatures over the short listing, by member. */
+  readonly short: Map<string, DiscoverySignature>;
   /** Members whose YES was looked at: one each, or a liar could keep the leader verifying. */
   readonly heard: Set<string>;
 }
@@ -39,6 +41,8 @@ export interface RoundResult {
   readonly round: number;
   readonly listing: BuiltListing;
   readonly signatures: readonly DiscoverySignature[];
+  /** Over the short listing: a quorum, or none at all. */
+  readonly shortSignatures: readonly DiscoverySignature[];
 }
 
 const MAX_REASON_LENGTH = 64;
@@ -89,6 +93,7 @@ export class RoundLeader {
       cancelTimer: () => undefined,
       collecting: true,
       closing: false,
+      short: new Map(),
       heard: new Set(),
     };
     this.drop();
@@ -127,6 +132,7 @@ export class RoundLeader {
     led.listing = listing;
     led.frozenIndex = marker.index;
     led.box.cast(self, { verdict: 'yes', signature: own.signature });
+    if (own.shortSignature !== undefined) led.short.set(self, own.shortSignature);
     const { items } = listing;
     this.#context.emit('votingStarted', { round, items, frozenIndex: marker.index });
     const body = create(DiscoveryRequestConsensusVoteSchema, {
@@ -137,6 +143,7 @@ export class RoundLeader {
       frozenIndex: BigInt(marker.index),
       listDigest: listing.digest,
       previousDigest: this.#shelf.last?.digest ?? new Uint8Array(0),
+      ...(listing.short === undefined ? {} : { shortDigest: listing.short.digest }),
     });
     this.#sendToOthers((peer) => sendCounted(this.#context, peer, { event: 'discoveryRequestConsensusVote', body }));
     this.#look(led);
@@ -170,9 +177,20 @@ export class RoundLeader {
       this.#look(led);
       return signer === undefined ? no('badSignature', 'vote') : no('wrongSigner', 'vote');
     }
+    await this.#takeShort(led, from, vote.shortSignature);
+    if (!led.collecting) return no('lateVote', `round ${led.round}`);
     if (!led.box.cast(from, { verdict: 'yes', signature })) return no('duplicateVote', `round ${led.round}`);
     this.#look(led);
     return HEEDED;
+  }
+
+  /** A bad signature over the short listing is counted and left out; the vote is what it is. */
+  async #takeShort(led: LedRound, from: string, signature: DiscoverySignature | undefined): Promise<void> {
+    const short = led.listing?.short;
+    if (short === undefined || signature === undefined) return;
+    const creation = slotStart(this.#context.config, led.round);
+    if ((await signerOf(this.#context, signature, short.bytes, creation)) === from) led.short.set(from, signature);
+    else this.#context.tally.refusals.badSignature++;
   }
 
   /** The final set of the last round, for everybody. */
@@ -180,6 +198,7 @@ export class RoundLeader {
     return create(DiscoveryFinalConsensusSchema, {
       version: this.#context.config.protocolVersion,
       signatures: [...result.signatures],
+      shortSignatures: [...result.shortSignatures],
       round: BigInt(result.round),
       listDigest: result.listing.digest,
     });
@@ -189,6 +208,11 @@ export class RoundLeader {
   sendFinal(result: RoundResult): void {
     const body = this.finalMessage(result);
     this.#sendToOthers((peer) => sendCounted(this.#context, peer, { event: 'discoveryFinalConsensus', body }));
+  }
+
+  #shortSignatures({ short }: LedRound): readonly DiscoverySignature[] {
+    if (short.size < this.#context.quorum) return [];
+    return [...short].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, signature]) => signature);
   }
 
   #sendToOthers(send: (peer: string) => Promise<unknown>): void {
@@ -214,7 +238,7 @@ export class RoundLeader {
     const { round, box, listing } = led;
     const reached = box.standing === 'complete' || box.standing === 'quorum';
     if (reached && listing !== undefined) {
-      this.#result = { round, listing, signatures: box.signatures };
+      this.#result = { round, listing, signatures: box.signatures, shortSignatures: this.#shortSignatures(led) };
       this.#dispatch({ type: 'quorumReached', round });
     } else {
       this.#failure = [failure, box.reasons].filter((part) => part !== '').join(': ');

@@ -16,7 +16,7 @@ import { LATE, within } from './deadline.js';
 import type { FrozenLists } from './frozen-lists.js';
 import type { OwnVote } from './own-vote.js';
 import type { RoundResult } from './round-leader.js';
-import { checkSignatures } from './signature-set.js';
+import { checkShortSignatures, checkSignatures } from './signature-set.js';
 
 /** A round in which this node is a voter. */
 interface VotedRound {
@@ -130,12 +130,13 @@ export class RoundVoter {
     const decision = await within(
       clock,
       Math.max(untilSeconds, clock.now() + 1),
-      this.#ownVote.decide(request.round, listing, request.digest ?? listing.digest),
+      this.#ownVote.decide(request.round, listing, request.digest ?? listing.digest, request.shortDigest),
     );
     if (decision === LATE) return this.voteMessage(request.round, { no: 'storeFailed' });
     if (!decision.yes) return this.voteMessage(request.round, { no: decision.reason });
     const vote = this.voteMessage(request.round, {});
     vote.signature = decision.signature;
+    if (decision.shortSignature !== undefined) vote.shortSignature = decision.shortSignature;
     return vote;
   }
 
@@ -211,7 +212,13 @@ export class RoundVoter {
     const { good, refused } = await checkSignatures(this.#context, final.signatures, bytes, slotStart(config, round));
     if (refused > 0) this.#context.tally.refusals.badSignature += refused;
     if (good.length < quorum) return `quorumMissing: ${good.length} of ${quorum}`;
-    this.#result = { round, listing, signatures: good };
+    const shortSignatures = await checkShortSignatures(
+      this.#context,
+      final.shortSignatures,
+      listing.short,
+      slotStart(config, round),
+    );
+    this.#result = { round, listing, signatures: good, shortSignatures };
     return undefined;
   }
 }

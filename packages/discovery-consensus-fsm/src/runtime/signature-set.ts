@@ -1,4 +1,5 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
+import type { ShortListing } from '@discovery-raft/psp-envelope';
 import type { Context } from './context.js';
 
 /** The good signatures of a set. */
@@ -31,6 +32,22 @@ export async function checkSignatures(
     good.push(looked[i]!);
   });
   return { good, refused: signatures.length - good.length };
+}
+
+/**
+ * The good signatures over a short listing when they are a quorum, else none: there is nothing in between. What is bad is
+ * counted here, as it takes nothing from the full listing.
+ */
+export async function checkShortSignatures(
+  context: Context,
+  signatures: readonly DiscoverySignature[],
+  short: ShortListing | undefined,
+  atSeconds: number,
+): Promise<readonly DiscoverySignature[]> {
+  if (short === undefined || signatures.length === 0) return [];
+  const { good, refused } = await checkSignatures(context, signatures, short.bytes, atSeconds);
+  context.tally.refusals.badSignature += refused;
+  return good.length < context.quorum ? [] : good;
 }
 
 /** The member that signed these bytes, or undefined. A verifier that throws, against its contract, refuses. */

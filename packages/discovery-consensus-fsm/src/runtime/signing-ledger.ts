@@ -8,11 +8,17 @@ import { describeFailure, raiseAlarm } from './context.js';
 
 /** What asking for a signature gives. */
 export type SigningResult =
-  { readonly ok: true; readonly signature: DiscoverySignature } | { readonly ok: false; readonly reason: NoReason };
+  | {
+      readonly ok: true;
+      readonly signature: DiscoverySignature;
+      readonly shortSignature: DiscoverySignature | undefined;
+    }
+  | { readonly ok: false; readonly reason: NoReason };
 
 /**
  * Signs listings: at most one a round, and never one of an older round. The promise is durable before the signature
- * exists, so a restart cannot break it. The same listing may be signed again: that says nothing new.
+ * exists, so a restart cannot break it. The same listing may be signed again: that says nothing new. The short listing
+ * follows from the full one, so the promise not to sign another full one covers it.
  */
 export class SigningLedger {
   readonly #context: Context;
@@ -36,14 +42,14 @@ export class SigningLedger {
     this.#last = signed;
   }
 
-  /** Signs the listing of a round, or says why not. */
-  sign(round: number, listing: BuiltListing): Promise<SigningResult> {
-    const result = this.#turn.then(() => this.#sign(round, listing));
+  /** Signs the listing of a round, and its short one if asked to, or says why not. */
+  sign(round: number, listing: BuiltListing, withShort: boolean): Promise<SigningResult> {
+    const result = this.#turn.then(() => this.#sign(round, listing, withShort));
     this.#turn = result;
     return result;
   }
 
-  async #sign(round: number, listing: BuiltListing): Promise<SigningResult> {
+  async #sign(round: number, listing: BuiltListing, withShort: boolean): Promise<SigningResult> {
     const { signer, store } = this.#context.ports;
     const last = this.#last;
     if (last !== null && last.round > round) return { ok: false, reason: 'staleRound' };
@@ -61,7 +67,9 @@ export class SigningLedger {
       }
     }
     try {
-      return { ok: true, signature: await signer.sign(listing.bytes) };
+      const signature = await signer.sign(listing.bytes);
+      const short = withShort ? listing.short : undefined;
+      return { ok: true, signature, shortSignature: short && (await signer.sign(short.bytes)) };
     } catch (error) {
       raiseAlarm(this.#context, 'signerFailed', describeFailure(error));
       return { ok: false, reason: 'signerFailed' };

@@ -1,0 +1,143 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { DiscoveryDirectorySchema, PullDiscoverySchema } from '@discovery-raft/protocol';
+import type { DiscoveryDirectory, DiscoveryDirectoryPart, PullDiscovery } from '@discovery-raft/protocol';
+import {
+  answerPull,
+  decodeDiscoveryBody,
+  DEFAULT_LIMITS,
+  DirectoryAssembler,
+  EnvelopeError,
+  shortListingOf,
+} from '@discovery-raft/psp-envelope';
+import type { ApplicationMessage, EnvelopeLimits, ServedDirectory } from '@discovery-raft/psp-envelope';
+import type { StoredDirectory } from '../ports.js';
+import type { Handled, RefusalCode } from '../refusals.js';
+import { HEEDED } from '../refusals.js';
+import type { Context } from './context.js';
+import { sendCounted } from './context.js';
+import type { DirectoryShelf } from './directory-shelf.js';
+
+/** Directories in parts that may be half here, in sizes of the largest: more come one after the other. */
+const ASSEMBLED_AT_ONCE = 2;
+
+/** The two encodings of one directory, each made once. */
+interface Forms {
+  readonly full: ServedDirectory;
+  short: ServedDirectory | null | undefined;
+}
+
+/** How directories go from node to node and to clients: whole, in parts, or the short one to deployed clients. */
+export class DirectoryExchange {
+  readonly #context: Context;
+  readonly #shelf: DirectoryShelf;
+  readonly #forms = new WeakMap<StoredDirectory, Forms>();
+  readonly #arriving = new Map<string, DirectoryAssembler>();
+  #requestID = 0n;
+
+  constructor(context: Context, shelf: DirectoryShelf) {
+    this.#context = context;
+    this.#shelf = shelf;
+  }
+
+  /** Asks all others for a directory that is newer than the last one here. @returns when the links have taken it */
+  async pullFromAll(): Promise<void> {
+    const { config, members, self } = this.#context;
+    this.#requestID++;
+    this.#arriving.clear();
+    const body = create(PullDiscoverySchema, {
+      version: config.protocolVersion,
+      requestID: this.#requestID,
+      maxDirectoryBytes: BigInt(Math.floor(config.maxDirectoryBytes)),
+      newerThan: BigInt(this.#shelf.last?.creation ?? 0),
+    });
+    const others = [...members].filter((member) => member !== self);
+    await Promise.all(others.map((peer) => sendCounted(this.#context, peer, { event: 'pullDiscovery', body })));
+  }
+
+  /** The messages that answer a pull, encoded; see `answerPull` of psp-envelope. */
+  answer(pull: PullDiscovery, served: StoredDirectory | null, limits: EnvelopeLimits): Iterable<ApplicationMessage> {
+    const forms = served === null ? null : this.#formsOf(served);
+    const offer = {
+      full: forms?.full ?? null,
+      short: () => (served === null || forms === null ? null : (forms.short ??= this.#encodeShort(served))),
+    };
+    return answerPull(pull, offer, { limits });
+  }
+
+  /** Answers a member's pull. An interim list proves nothing to another discovery node. */
+  async answerPeer(from: string, pull: PullDiscovery): Promise<Handled> {
+    if (pull.requestID > BigInt(Number.MAX_SAFE_INTEGER)) return no('malformed', 'requestID');
+    for (const { event, body } of this.answer(pull, this.#shelf.unexpired, DEFAULT_LIMITS)) {
+      if (!(await sendCounted(this.#context, from, decodeDiscoveryBody(event, body)))) break;
+    }
+    return HEEDED;
+  }
+
+  /** Takes a part of a directory that this node asked for; the last one puts the directory on the shelf. */
+  async takePart(from: string, part: DiscoveryDirectoryPart): Promise<Handled> {
+    if (part.requestID !== this.#requestID) return no('staleDirectory', 'a part that nobody waits for');
+    if (part.count === 0) return HEEDED;
+    let whole: Uint8Array | undefined;
+    try {
+      if (part.index === 0 && !this.#begin(from)) return no('overloaded', 'parts of too many directories');
+      const assembler = this.#arriving.get(from);
+      if (assembler === undefined) return no('malformed', 'a part without the first one');
+      whole = assembler.push(part);
+    } catch (error) {
+      this.#arriving.delete(from);
+      if (!(error instanceof EnvelopeError)) throw error;
+      return no(error.code === 'ENVELOPE_TOO_LARGE' ? 'tooLarge' : 'malformed', error.code);
+    }
+    if (whole === undefined) return HEEDED;
+    this.#arriving.delete(from);
+    const directory = readDirectory(whole);
+    return directory === undefined ? no('malformed', 'directory') : this.#shelf.offer(from, directory);
+  }
+
+  #begin(from: string): boolean {
+    const { config, ports } = this.#context;
+    this.#arriving.delete(from);
+    let held = 0;
+    for (const assembler of this.#arriving.values()) held += assembler.receivedBytes;
+    if (held > (ASSEMBLED_AT_ONCE - 1) * config.maxDirectoryBytes) return false;
+    const { maxDirectoryBytes } = config;
+    this.#arriving.set(from, new DirectoryAssembler({ maxDirectoryBytes, sha256: ports.sha256 }));
+    return true;
+  }
+
+  #formsOf(served: StoredDirectory): Forms {
+    let forms = this.#forms.get(served);
+    if (forms === undefined) {
+      forms = { full: this.#encode(served.directory, served.creation), short: undefined };
+      this.#forms.set(served, forms);
+    }
+    return forms;
+  }
+
+  /** Null when too few signed the short listing. A stored directory has only the signatures: the rest follows from it. */
+  #encodeShort({ directory, creation }: StoredDirectory): ServedDirectory | null {
+    const { config, ports } = this.#context;
+    if (directory.shortSignatures.length === 0) return null;
+    const short = shortListingOf(directory.directory, { maxBytes: config.shortListingBytes, sha256: ports.sha256 });
+    if (short === undefined) return null;
+    const { shortSignatures: signatures } = directory;
+    return this.#encode(create(DiscoveryDirectorySchema, { directory: short.bytes, signatures }), creation);
+  }
+
+  #encode(directory: DiscoveryDirectory, creation: number): ServedDirectory {
+    const body = toBinary(DiscoveryDirectorySchema, directory);
+    return { body, digest: this.#context.ports.sha256(body), creation };
+  }
+}
+
+function readDirectory(bytes: Uint8Array): DiscoveryDirectory | undefined {
+  try {
+    return fromBinary(DiscoveryDirectorySchema, bytes, { readUnknownFields: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function no(code: RefusalCode, detail: string): Handled {
+  return { ok: false, code, detail };
+}

@@ -11,3 +11,13 @@ export {
   type ChannelCounters,
   type MessageChannelOptions,
 } from './channel/message-channel.js';
+export {
+  credentialsExpireAt,
+  fingerprintOfCredentials,
+  generateLinkCredentials,
+  type GenerateCredentialsOptions,
+  type LinkCredentials,
+} from './credentials/credentials.js';
+export { exportLinkCredentials, importLinkCredentials } from './credentials/pem.js';
+export { DEFAULT_LINK_LIMITS, linkLimits, type LinkLimits } from './limits.js';
+export { Command, StreamNamespace, StreamReason, type CommandName, type StreamReasonName } from './cells/command.js';

@@ -24,6 +24,7 @@ function history(calls: readonly Call[]): Operation[] {
     index: 0,
     term: 0,
     previous: null,
+    batch: 0,
     readIndex: 0,
     error: '',
   }));

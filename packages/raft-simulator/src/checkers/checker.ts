@@ -1,4 +1,12 @@
-import type { ConfigurationAt, LogEntry, LogIndex, RaftState, ServerId } from '@discovery-raft/raft-core';
+import type {
+  ConfigurationAt,
+  LogEntry,
+  LogIndex,
+  RaftState,
+  RpcRequest,
+  RpcResponse,
+  ServerId,
+} from '@discovery-raft/raft-core';
 import type { Change } from '../clients/change.js';
 import type { Operation } from '../clients/operation.js';
 import type { DiskWrite } from '../disk/platter.js';
@@ -31,6 +39,10 @@ export type Report = (message: string) => void;
 export interface Checker {
   /** A message leaves a server. */
   sent?(message: Sent): void;
+  /** A message is about to be handed to a server that runs. */
+  arriving?(node: SimNode, from: ServerId, message: RpcRequest | RpcResponse): void;
+  /** A request was handed to a server, which has not answered yet. */
+  arrived?(node: SimNode, from: ServerId, request: RpcRequest): void;
   /** A write is durable. */
   written?(node: SimNode, write: DiskWrite): void;
   started?(node: SimNode): void;

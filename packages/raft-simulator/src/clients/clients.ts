@@ -1,4 +1,4 @@
-import { RaftError, type Raft } from '@discovery-raft/raft-core';
+import { RaftError, type Applied, type Raft } from '@discovery-raft/raft-core';
 import type { Promises } from '../checkers/promises.js';
 import { encodeCommand, type Previous } from '../node/register-machine.js';
 import type { Incarnation, SimNode } from '../node/sim-node.js';
@@ -9,6 +9,9 @@ import type { Operation, Outcome } from './operation.js';
 
 /** How long a client waits for an answer before it goes on, on average; the operation stays open. */
 const PATIENCE_MS = 300;
+
+/** What a batch answers with. */
+const NO_RESULTS: readonly Applied<Previous>[] = [];
 
 /** What the clients tell the simulation. */
 export interface ClientEvents {
@@ -28,6 +31,7 @@ export class Clients {
   /** Operations that have no outcome, with the process that was asked. */
   readonly #open = new Map<Operation, Incarnation>();
   #moment = 0;
+  #batches = 0;
   #run = 0;
   #patient = false;
 
@@ -84,19 +88,19 @@ export class Clients {
 
   #act(client: string, run: number): void {
     if (run !== this.#run) return;
-    const node = this.#choose();
+    const kind = this.#drawKind();
+    const node = this.#choose(kind === 'read' && this.#dice.chance(this.#load.anywhere));
     const running = node?.running ?? null;
     if (node === undefined || running === null) return this.#pause(client, run);
     const { process, raft } = running;
     const key = (): string => `k${this.#dice.int(1, this.#load.keys)}`;
-    const calls: Promise<Operation>[] = [];
-    if (this.#dice.chance(this.#load.bursts)) {
+    const calls: Promise<unknown>[] = [];
+    if (kind === 'burst') {
       const count = this.#dice.int(5, 30);
       for (let i = 0; i < count; i++) calls.push(this.#call(client, node, process, raft, 'write', key()));
+    } else if (kind === 'batch') {
+      calls.push(this.#callBatch(client, node, process, raft, Array.from({ length: this.#dice.int(2, 12) }, key)));
     } else {
-      const kind = this.#dice.chance(this.#load.readShare)
-        ? this.#dice.pick(['read', 'read', 'read', 'barrier', 'verifyLeader'] as const)
-        : 'write';
       calls.push(this.#call(client, node, process, raft, kind, key()));
     }
     let waiting = true;
@@ -109,12 +113,26 @@ export class Clients {
     if (!this.#patient) this.#world.schedule(this.#dice.exponential(PATIENCE_MS), goOn);
   }
 
-  /** Mostly a leader, sometimes anyone; two leaders of different terms are both asked. */
-  #choose(): SimNode | undefined {
+  #drawKind(): Operation['kind'] | 'burst' | 'batch' {
+    if (this.#dice.chance(this.#load.bursts)) return 'burst';
+    if (this.#dice.chance(this.#load.batches)) return 'batch';
+    if (!this.#dice.chance(this.#load.readShare)) return 'write';
+    return this.#dice.pick(['read', 'read', 'read', 'barrier', 'verifyLeader'] as const);
+  }
+
+  /** Mostly a leader, sometimes or if `anywhere` is set anyone; two leaders of different terms are both asked. */
+  #choose(anywhere: boolean): SimNode | undefined {
     const up = this.#nodes.filter(({ raft }) => raft !== null);
     const leaders = up.filter(({ raft }) => raft!.state === 'leader');
-    const from = leaders.length > 0 && (this.#patient || this.#dice.chance(0.9)) ? leaders : up;
-    return from.length === 0 ? undefined : this.#dice.pick(from);
+    if (leaders.length === 0) return up.length === 0 ? undefined : this.#dice.pick(up);
+    if (!anywhere) return this.#dice.pick(this.#patient || this.#dice.chance(0.9) ? leaders : up);
+    // Who does not belong to the cluster has nobody to ask.
+    const { servers } = leaders[0]!.raft!.getConfiguration().configuration;
+    return this.#dice.pick(
+      this.#patient
+        ? up.filter((node) => servers.some(({ id, suffrage }) => id === node.id && suffrage !== 'staging'))
+        : up,
+    );
   }
 
   #call(
@@ -125,26 +143,7 @@ export class Clients {
     kind: Operation['kind'],
     key: string,
   ): Promise<Operation> {
-    const id = this.history.length + 1;
-    const operation: Operation = {
-      id,
-      client,
-      server: node.id,
-      kind,
-      key,
-      value: kind === 'write' ? `v${id}` : null,
-      invokedAt: ++this.#moment,
-      completedAt: Infinity,
-      outcome: 'open',
-      index: 0,
-      term: 0,
-      previous: null,
-      readIndex: 0,
-      error: '',
-    };
-    this.history.push(operation);
-    this.#open.set(operation, process);
-    this.#events.invoked(operation);
+    const operation = this.#begin({ client, server: node.id, kind, key, batch: 0 }, process);
     return new Promise((resolve) => {
       const ask = (): void => {
         const answer = this.#ask(operation, process, raft);
@@ -161,6 +160,70 @@ export class Clients {
     });
   }
 
+  /** Writes to these keys, in one batch. */
+  #callBatch(
+    client: string,
+    node: SimNode,
+    process: Incarnation,
+    raft: Raft<Previous>,
+    keys: readonly string[],
+  ): Promise<void> {
+    const batch = ++this.#batches;
+    const parts = keys.map((key) => this.#begin({ client, server: node.id, kind: 'write', key, batch }, process));
+    const datas = parts.map(({ key, value }) =>
+      encodeCommand({ key, value: value! }, this.#dice.int(0, this.#load.maxPaddingBytes)),
+    );
+    return new Promise((resolve) => {
+      process.clock.run(() => {
+        const answer = raft.applyBatch(datas, this.#limits(process));
+        this.#promises.watch(process, `batch ${batch} at ${node.id}`, this.#world.now, answer);
+        answer
+          .then(
+            (results) => this.#acknowledged(parts, results),
+            (error: unknown) => {
+              const done = error instanceof RaftError ? (error.details['results'] as typeof NO_RESULTS) : NO_RESULTS;
+              this.#acknowledged(parts, done ?? NO_RESULTS);
+              for (const part of parts) if (part.outcome === 'open') this.#refused(part, error);
+            },
+          )
+          .finally(resolve);
+      });
+      if (process.clock.dead) resolve();
+    });
+  }
+
+  /** The first parts of a batch were applied, with these results. */
+  #acknowledged(parts: readonly Operation[], results: typeof NO_RESULTS): void {
+    results.forEach(({ index, term, response }, i) => {
+      const part = parts[i]!;
+      part.index = index;
+      part.term = term;
+      part.previous = response.value;
+      this.#complete(part, 'ok', '');
+    });
+  }
+
+  #begin(what: Pick<Operation, 'client' | 'server' | 'kind' | 'key' | 'batch'>, process: Incarnation): Operation {
+    const id = this.history.length + 1;
+    const operation: Operation = {
+      id,
+      ...what,
+      value: what.kind === 'write' ? `v${id}` : null,
+      invokedAt: ++this.#moment,
+      completedAt: Infinity,
+      outcome: 'open',
+      index: 0,
+      term: 0,
+      previous: null,
+      readIndex: 0,
+      error: '',
+    };
+    this.history.push(operation);
+    this.#open.set(operation, process);
+    this.#events.invoked(operation);
+    return operation;
+  }
+
   async #ask(operation: Operation, process: Incarnation, raft: Raft<Previous>): Promise<void> {
     const op = operation;
     switch (op.kind) {
@@ -173,7 +236,7 @@ export class Clients {
         return;
       }
       case 'read':
-        op.readIndex = await raft.readIndex();
+        op.readIndex = await raft.readIndex(this.#dice.chance(0.2) ? { mode: 'quorum' } : {});
         op.index = raft.appliedIndex;
         op.value = process.machine.registers.get(op.key)?.value ?? null;
         return;

@@ -18,6 +18,8 @@ export interface Operation {
   readonly server: string;
   readonly kind: 'write' | 'read' | 'barrier' | 'verifyLeader';
   readonly key: string;
+  /** The batch that it is a part of; 0 for none. */
+  readonly batch: number;
   /** What a write writes; what a read read, null for nothing. */
   value: string | null;
   /** Moments of the history: each invocation and each completion has its own, in order. */

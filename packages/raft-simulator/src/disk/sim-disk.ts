@@ -24,7 +24,20 @@ export interface DiskFaults {
   crash: number;
   /** Nothing completes before this moment of the simulation. */
   stalledUntilMs: number;
+  /** So much more a write takes before that moment, on average, than it otherwise would. */
+  slowedByMs: number;
+  slowedUntilMs: number;
 }
+
+/** A disk on which nothing goes wrong. */
+export const NO_DISK_FAULTS: Readonly<DiskFaults> = {
+  writeFailure: 0,
+  readFailure: 0,
+  crash: 0,
+  stalledUntilMs: 0,
+  slowedByMs: 0,
+  slowedUntilMs: 0,
+};
 
 /** How often a stalled operation looks whether the stall is over. */
 const STALL_STEP_MS = 20;
@@ -55,7 +68,7 @@ interface Running {
  */
 export class SimDisk {
   readonly platter: Platter;
-  readonly faults: DiskFaults = { writeFailure: 0, readFailure: 0, crash: 0, stalledUntilMs: 0 };
+  readonly faults: DiskFaults = { ...NO_DISK_FAULTS };
   readonly #profile: DiskProfile;
   readonly #dice: Dice;
   readonly #worldNow: () => number;
@@ -114,7 +127,8 @@ export class DiskSession {
     const { events, faults, profile, dice } = this.#parts;
     this.#checkUse(store);
     const fails = dice.chance(faults.writeFailure);
-    if (profile.immediate && !fails && !this.#stalledMs()) {
+    const slowedByMs = this.#slowedByMs();
+    if (profile.immediate && !fails && slowedByMs === 0 && !this.#stalledMs()) {
       perform(1);
       return;
     }
@@ -122,7 +136,8 @@ export class DiskSession {
     const job: Running = { store, perform };
     this.#running.add(job);
     return new Promise((resolve, reject) => {
-      this.#later(profile.immediate ? 0 : dice.exponential(profile.writeMs), () => {
+      const ms = profile.immediate ? 0 : dice.exponential(profile.writeMs);
+      this.#later(slowedByMs === 0 ? ms : ms + dice.exponential(slowedByMs), () => {
         this.#running.delete(job);
         if (fails) {
           if (store !== 'snapshot') this.#broken.add(store);
@@ -179,6 +194,11 @@ export class DiskSession {
 
   #stalledMs(): number {
     return Math.max(0, this.#parts.faults.stalledUntilMs - this.#parts.worldNow());
+  }
+
+  #slowedByMs(): number {
+    const { faults, worldNow } = this.#parts;
+    return faults.slowedByMs > 0 && worldNow() < faults.slowedUntilMs ? faults.slowedByMs : 0;
   }
 
   #later(ms: number, callback: () => void): void {

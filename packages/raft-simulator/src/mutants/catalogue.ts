@@ -139,6 +139,16 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [{ file: 'runtime/storage-lane', find: 'this.#stableStore.save(hardState)', replace: 'undefined' }],
   },
   {
+    name: 'heartbeats-of-a-stuck-leader',
+    rule: '5: a leader whose disk stands still goes on leading',
+    edits: [{ file: 'core/core', find: 'if (!leadsOnThoughStuck(node, role))', replace: 'if (node.now < 0)' }],
+  },
+  {
+    name: 'leader-without-a-quorum',
+    rule: '5: a leader that no quorum answers goes on leading',
+    edits: [{ file: 'core/core', find: 'node.now >= role.checkQuorumAt && ', replace: 'node.now < 0 && ' }],
+  },
+  {
     name: 'stale-read-acknowledgement',
     rule: '6: an answer to an older message confirms a read',
     edits: [
@@ -154,6 +164,38 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'read-before-a-commit-of-its-term',
     rule: '6: a new leader confirms reads before it has committed an entry',
     edits: [{ file: 'core/reads', find: ' || node.commitIndex < role.firstIndex', replace: '' }],
+  },
+  {
+    name: 'lease-from-the-answer',
+    rule: '6: a lease runs from when an answer came, and not from when the request was sent',
+    edits: [
+      {
+        file: 'core/replication',
+        find: 'p.lastAckSentAt = Math.max(p.lastAckSentAt, context.sentAt)',
+        replace: 'p.lastAckSentAt = node.now',
+      },
+    ],
+  },
+  {
+    name: 'lease-forgotten-by-a-restart',
+    rule: '6: who has just started votes although it may have promised a lease',
+    edits: [{ file: 'core/election', find: 'if (keepsForgottenPromise(node))', replace: 'if (node.now < 0)' }],
+  },
+  {
+    name: 'lease-in-a-transfer',
+    rule: '6: a leader reads by its lease although it has told another one to take over',
+    edits: [{ file: 'core/lease', find: 'role.transferBegun || ', replace: '' }],
+  },
+  {
+    name: 'follower-reads-what-it-has',
+    rule: '6: a follower answers a read before it has applied what the leader confirmed',
+    edits: [
+      {
+        file: 'core/reads',
+        find: 'resolveReads(node, ids, response.index)',
+        replace: 'resolveReads(node, ids, node.appliedIndex)',
+      },
+    ],
   },
   {
     name: 'append-not-bounded',
@@ -244,6 +286,29 @@ export const MUTANTS: readonly Mutant[] = [
         find: 'this.core.configurationAt(index)',
         replace: 'this.core.configuration',
       },
+    ],
+  },
+  {
+    name: 'vote-against-a-leader-that-is-heard',
+    rule: '9: who hears a leader votes for a server that does not',
+    edits: [
+      {
+        file: 'core/election',
+        find: 'return node.now - node.leaderContactAt < node.config.heartbeatTimeoutMs',
+        replace: 'return node.now < 0',
+      },
+    ],
+  },
+  {
+    name: 'batch-taken-in-part',
+    rule: '10: of a batch the first part is taken, and the caller is told that none is',
+    edits: [{ file: 'core/propose', find: 'entries.length >= batchEnd', replace: 'batchEnd >= 0' }],
+  },
+  {
+    name: 'results-of-a-batch-in-another-order',
+    rule: '10: commands of a batch get the results of others',
+    edits: [
+      { file: 'runtime/batch-waiter', find: 'this.#results.push(applied)', replace: 'this.#results.unshift(applied)' },
     ],
   },
   {

@@ -33,6 +33,10 @@ export type Sent =
 /** What the network tells the simulation. */
 export interface NetworkEvents {
   sent(message: Sent): void;
+  /** A message is about to be handed to a process that lives. */
+  arriving(to: Endpoint, from: string, message: RpcRequest | RpcResponse): void;
+  /** A request was handed over, and is not answered yet. */
+  arrived(to: Endpoint, from: string, request: RpcRequest): void;
   /** A handler was called; its promise must settle while the process lives. */
   answering(endpoint: Endpoint, answer: Promise<RpcResponse>): void;
 }
@@ -96,13 +100,20 @@ export class SimNetwork {
         if (endpoint === undefined || endpoint.clock.dead || endpoint.handler === null) return fail(`${to} is down`);
         endpoint.clock.run(() => {
           if (endpoint.handler === null) return fail(`${to} is down`);
+          this.#events.arriving(endpoint, from.id, request);
           const answer = endpoint.handler(request);
+          this.#events.arrived(endpoint, from.id, request);
           this.#events.answering(endpoint, answer);
           answer.then(
             (message) => {
               if (endpoint.clock.dead) return;
               this.#events.sent({ kind: 'response', from: to, to: from.id, message, request });
-              this.#carry(to, from.id, () => settle(() => resolve(message)));
+              this.#carry(to, from.id, () =>
+                settle(() => {
+                  this.#events.arriving(from, to, message);
+                  resolve(message);
+                }),
+              );
             },
             () => {
               if (!endpoint.clock.dead) fail(`${to} refused`);

@@ -1,4 +1,10 @@
-import type { RpcResponse, ServerId } from '@discovery-raft/raft-core';
+import {
+  DEFAULT_RAFT_CONFIG,
+  RELOADABLE_OPTIONS,
+  type ReloadableConfig,
+  type RpcResponse,
+  type ServerId,
+} from '@discovery-raft/raft-core';
 import type { Checker, Cluster } from '../checkers/checker.js';
 import type { Panel } from '../checkers/panel.js';
 import { describeConfiguration } from '../checkers/quorum.js';
@@ -79,7 +85,8 @@ export class Servers implements Cluster {
   /** Everything that a turn has set off has happened: lets the checkers look at who ran. */
   settled(): void {
     if (this.#ran.size === 0) return;
-    for (const node of this.#ran) this.#tell((checker) => checker.settled?.(node));
+    const { settled } = this.#host.panel.hearing;
+    for (const node of this.#ran) for (const checker of settled) checker.settled?.(node);
     this.#ran.clear();
   }
 
@@ -143,6 +150,26 @@ export class Servers implements Cluster {
     const { process, raft } = running;
     this.#journal.note(node.id, 'transfers', [], () => `to ${target ?? 'anyone'}`);
     process.clock.run(() => this.#watch(process, `transfer by ${node.id}`, raft.leadershipTransfer(target)));
+  }
+
+  /** Gives a server other options, as long as its process lives. */
+  reload(node: SimNode, config: Partial<ReloadableConfig>): void {
+    const { running } = node;
+    if (running === null) return;
+    const { process, raft } = running;
+    this.#journal.note(node.id, 'reloads', [], () => JSON.stringify(config));
+    process.clock.run(() => {
+      if (raft.state === 'shutdown') return;
+      raft.reloadConfig(config);
+      process.heartbeatTimeoutMs = config.heartbeatTimeoutMs ?? process.heartbeatTimeoutMs;
+    });
+  }
+
+  /** Gives all servers the options of the scenario again. */
+  reloadAll(): void {
+    const config = { ...DEFAULT_RAFT_CONFIG, ...this.#scenario.config };
+    const options = Object.fromEntries(RELOADABLE_OPTIONS.map((name) => [name, config[name]]));
+    for (const node of this.nodes) this.reload(node, options);
   }
 
   snapshot(node: SimNode): void {

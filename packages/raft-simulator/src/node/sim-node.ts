@@ -1,4 +1,5 @@
 import {
+  DEFAULT_RAFT_CONFIG,
   Raft,
   RaftError,
   type Configuration,
@@ -25,6 +26,10 @@ export interface Incarnation {
   readonly machine: RegisterMachine;
   /** Null until the node has started. */
   raft: Raft<Previous> | null;
+  /** When the node had started, by the process's clock. */
+  startedAt: number;
+  /** As reloaded last. */
+  heartbeatTimeoutMs: number;
   /** The role as events told it, and its term. */
   role: RaftState;
   roleTerm: Term;
@@ -124,6 +129,8 @@ export class SimNode {
       session,
       machine,
       raft: null,
+      startedAt: Infinity,
+      heartbeatTimeoutMs: this.#scenario.config.heartbeatTimeoutMs ?? DEFAULT_RAFT_CONFIG.heartbeatTimeoutMs,
       role: 'follower',
       roleTerm: 0,
       excused: false,
@@ -155,6 +162,7 @@ export class SimNode {
     if (this.process !== incarnation) return;
     incarnation.raft = raft;
     incarnation.roleTerm = raft.term;
+    incarnation.startedAt = incarnation.clock.now();
     const live = (action: () => void): void => {
       if (this.process === incarnation) action();
     };

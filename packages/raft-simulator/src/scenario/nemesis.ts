@@ -1,8 +1,16 @@
+import { DEFAULT_RAFT_CONFIG, type RaftConfig, type ReloadableConfig } from '@discovery-raft/raft-core';
+import { NO_DISK_FAULTS } from '../disk/sim-disk.js';
 import type { SimNetwork } from '../network/sim-network.js';
 import type { SimNode } from '../node/sim-node.js';
 import type { VirtualClock } from '../time/virtual-clock.js';
 import type { Dice } from './dice.js';
-import type { Scenario } from './scenario.js';
+import { LONGEST_RELOAD, type Scenario } from './scenario.js';
+
+/** How the network is divided. An echo has to fall on a leader at the right time, so it comes more often. */
+const DIVISIONS = [
+  ...(['halves', 'isolate', 'bridge', 'oneWay', 'deaf', 'mute', 'random'] as const),
+  ...(['isolate', 'echo', 'echo', 'echo'] as const),
+];
 
 /** What the nemesis asks the simulation to do. */
 export interface NemesisHands {
@@ -10,6 +18,8 @@ export interface NemesisHands {
   stop(node: SimNode, outageMs: number): void;
   transfer(node: SimNode, target: string | null): void;
   snapshot(node: SimNode): void;
+  /** Gives it other timeouts, until it is started again. */
+  reload(node: SimNode, config: Partial<ReloadableConfig>): void;
   /** Many writes at once, at this node. */
   flood(node: SimNode): void;
   note(what: string, detail: string): void;
@@ -41,6 +51,10 @@ export class Nemesis {
     this.#hands = parts.hands;
   }
 
+  get #config(): RaftConfig {
+    return { ...DEFAULT_RAFT_CONFIG, ...this.#scenario.config };
+  }
+
   /** Servers that are in use. */
   get #used(): readonly SimNode[] {
     return this.#nodes.filter(({ part }) => part === 'used');
@@ -55,6 +69,8 @@ export class Nemesis {
     this.#often(faults.pauseEveryMs, () => this.#pause());
     this.#often(faults.stallEveryMs, () => this.#stall());
     this.#often(faults.transferEveryMs, () => this.#transfer());
+    this.#often(faults.reloadEveryMs, () => this.#reload());
+    if (faults.stuckMs > 0) this.#stickLater(this.#dice.between(0, 6000));
   }
 
   /** Makes a server's disk fail as the scenario has it, while there are faults. */
@@ -71,7 +87,7 @@ export class Nemesis {
     this.#network.cuts.heal();
     this.#network.loseAll();
     for (const { disk, process } of this.#nodes) {
-      Object.assign(disk.faults, { writeFailure: 0, readFailure: 0, crash: 0, stalledUntilMs: 0 });
+      Object.assign(disk.faults, NO_DISK_FAULTS);
       process?.clock.resume();
     }
   }
@@ -90,9 +106,9 @@ export class Nemesis {
   }
 
   /** The leader rather than another, since that is where it hurts. */
-  #victim(): SimNode {
+  #victim(leading = 0.5): SimNode {
     const leaders = this.#nodes.filter(({ raft }) => raft?.state === 'leader');
-    return leaders.length > 0 && this.#dice.chance(0.5) ? this.#dice.pick(leaders) : this.#dice.pick(this.#used);
+    return leaders.length > 0 && this.#dice.chance(leading) ? this.#dice.pick(leaders) : this.#dice.pick(this.#used);
   }
 
   #divide(): void {
@@ -101,7 +117,7 @@ export class Nemesis {
     const mixed = this.#dice.shuffle(all);
     const at = this.#dice.int(1, all.length - 1);
     const victim = this.#victim().id;
-    const kind = this.#dice.pick(['halves', 'isolate', 'bridge', 'oneWay', 'deaf', 'mute', 'echo', 'random'] as const);
+    const kind = this.#dice.pick(DIVISIONS);
     this.#hands.note('divide', `${kind} ${mixed.slice(0, at).join(' ')} | ${mixed.slice(at).join(' ')}, ${victim}`);
     switch (kind) {
       case 'halves':
@@ -110,7 +126,7 @@ export class Nemesis {
       case 'isolate':
         cuts.partition([[victim], all.filter((id) => id !== victim)], all);
         // A leader that nobody hears gathers entries that will never be committed.
-        if (this.#dice.chance(0.5)) this.#hands.flood(this.#nodes.find(({ id }) => id === victim)!);
+        if (this.#dice.chance(0.5)) this.#flood(this.#nodes.find(({ id }) => id === victim)!);
         break;
       case 'bridge':
         cuts.partition([mixed.slice(0, at + 1), mixed.slice(at)], all);
@@ -125,7 +141,7 @@ export class Nemesis {
         for (const to of all) cuts.cutOneWay(victim, to);
         break;
       case 'echo':
-        return this.#echo(victim, all);
+        return this.#echo(this.#victim(1).id, all);
       case 'random':
         for (const from of all) for (const to of all) if (this.#dice.chance(0.3)) cuts.cutOneWay(from, to);
         break;
@@ -144,9 +160,11 @@ export class Nemesis {
   /** A server falls silent and still hears the answers to what it sent long ago: a leader believes it is followed. */
   #echo(victim: string, all: readonly string[]): void {
     const { cuts } = this.#network;
-    const lagMs = (this.#scenario.config.electionTimeoutMs ?? 1000) * this.#dice.between(1, 5);
+    const { electionTimeoutMs, rpcTimeoutMs } = this.#config;
+    // What comes later than that is not taken for an answer any more.
+    const lagMs = Math.min(electionTimeoutMs * this.#dice.between(2, 6), rpcTimeoutMs * 0.95);
     cuts.lag(victim, lagMs);
-    this.#world.schedule(lagMs * this.#dice.between(0.3, 1), () => {
+    this.#world.schedule(lagMs * this.#dice.between(0.1, 0.7), () => {
       if (!this.#over) for (const to of all) cuts.cutOneWay(victim, to);
     });
     this.#healAfter(lagMs * this.#dice.between(1.5, 3));
@@ -171,9 +189,46 @@ export class Nemesis {
   }
 
   #stall(): void {
-    const { id, disk } = this.#victim();
-    this.#hands.note('stall', id);
-    disk.faults.stalledUntilMs = this.#world.now + this.#durationMs();
+    const node = this.#victim();
+    if (this.#dice.chance(0.4)) return this.#slowDown(node);
+    this.#hands.note('stall', node.id);
+    node.disk.faults.stalledUntilMs = this.#world.now + this.#durationMs();
+  }
+
+  /** Each write of a disk takes long for a while, so that much happens between two of them. */
+  #slowDown({ id, disk }: SimNode): void {
+    this.#hands.note('slow down', id);
+    disk.faults.slowedByMs = this.#config.heartbeatTimeoutMs * this.#dice.between(0.02, 0.2);
+    disk.faults.slowedUntilMs = this.#world.now + this.#durationMs() * 2;
+  }
+
+  /** Many writes at once, of which the disk may not get far before another leader's come. */
+  #flood(node: SimNode): void {
+    if (this.#dice.chance(0.5)) this.#slowDown(node);
+    this.#hands.flood(node);
+  }
+
+  /** A leader's disk stands still until it must have given up. */
+  #stickLater(ms: number): void {
+    this.#world.schedule(ms, () => {
+      if (this.#over) return;
+      const leader = this.#nodes.find(({ raft }) => raft?.state === 'leader');
+      if (leader === undefined) return this.#stickLater(this.#config.heartbeatTimeoutMs);
+      this.#hands.note('stick', leader.id);
+      leader.disk.faults.stalledUntilMs = this.#world.now + this.#scenario.faults.stuckMs;
+    });
+  }
+
+  #reload(): void {
+    const { heartbeatTimeoutMs, electionTimeoutMs, leaderLeaseTimeoutMs } = this.#config;
+    const least = Math.max(heartbeatTimeoutMs * 0.7, leaderLeaseTimeoutMs);
+    const beat = Math.ceil(this.#dice.between(least, heartbeatTimeoutMs * LONGEST_RELOAD));
+    this.#hands.reload(this.#dice.pick(this.#used), {
+      heartbeatTimeoutMs: beat,
+      electionTimeoutMs: Math.max(beat, Math.floor(electionTimeoutMs * this.#dice.between(1, LONGEST_RELOAD))),
+      trailingLogs: this.#dice.pick([1, 20]),
+      snapshotThreshold: this.#dice.pick([5, 20]),
+    });
   }
 
   #transfer(): void {

@@ -8,6 +8,12 @@ import { Dice } from './dice.js';
 /** Unix milliseconds at which simulations begin: 2026-01-01. */
 const WALL_START_MS = 1_767_225_600_000;
 
+/** Clocks run between so much slower and so much faster than the simulation's. */
+const SKEW = 0.05;
+
+/** Timeouts are reloaded with up to so many times their value. */
+export const LONGEST_RELOAD = 1.5;
+
 /** One server of a scenario. */
 export interface ServerPlan {
   readonly id: ServerId;
@@ -24,6 +30,9 @@ export interface FaultPlan {
   readonly pauseEveryMs: number;
   readonly stallEveryMs: number;
   readonly transferEveryMs: number;
+  readonly reloadEveryMs: number;
+  /** A leader's disk stands still for so long, once, that it must give up leading; 0 for never. */
+  readonly stuckMs: number;
   /** How long a partition, a pause, a stall or an outage lasts, on average. */
   readonly durationMs: number;
   /** Chances per operation. */
@@ -42,6 +51,10 @@ export interface LoadPlan {
   /** Chance that an operation is a burst of writes instead. */
   readonly bursts: number;
   readonly maxPaddingBytes: number;
+  /** Chance that an operation is a batch of writes instead. */
+  readonly batches: number;
+  /** Chance that a read is asked of any server, and not of a leader. */
+  readonly anywhere: number;
 }
 
 /** Everything that one seed decides before the first event. */
@@ -73,7 +86,7 @@ export function drawScenario(seed: number): Scenario {
   const servers = Array.from({ length: count }, (_, i): ServerPlan => ({
     id: `n${i + 1}`,
     skew: {
-      rate: skewed ? dice.between(0.95, 1.05) : 1,
+      rate: skewed ? dice.between(1 - SKEW, 1 + SKEW) : 1,
       offsetMs: skewed ? dice.int(0, 1_000_000) : 0,
       wallStartMs: WALL_START_MS + (skewed ? dice.int(-1e6, 1e6) : 0),
     },
@@ -89,6 +102,7 @@ export function drawScenario(seed: number): Scenario {
   // Sluggish disks must not become the majority.
   const changeEveryMs = sluggish > 0 ? 0 : change.pick([0, 700, 1500, 3000]);
   const spares = changeEveryMs > 0 ? change.int(1, 4) : 0;
+  const more = new Dice(seed ^ 0x3c6ef372);
   const calm: LinkFaults = { delayMs: dice.between(0.2, 3), loss: 0, duplication: 0, longDelay: 0, longDelayMs: 0 };
   return {
     seed,
@@ -100,12 +114,15 @@ export function drawScenario(seed: number): Scenario {
         suffrage: i >= count - nonvoters ? 'nonvoter' : 'voter',
       })),
     },
-    config: drawConfig(dice, heartbeatTimeoutMs, narrow, sluggish > 0),
+    config: {
+      ...drawConfig(dice, heartbeatTimeoutMs, narrow, sluggish > 0),
+      ...drawLeases(more, heartbeatTimeoutMs, skewed),
+    },
     redacts: dice.chance(0.6),
     calm,
     links: drawLinks(dice, calm, heartbeatTimeoutMs),
-    faults: drawFaults(dice, heartbeatTimeoutMs),
-    load: drawLoad(dice, narrow),
+    faults: drawFaults(dice, more, heartbeatTimeoutMs),
+    load: drawLoad(dice, more, narrow),
     changeEveryMs,
   };
 }
@@ -132,7 +149,7 @@ function drawConfig(dice: Dice, heartbeatTimeoutMs: number, narrow: boolean, slu
     electionTimeoutMs: heartbeatTimeoutMs * dice.pick([1, 1, 1, 2]),
     leaderLeaseTimeoutMs: Math.floor(heartbeatTimeoutMs * dice.pick([0.5, 0.5, 1])),
     commitTimeoutMs: dice.pick([5, 20, 50]),
-    rpcTimeoutMs: dice.pick([500, 1000, 2000]),
+    rpcTimeoutMs: dice.pick([500, 1000, 4000]),
     maxAppendEntries: narrow ? dice.pick([1, 2, 4]) : dice.pick([16, 64, 1024]),
     maxAppendBytes: narrow ? dice.pick([100, 1000]) : dice.pick([2000, 1 << 20]),
     maxInflightAppends: narrow ? dice.pick([1, 2, 4]) : dice.pick([2, 4, 16]),
@@ -150,6 +167,15 @@ function drawConfig(dice: Dice, heartbeatTimeoutMs: number, narrow: boolean, slu
   };
 }
 
+/** Leases in some scenarios, with a margin that the clocks keep to: between two of them a lease drifts by so much. */
+function drawLeases(dice: Dice, heartbeatTimeoutMs: number, skewed: boolean): Partial<RaftConfig> {
+  if (!dice.chance(0.3)) return {};
+  const leaderLeaseTimeoutMs = Math.floor(heartbeatTimeoutMs * dice.pick([0.7, 1, 1]));
+  const drift = (1 + SKEW) / (1 - SKEW) - 1;
+  const marginMs = skewed ? Math.ceil(leaderLeaseTimeoutMs * drift) : 0;
+  return { readMode: 'lease', leaderLeaseTimeoutMs, clockDriftMarginMs: marginMs + dice.pick([1, 1, 50]) };
+}
+
 function drawLinks(dice: Dice, calm: LinkFaults, heartbeatTimeoutMs: number): LinkFaults {
   const harsh = dice.chance(0.3);
   return {
@@ -161,7 +187,7 @@ function drawLinks(dice: Dice, calm: LinkFaults, heartbeatTimeoutMs: number): Li
   };
 }
 
-function drawFaults(dice: Dice, heartbeatTimeoutMs: number): FaultPlan {
+function drawFaults(dice: Dice, more: Dice, heartbeatTimeoutMs: number): FaultPlan {
   const every = (...choices: readonly number[]): number => dice.pick([0, ...choices]);
   return {
     partitionEveryMs: every(1000, 2500, 6000),
@@ -169,6 +195,9 @@ function drawFaults(dice: Dice, heartbeatTimeoutMs: number): FaultPlan {
     pauseEveryMs: every(3000, 8000),
     stallEveryMs: every(2000, 6000),
     transferEveryMs: every(1500, 5000),
+    reloadEveryMs: more.pick([0, 0, 1500, 4000]),
+    // Longer than the most patient leader waits, where that is not most of the simulation.
+    stuckMs: heartbeatTimeoutMs < 1000 && more.chance(0.3) ? heartbeatTimeoutMs * more.between(15, 30) : 0,
     durationMs: heartbeatTimeoutMs * dice.pick([0.5, 2, 6]),
     writeFailure: dice.pick([0, 0, 0.0005, 0.003]),
     readFailure: dice.pick([0, 0, 0.002]),
@@ -176,7 +205,7 @@ function drawFaults(dice: Dice, heartbeatTimeoutMs: number): FaultPlan {
   };
 }
 
-function drawLoad(dice: Dice, narrow: boolean): LoadPlan {
+function drawLoad(dice: Dice, more: Dice, narrow: boolean): LoadPlan {
   return {
     clients: narrow ? dice.int(1, 2) : dice.int(1, 5),
     keys: dice.pick([1, 2, 4, 8]),
@@ -184,5 +213,7 @@ function drawLoad(dice: Dice, narrow: boolean): LoadPlan {
     readShare: dice.pick([0.1, 0.4, 0.7]),
     bursts: narrow ? dice.pick([0, 0.02]) : dice.pick([0, 0.02, 0.05]),
     maxPaddingBytes: dice.pick([0, 50, 300]),
+    batches: narrow ? more.pick([0, 0.05]) : more.pick([0, 0.03, 0.1]),
+    anywhere: more.pick([0, 0.2, 0.5]),
   };
 }

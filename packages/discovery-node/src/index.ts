@@ -14,17 +14,10 @@ export {
   type PeerLanes,
 } from './node/discovery-node.js';
 export type { DirectorySummary, ListSummary, NodeStatus } from './node/node-status.js';
-export { NodeClient, type NodeClientOptions, type PublishReceipt } from './node/node-client.js';
 export { discoveryListSchema } from './pki/list-schema.js';
 export { createNodeIdentity, NodeSigner, type NodeIdentity, type NodeIdentityOptions } from './pki/node-identity.js';
 export { PkiVerifier } from './pki/pki-verifier.js';
 export { MemoryDirectoryStore } from './directory/memory-directory-store.js';
-export {
-  verifyDirectory,
-  type RefusedDirectory,
-  type VerifiedDirectory,
-  type VerifyDirectoryOptions,
-} from './directory/verify-directory.js';
 export { ManualWallClock, wallClockOf } from './time/wall-clock.js';
 export { runDemo, type DemoOptions, type DemoSummary } from './demo/run-demo.js';
 export { silentProgress, TerminalProgress, type Progress, type ProgressOutput } from './demo/progress.js';

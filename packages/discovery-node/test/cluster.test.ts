@@ -1,4 +1,5 @@
-import { verifyDirectory, type DiscoveryNode } from '../src/index.js';
+import { verifyDirectory } from '@discovery-raft/discovery-client';
+import type { DiscoveryNode } from '../src/index.js';
 import { SLOT_SECONDS, TestCluster } from './fixtures/cluster.js';
 import { itemBytes, NOON, packetOf, relay, tampered } from './fixtures/people.js';
 

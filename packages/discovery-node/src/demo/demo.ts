@@ -1,6 +1,6 @@
 import type { PublishCode } from '@discovery-raft/discovery-consensus-fsm';
 import type { Random } from '@discovery-raft/raft-core';
-import { verifyDirectory, type RefusedDirectory, type VerifiedDirectory } from '../directory/verify-directory.js';
+import { verifyDirectory, type RefusedDirectory, type VerifiedDirectory } from '@discovery-raft/discovery-client';
 import { NodeError } from '../errors.js';
 import { ENHANCE_AFTER_SECONDS, leaderOf, type DemoNetwork, type DemoNode } from './network.js';
 import { trialItem, type Plan, type PlannedItem, type PlannedRound } from './plan.js';

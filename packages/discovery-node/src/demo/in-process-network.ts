@@ -4,7 +4,7 @@ import { createTrustRoot, VerifyPool, XPX_PROFILE, type Authority, type TrustRoo
 import { seededRandom, systemClock, type Clock, type Logger } from '@discovery-raft/raft-core';
 import { NodeError } from '../errors.js';
 import { DiscoveryNode } from '../node/discovery-node.js';
-import { NodeClient } from '../node/node-client.js';
+import { NodeClient } from '@discovery-raft/discovery-client';
 import { createNodeIdentity, type NodeIdentity } from '../pki/node-identity.js';
 import { ManualWallClock } from '../time/wall-clock.js';
 import { ENHANCE_SECONDS, RESEND_SECONDS, type DemoNetwork, type DemoNode, type DemoUsage } from './network.js';

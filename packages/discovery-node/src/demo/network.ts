@@ -1,6 +1,6 @@
 import type { DiscoveryDirectory } from '@discovery-raft/protocol';
 import type { Authority, TrustRoot } from '@discovery-raft/psp-pki';
-import type { PublishReceipt } from '../node/node-client.js';
+import type { PublishReceipt } from '@discovery-raft/discovery-client';
 import type { NodeStatus } from '../node/node-status.js';
 
 /** Pause before an accepted packet is sent again, and before a leader shows it to others; seconds of the wall. */

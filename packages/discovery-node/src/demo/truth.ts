@@ -1,4 +1,4 @@
-import type { VerifiedDirectory } from '../directory/verify-directory.js';
+import type { VerifiedDirectory } from '@discovery-raft/discovery-client';
 import type { Publication } from './publisher.js';
 
 /** How a directory differs from what the publishers know. */

@@ -9,7 +9,7 @@ import {
 import { channelPair, MessageChannel, newChannelCounters } from '@discovery-raft/psp-link';
 import { silentLogger, SimulatedClock, type Clock, type Timer } from '@discovery-raft/raft-core';
 import { NodeClient } from '../src/index.js';
-import { VERSION } from './fixtures/people.js';
+import { VERSION } from './fixtures/network.js';
 
 /** A client, and a server that keeps what it is asked and says what the test says. */
 function connected(timeoutMs = 1000) {
@@ -65,7 +65,7 @@ describe('publish', () => {
   test('a receipt that nobody waits for is ignored, also one that comes too late', async () => {
     const { client, clock, server, say } = connected(100);
     const late = expect(client.publish(Uint8Array.of(1))).rejects.toMatchObject({
-      code: 'NODE_TIMEOUT',
+      code: 'CLIENT_TIMEOUT',
       retryable: true,
     });
     await clock.advance(99);
@@ -141,7 +141,7 @@ describe('pull', () => {
 
   test('a node without a directory does not answer: the pull times out and makes room for the next', async () => {
     const { client, clock, say } = connected(100);
-    const first = expect(client.pull()).rejects.toMatchObject({ code: 'NODE_TIMEOUT' });
+    const first = expect(client.pull()).rejects.toMatchObject({ code: 'CLIENT_TIMEOUT' });
     await clock.advance(100);
     await first;
     const second = client.pull();

@@ -1,0 +1,202 @@
+import { hash } from 'node:crypto';
+import { fromBinary } from '@bufbuild/protobuf';
+import {
+  DiscoveryItemSchema,
+  DiscoveryListingSchema,
+  type DiscoveryDirectory,
+  type DiscoveryItem,
+  type DiscoveryListing,
+} from '@discovery-raft/protocol';
+import { directoryQuorum, itemShapeFault, MAX_ITEM_BYTES, type QuorumRule } from '@discovery-raft/psp-envelope';
+import { CertificateVerifier, openDetachedSignatureAsync, type TrustRoot } from '@discovery-raft/psp-pki';
+import { freshnessOf, type Freshness } from './freshness.js';
+
+/** A directory that is to be believed. Times are Unix seconds. */
+export interface VerifiedDirectory extends Freshness {
+  readonly ok: true;
+  readonly creation: number;
+  readonly expiration: number;
+  /** Items that a client can use. Each has an expiration of its own, which may come before the directory's. */
+  readonly items: readonly DiscoveryItem[];
+  /** The items as their publishers encoded them, in the same order. */
+  readonly itemBytes: readonly Uint8Array[];
+  /** Identities of the discovery nodes whose signatures hold, each once. */
+  readonly signers: readonly string[];
+  /** False for a short listing: the network has more items than this directory. */
+  readonly complete: boolean;
+  /** How many items the full listing has. */
+  readonly fullItems: number;
+  /** SHA-256 of the bytes of the full listing: of this one, or of the one that a short listing was chosen from. */
+  readonly fullDigest: Uint8Array;
+  /** Items that were signed but are of no use here, and were left out: a later version, or against the rules. */
+  readonly unusableItems: number;
+}
+
+/** Why a directory is not to be believed. */
+export type RefusalCode =
+  | 'malformed'
+  | 'tooLarge'
+  | 'unsupportedVersion'
+  | 'notYetValid'
+  | 'expired'
+  | 'wrongTimes'
+  | 'unsorted'
+  | 'quorumMissing'
+  /** Older than a directory that this client has seen. Only a client with a memory says so. */
+  | 'rolledBack'
+  /** Another one than a directory that this client has seen, of the same round. */
+  | 'conflicting';
+
+/** A directory that is not to be believed. */
+export interface RefusedDirectory {
+  readonly ok: false;
+  readonly code: RefusalCode;
+  readonly detail: string;
+}
+
+/** What {@link verifyDirectory} takes. */
+export interface VerifyDirectoryOptions {
+  readonly root: TrustRoot;
+  /** Unix seconds. */
+  readonly atSeconds: number;
+  /** Whose quorum is asked for; default `safe`. */
+  readonly policy?: QuorumRule;
+  /** Signatures that suffice, 1 or more, instead of the policy's quorum of the root's discovery nodes. */
+  readonly requiredSignatures?: number;
+  /** How far the nodes' clocks may be ahead of this one. Default 30. */
+  readonly clockToleranceSeconds?: number;
+  /** Most bytes of a listing. Default 64 MiB. */
+  readonly maxDirectoryBytes?: number;
+}
+
+/** Most bytes of a directory that this package takes unless told otherwise. */
+export const DEFAULT_MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Judges a directory from its bytes and the client's own trust root: enough distinct discovery nodes signed exactly these
+ * listing bytes, it holds at this moment, and its items are sorted, one per identity. What a server says of it counts for
+ * nothing. Never rejects because of what the bytes say.
+ *
+ * The signatures come first: bytes that no quorum signed are not even parsed.
+ */
+export async function verifyDirectory(
+  directory: DiscoveryDirectory,
+  options: VerifyDirectoryOptions,
+): Promise<VerifiedDirectory | RefusedDirectory> {
+  const bytes = directory.directory;
+  const most = options.maxDirectoryBytes ?? DEFAULT_MAX_DIRECTORY_BYTES;
+  if (bytes.length > most) return refuse('tooLarge', `${bytes.length} bytes, at most ${most}`);
+  const signers = await signersOf(directory, options);
+  const needed = signaturesNeeded(options);
+  if (signers.length < needed) return refuse('quorumMissing', `${signers.length} of ${needed} signatures`);
+  const listing = readListing(bytes);
+  if (listing === undefined) return refuse('malformed', 'the bytes are no listing');
+  const refused = headerRefusal(listing, options);
+  if (refused !== undefined) return refused;
+  const read = readItems(listing.items, options.root.profile.discoveryVersion);
+  if (typeof read === 'string') return refuse(read === 'malformed' ? 'malformed' : 'unsorted', read);
+  const dates = { creation: Number(listing.creation), expiration: Number(listing.expiration) };
+  const complete = listing.fullDigest.length === 0;
+  return {
+    ok: true,
+    ...dates,
+    ...freshnessOf(dates, options.atSeconds),
+    ...read,
+    unusableItems: listing.items.length - read.items.length,
+    signers,
+    complete,
+    fullItems: complete ? listing.items.length : Number(listing.fullItems),
+    fullDigest: complete ? hash('sha256', bytes, 'buffer') : listing.fullDigest,
+  };
+}
+
+/** How many signatures a directory needs by these options. */
+export function signaturesNeeded({
+  root,
+  policy,
+  requiredSignatures,
+}: Pick<VerifyDirectoryOptions, 'root' | 'policy' | 'requiredSignatures'>): number {
+  return Math.max(1, requiredSignatures ?? directoryQuorum(root.discoveryNodes.size, policy));
+}
+
+async function signersOf(directory: DiscoveryDirectory, options: VerifyDirectoryOptions): Promise<string[]> {
+  const { root } = options;
+  const certificates = new CertificateVerifier({ root });
+  const atSeconds = Math.floor(options.atSeconds);
+  // Twice the nodes: a server may add stale signatures, and cannot make a client verify without end.
+  const looked = directory.signatures.slice(0, root.discoveryNodes.size * 2);
+  const opened = await Promise.all(
+    looked.map((signature) => openDetachedSignatureAsync(signature, directory.directory, certificates, atSeconds)),
+  );
+  const signers = new Set<string>();
+  for (const verdict of opened) {
+    if (verdict.ok && root.discoveryNodes.has(verdict.certificate.identity.text)) {
+      signers.add(verdict.certificate.identity.text);
+    }
+  }
+  return [...signers];
+}
+
+function readListing(bytes: Uint8Array): DiscoveryListing | undefined {
+  try {
+    return fromBinary(DiscoveryListingSchema, bytes, { readUnknownFields: false });
+  } catch {
+    // Whatever protobuf says of the bytes, to the caller they are malformed.
+    return undefined;
+  }
+}
+
+function headerRefusal(listing: DiscoveryListing, options: VerifyDirectoryOptions): RefusedDirectory | undefined {
+  const { atSeconds, clockToleranceSeconds = 30, root } = options;
+  const { creation, expiration, fullDigest, fullItems } = listing;
+  if (listing.version !== root.profile.discoveryVersion)
+    return refuse('unsupportedVersion', listing.version.slice(0, 64));
+  if (creation > BigInt(Math.floor(atSeconds + clockToleranceSeconds))) {
+    return refuse('notYetValid', `it begins at ${creation}`);
+  }
+  if (expiration <= BigInt(Math.floor(atSeconds))) return refuse('expired', `it ended at ${expiration}`);
+  // A directory that never ends could be served for ever; protobuf's numbers also go beyond what a number can hold.
+  if (expiration <= creation || expiration > BigInt(Number.MAX_SAFE_INTEGER)) {
+    return refuse('wrongTimes', `from ${creation} to ${expiration}`);
+  }
+  const isShort = fullDigest.length > 0 || fullItems > 0n;
+  if (isShort && (fullDigest.length !== 32 || fullItems < BigInt(listing.items.length))) {
+    return refuse('malformed', 'what it says of the full listing');
+  }
+  return undefined;
+}
+
+interface ReadItems {
+  readonly items: readonly DiscoveryItem[];
+  readonly itemBytes: readonly Uint8Array[];
+}
+
+/** The items that are of use; or `malformed`, or where the order is broken. */
+function readItems(encoded: readonly Uint8Array[], version: string): ReadItems | string {
+  const items: DiscoveryItem[] = [];
+  const itemBytes: Uint8Array[] = [];
+  let previous: string | undefined;
+  for (let i = 0; i < encoded.length; i++) {
+    const bytes = encoded[i]!;
+    const item = readItem(bytes);
+    if (item === undefined) return 'malformed';
+    if (previous !== undefined && previous >= item.identity) return `at item ${i}`;
+    previous = item.identity;
+    if (item.version !== version || bytes.length > MAX_ITEM_BYTES || itemShapeFault(item) !== undefined) continue;
+    items.push(item);
+    itemBytes.push(bytes);
+  }
+  return { items, itemBytes };
+}
+
+function readItem(bytes: Uint8Array): DiscoveryItem | undefined {
+  try {
+    return fromBinary(DiscoveryItemSchema, bytes, { readUnknownFields: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function refuse(code: RefusalCode, detail: string): RefusedDirectory {
+  return { ok: false, code, detail };
+}

@@ -8,11 +8,11 @@ export { RaftBridge, type PacketRefusal, type RaftBridgeOptions } from './node/r
 export {
   DiscoveryNode,
   memoryStores,
-  type ClientSource,
   type DiscoveryNodeOptions,
   type NodeStores,
   type PeerLanes,
 } from './node/discovery-node.js';
+export type { ClientSource } from './node/client-session.js';
 export type { DirectorySummary, ListSummary, NodeStatus } from './node/node-status.js';
 export { discoveryListSchema } from './pki/list-schema.js';
 export { createNodeIdentity, NodeSigner, type NodeIdentity, type NodeIdentityOptions } from './pki/node-identity.js';

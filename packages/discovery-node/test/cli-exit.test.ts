@@ -18,6 +18,7 @@ const GOOD: DemoSummary = {
   wrong: 0,
   seconds: 4.2,
   wireBytesPerItem: 4000,
+  diskBytesPerItem: null,
   published: 12_000,
   catchUpMs: null,
   peakRssMb: 200,

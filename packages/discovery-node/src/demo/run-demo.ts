@@ -2,7 +2,9 @@ import { seededRandom, type Logger } from '@discovery-raft/raft-core';
 import { NodeError } from '../errors.js';
 import { Demo, type DemoResult } from './demo.js';
 import { InProcessNetwork } from './in-process-network.js';
+import type { DemoNetwork } from './network.js';
 import { planDay } from './plan.js';
+import { ProcessNetwork } from './process-network.js';
 import { silentProgress, type Progress } from './progress.js';
 import { loadTrace } from './relays.js';
 
@@ -18,7 +20,15 @@ export interface DemoOptions {
   readonly hours?: number;
   /** Decides who publishes where; default 1. */
   readonly seed?: number;
+  /** How to start nodes as processes of their own. Left out: all nodes in this process, in memory. */
+  readonly processes?: {
+    /** How the command line of this package is started, the program first. */
+    readonly command: readonly string[];
+    /** Where keys, configuration and data go: a folder that does not exist yet, or is empty. */
+    readonly folder: string;
+  };
   readonly progress?: Progress;
+  /** Of nodes in this process; others have a file each. */
   readonly logger?: Logger;
 }
 
@@ -30,6 +40,8 @@ export interface DemoSummary extends DemoResult {
   readonly peakRssMb: number;
   /** Bytes that nodes received and sent over all links and clients, per item that was published. */
   readonly wireBytesPerItem: number;
+  /** Bytes in the data directories of the nodes that ran at the end, per item of the last directory; null in memory. */
+  readonly diskBytesPerItem: number | null;
 }
 
 /**
@@ -47,12 +59,22 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary> {
   const trace = await loadTrace(options.dataFolder, options.relays);
   const plan = planDay(trace, hours);
   const { startAt } = plan;
-  const network = new InProcessNetwork({ nodes, seed, startAt, ...(options.logger ? { logger: options.logger } : {}) });
+  const { processes, logger } = options;
+  const network: DemoNetwork =
+    processes === undefined
+      ? new InProcessNetwork({ nodes, seed, startAt, ...(logger ? { logger } : {}) })
+      : await ProcessNetwork.create({ nodes, startAt, ...processes });
   try {
     const result = await new Demo(network, plan, progress, seededRandom(seed)).run();
-    const { peakRssMb, wireBytes } = await network.usage();
-    const seconds = Math.round((performance.now() - began) / 100) / 10;
-    return { nodes, ...result, seconds, peakRssMb, wireBytesPerItem: Math.round(wireBytes / result.published) };
+    const { peakRssMb, wireBytes, diskBytes } = await network.usage();
+    return {
+      nodes,
+      ...result,
+      seconds: Math.round((performance.now() - began) / 100) / 10,
+      peakRssMb,
+      wireBytesPerItem: Math.round(wireBytes / result.published),
+      diskBytesPerItem: diskBytes === null ? null : Math.round(diskBytes / result.items),
+    };
   } finally {
     progress.end();
     await network.stop();

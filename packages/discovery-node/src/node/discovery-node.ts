@@ -1,10 +1,8 @@
 import { hash } from 'node:crypto';
-import { create } from '@bufbuild/protobuf';
 import {
   attestationsNeeded,
   DiscoveryConsensus,
   POLICIES,
-  PUBLISH_CODES,
   type ConsensusConfigInput,
   type DirectoryStore,
   type ListLeader,
@@ -13,11 +11,7 @@ import {
   type WallClock,
 } from '@discovery-raft/discovery-consensus-fsm';
 import { MemoryTransport } from '@discovery-raft/memory-transport';
-import {
-  PublishToDiscoveryResultSchema,
-  type DiscoveryRaftPacket,
-  type PublishToDiscovery,
-} from '@discovery-raft/protocol';
+import type { DiscoveryRaftPacket } from '@discovery-raft/protocol';
 import {
   decodeDiscoveryBody,
   DEFAULT_LIMITS,
@@ -48,6 +42,7 @@ import { discoveryListSchema } from '../pki/list-schema.js';
 import { NodeSigner, type NodeIdentity } from '../pki/node-identity.js';
 import { PkiVerifier } from '../pki/pki-verifier.js';
 import { wallClockOf } from '../time/wall-clock.js';
+import { ClientSession, type ClientSource } from './client-session.js';
 import { completeListReader } from './complete-list-reader.js';
 import { summariseDirectory, summariseList, type ListSummary, type NodeStatus } from './node-status.js';
 import { PeerLinks } from './peer-links.js';
@@ -90,14 +85,6 @@ export interface PeerLanes {
   readonly main: ByteChannel;
   /** For snapshots. Left out: they go by `main`, where a heartbeat waits for the chunk before it. */
   readonly bulk?: ByteChannel;
-}
-
-/** Where a client's connection comes from, for the rate limits. */
-export interface ClientSource {
-  /** The connection's far end; any text. */
-  readonly source: string;
-  /** Its address prefix. */
-  readonly prefix?: string;
 }
 
 /** Stores in memory: what they hold ends with the process. */
@@ -197,7 +184,12 @@ export class DiscoveryNode {
   /** Serves an anonymous client: publishes and pulls, nothing else. A stopped node closes the channel. */
   attachClient(from: ClientSource, channel: ByteChannel): void {
     if (this.#stopped) return channel.close();
-    const messages = this.#messages(channel, (message, client) => this.#fromClient(from, message, client));
+    // What came before this call is received inside the next line.
+    let session: ClientSession | undefined;
+    const messages = this.#messages(channel, (message, client) => {
+      session ??= new ClientSession(from, client, this.consensus, this.#limits, this.#logger);
+      session.receive(message);
+    });
     this.#clients.add(messages);
     messages.onClose(() => this.#clients.delete(messages));
   }
@@ -271,38 +263,6 @@ export class DiscoveryNode {
     // Raft's packets are many, and their bodies are read by the bridge, after its checks.
     if (message.event === 'discoveryRaftPacket') return this.#bridge.receive(peer, message.body);
     void this.consensus.onMessage(peer, decodeDiscoveryBody(message.event, message.body, this.#limits));
-  }
-
-  #fromClient(from: ClientSource, message: ApplicationMessage, client: MessageChannel): void {
-    // A stranger may publish and pull; whatever else it says is not even read.
-    if (message.event !== 'publishToDiscovery' && message.event !== 'pullDiscovery') {
-      this.#logger.debug('a client sent what only nodes may send', { from: from.source, event: message.event });
-      client.close();
-      return;
-    }
-    const decoded = decodeDiscoveryBody(message.event, message.body, this.#limits);
-    const answered =
-      decoded.event === 'publishToDiscovery' ? this.#publish(from, decoded.body, client) : this.#pull(client);
-    answered.catch((error: unknown) =>
-      this.#logger.debug('a client could not be answered', { from: from.source, error }),
-    );
-  }
-
-  async #publish(from: ClientSource, message: PublishToDiscovery, client: MessageChannel): Promise<void> {
-    const { code, detail } = await this.consensus.onReceivedPublishToDiscovery(from, message);
-    if (message.requestID === 0n) return;
-    const body = create(PublishToDiscoveryResultSchema, {
-      requestID: message.requestID,
-      code: PUBLISH_CODES[code],
-      detail,
-    });
-    await client.send({ event: 'publishToDiscoveryResult', body });
-  }
-
-  async #pull(client: MessageChannel): Promise<void> {
-    const served = await this.directory();
-    // The documented answer to a pull is a directory; while there is none, there is nothing to say.
-    if (served !== null) await client.send({ event: 'discoveryDirectory', body: served.directory });
   }
 }
 

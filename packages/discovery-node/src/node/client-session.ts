@@ -1,0 +1,105 @@
+import { create } from '@bufbuild/protobuf';
+import { PUBLISH_CODES, type DiscoveryConsensus } from '@discovery-raft/discovery-consensus-fsm';
+import { PublishToDiscoveryResultSchema, type PublishToDiscovery, type PullDiscovery } from '@discovery-raft/protocol';
+import {
+  decodeDiscoveryBody,
+  DEFAULT_LIMITS,
+  type ApplicationMessage,
+  type EnvelopeLimits,
+} from '@discovery-raft/psp-envelope';
+import type { MessageChannel } from '@discovery-raft/psp-link';
+import type { Logger } from '@discovery-raft/raft-core';
+
+/** Pulls of one client that wait for their turn; one more ends its connection. An answer may have megabytes. */
+const MAX_WAITING_PULLS = 4;
+
+/** Where a client's connection comes from, for the rate limits. */
+export interface ClientSource {
+  /** The connection's far end; any text. */
+  readonly source: string;
+  /** Its address prefix. */
+  readonly prefix?: string;
+}
+
+/** What an anonymous client may do: publish and pull. Whatever else it says ends its connection, unread. */
+export class ClientSession {
+  readonly #from: ClientSource;
+  readonly #client: MessageChannel;
+  readonly #consensus: DiscoveryConsensus;
+  readonly #limits: EnvelopeLimits;
+  readonly #answerLimits: EnvelopeLimits;
+  readonly #logger: Logger;
+  readonly #pulls: PullDiscovery[] = [];
+  #pulling = false;
+
+  /** @param limits bounds on what the client may send; what it is sent fits a deployed client besides */
+  constructor(
+    from: ClientSource,
+    client: MessageChannel,
+    consensus: DiscoveryConsensus,
+    limits: EnvelopeLimits,
+    logger: Logger,
+  ) {
+    this.#from = from;
+    this.#client = client;
+    this.#consensus = consensus;
+    this.#limits = limits;
+    const maxMessageBytes = Math.min(limits.maxMessageBytes, DEFAULT_LIMITS.maxMessageBytes);
+    this.#answerLimits = { ...limits, maxMessageBytes };
+    this.#logger = logger;
+  }
+
+  /** @throws EnvelopeError for a body that cannot be decoded, which ends the connection */
+  receive(message: ApplicationMessage): void {
+    const { event, body } = message;
+    if (event !== 'publishToDiscovery' && event !== 'pullDiscovery') {
+      return this.#end('a client sent what only nodes may send', event);
+    }
+    const decoded = decodeDiscoveryBody(event, body, this.#limits);
+    if (decoded.event === 'pullDiscovery') this.#pull(decoded.body);
+    else if (decoded.event === 'publishToDiscovery') void this.#answered(this.#publish(decoded.body));
+  }
+
+  async #publish(message: PublishToDiscovery): Promise<void> {
+    const { code, detail } = await this.#consensus.onReceivedPublishToDiscovery(this.#from, message);
+    if (message.requestID === 0n) return;
+    const { requestID } = message;
+    const body = create(PublishToDiscoveryResultSchema, { requestID, code: PUBLISH_CODES[code], detail });
+    await this.#client.send({ event: 'publishToDiscoveryResult', body });
+  }
+
+  #pull(pull: PullDiscovery): void {
+    if (this.#pulls.length >= MAX_WAITING_PULLS)
+      return this.#end('a client pulls faster than it reads', 'pullDiscovery');
+    this.#pulls.push(pull);
+    if (!this.#pulling) void this.#answered(this.#answerPulls());
+  }
+
+  /** One after the other, and each message when the one before was taken, so that no client makes this node hold much. */
+  async #answerPulls(): Promise<void> {
+    this.#pulling = true;
+    try {
+      for (let pull = this.#pulls.shift(); pull !== undefined; pull = this.#pulls.shift()) {
+        for (const { event, body } of await this.#consensus.answerPull(pull, this.#answerLimits)) {
+          await this.#client.sendEncoded(event, body);
+        }
+      }
+    } finally {
+      this.#pulling = false;
+    }
+  }
+
+  #end(why: string, event: string): void {
+    this.#logger.debug(why, { from: this.#from.source, event });
+    this.#client.close();
+  }
+
+  async #answered(answer: Promise<void>): Promise<void> {
+    try {
+      await answer;
+    } catch (error) {
+      this.#logger.debug('a client could not be answered', { from: this.#from.source, error });
+      this.#client.close();
+    }
+  }
+}

@@ -1,0 +1,324 @@
+import { entrySize, EntryType, type LogEntry, type LogIndex, type LogStore } from '@discovery-raft/raft-core';
+import { BLOCK_HEAD_BYTES, encodeBlock } from './block-format.js';
+import { BlockIndex, type BlockSlot } from './block-index.js';
+import { BlockReader } from './block-reader.js';
+import type { Change } from './database.js';
+import { maxEncodedBytes } from './entry-format.js';
+import { blockKey, LOG_HEAD_KEY } from './keys.js';
+import { loadLog } from './load-log.js';
+import { encodeLogHead } from './record-format.js';
+import { Redactions } from './redactions.js';
+import { chooseRewrites } from './rewrite-choice.js';
+import { Scratch } from './scratch.js';
+import { StoreError } from './store-error.js';
+import { TailCache } from './tail-cache.js';
+import type { WriteGate } from './write-gate.js';
+
+/** LMDB puts 24 bytes of its own before a value on pages of its own; what is left of 16 pages is a block. */
+const MAX_BLOCK_BYTES = 16 * 4096 - 24;
+
+/** What the log store may take; see `LmdbStoreOptions`. */
+export interface LogStoreLimits {
+  readonly cacheBytes: number;
+  readonly maxWaitingTombstones: number;
+}
+
+/** What the log store says of itself. */
+export interface LogStoreStats {
+  readonly entries: number;
+  readonly blocks: number;
+  /** Tombstones that are not in their blocks yet. */
+  readonly waitingTombstones: number;
+  /** Bytes of the records that hold them meanwhile. */
+  readonly waitingTombstoneBytes: number;
+  /** Blocks that were rewritten to take tombstones in, since the store was opened, and the bytes written for it. */
+  readonly rewrittenBlocks: number;
+  readonly rewrittenBytes: number;
+  /** Bytes of entries that are kept in memory. */
+  readonly cacheBytes: number;
+}
+
+/** The log, in blocks; {@link LmdbStore.logStore}. */
+export class LmdbLogStore implements LogStore {
+  readonly #gate: WriteGate;
+  readonly #onClose: () => Promise<void>;
+  readonly #maxWaitingTombstones: number;
+  readonly #index = new BlockIndex();
+  readonly #redactions = new Redactions();
+  readonly #cache: TailCache;
+  readonly #blocks: BlockReader;
+  readonly #scratch = new Scratch();
+  #firstIndex: LogIndex = 1;
+  #writing = false;
+  #rewrittenBlocks = 0;
+  #rewrittenBytes = 0;
+
+  private constructor(gate: WriteGate, limits: LogStoreLimits, onClose: () => Promise<void>) {
+    this.#gate = gate;
+    this.#onClose = onClose;
+    this.#maxWaitingTombstones = limits.maxWaitingTombstones;
+    this.#cache = new TailCache(limits.cacheBytes);
+    this.#blocks = new BlockReader(gate, this.#index);
+  }
+
+  /** Checks what is there, within bounds, or begins an empty log. @throws StoreError */
+  static async open(gate: WriteGate, limits: LogStoreLimits, onClose: () => Promise<void>): Promise<LmdbLogStore> {
+    const store = new LmdbLogStore(gate, limits, onClose);
+    const firstIndex = loadLog(gate, store.#index, store.#blocks, store.#redactions);
+    if (firstIndex === null) await gate.commit([{ key: LOG_HEAD_KEY, value: encodeLogHead(1) }]);
+    else store.#firstIndex = firstIndex;
+    store.#cache.reset(store.lastIndex + 1);
+    return store;
+  }
+
+  get firstIndex(): LogIndex {
+    return this.#firstIndex;
+  }
+
+  get lastIndex(): LogIndex {
+    return (this.#index.size === 0 ? this.#firstIndex : this.#index.nextIndex) - 1;
+  }
+
+  /** @throws StoreError `misuse` (a range that is not wholly inside the log), `corrupt`, `io`, `closed` */
+  read(from: LogIndex, to: LogIndex, maxBytes: number): readonly LogEntry[] {
+    if (from < this.#firstIndex || to > this.lastIndex || from > to) throw this.#misuse(`a read of ${from} to ${to}`);
+    const result: LogEntry[] = [];
+    let bytes = 0;
+    for (let index = from; index <= to;) {
+      for (const entry of this.#from(index, to)) {
+        bytes += entrySize(entry);
+        if (bytes > maxBytes && result.length > 0) return result;
+        result.push(entry);
+        index++;
+      }
+    }
+    return result;
+  }
+
+  /** @throws StoreError `misuse` (not consecutive), `full`, `io`, `poisoned`, `closed` */
+  async append(entries: readonly LogEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    let next = this.lastIndex + 1;
+    for (const entry of entries) if (entry.index !== next++) throw this.#misuse(`an append of entry ${entry.index}`);
+    await this.#write(async () => {
+      const blocks = this.#encode(entries);
+      await this.#gate.commit(blocks.map(({ key, value }) => ({ key, value })));
+      for (const { value, begin, end, tombstones } of blocks) {
+        this.#index.push(entries[begin]!.index, end - begin, value.length, tombstones);
+      }
+      this.#cache.append(entries);
+    });
+  }
+
+  /** @throws StoreError `corrupt`, `full`, `io`, `poisoned`, `closed` */
+  async truncateSuffix(from: LogIndex): Promise<void> {
+    if (from > this.lastIndex) return;
+    if (from <= this.#firstIndex) return this.#restart(this.#firstIndex);
+    await this.#write(async () => {
+      const index = this.#index;
+      const slot = index.find(from);
+      const keep = from - index.firstIndexOf(slot);
+      const changes: Change[] = [];
+      const plan = this.#redactions.plan();
+      plan.forgetFrom(from);
+      const shortened = keep > 0 ? this.#blocks.rewrite(slot, keep, plan.allOf(index.firstIndexOf(slot))) : null;
+      for (let s = slot; s < index.endSlot; s++) {
+        changes.push({ key: this.#keyOf(s), value: null });
+        plan.dropBlock(index.firstIndexOf(s));
+      }
+      changes.push(...plan.changes());
+      plan.apply();
+      index.dropFrom(slot);
+      this.#blocks.forget();
+      if (shortened !== null) {
+        const { bytes, head } = shortened;
+        changes.push({ key: blockKey(head.firstIndex, keep), value: bytes });
+        this.#blocks.hold(head.firstIndex, bytes);
+        index.push(head.firstIndex, keep, bytes.length, head.tombstones);
+      }
+      this.#cache.truncateSuffix(from);
+      await this.#gate.commit(changes);
+      this.#blocks.release();
+    });
+  }
+
+  /** @throws StoreError `full`, `io`, `poisoned`, `closed` */
+  async truncatePrefix(through: LogIndex): Promise<void> {
+    if (through < this.#firstIndex || this.#index.size === 0) return;
+    const firstIndex = Math.min(through, this.lastIndex) + 1;
+    if (firstIndex > this.lastIndex) return this.#restart(firstIndex);
+    await this.#write(async () => {
+      const index = this.#index;
+      const slot = index.find(firstIndex);
+      const changes: Change[] = [{ key: LOG_HEAD_KEY, value: encodeLogHead(firstIndex) }];
+      const plan = this.#redactions.plan();
+      for (let s = index.firstSlot; s < slot; s++) {
+        changes.push({ key: this.#keyOf(s), value: null });
+        plan.dropBlock(index.firstIndexOf(s));
+        this.#blocks.forget(index.firstIndexOf(s));
+      }
+      changes.push(...plan.changes());
+      // Shown before it is durable: the entries cannot be read reliably while the commit runs.
+      plan.apply();
+      index.dropBefore(slot);
+      this.#firstIndex = firstIndex;
+      this.#cache.truncatePrefix(firstIndex);
+      await this.#gate.commit(changes);
+    });
+  }
+
+  /** @throws StoreError `full`, `io`, `poisoned`, `closed` */
+  async reset(nextIndex: LogIndex): Promise<void> {
+    await this.#restart(nextIndex);
+  }
+
+  /**
+   * @throws StoreError `misuse` (a tombstone of another term than the entry's), `corrupt`, `full`, `io`, `poisoned`,
+   *   `closed`
+   */
+  async redact(tombstones: readonly LogEntry[]): Promise<void> {
+    const index = this.#index;
+    const inside = tombstones.filter((stone) => stone.index >= this.#firstIndex && stone.index <= this.lastIndex);
+    for (const stone of inside) {
+      const term = this.#cache.get(stone.index)?.term ?? stone.term;
+      if (term !== stone.term)
+        throw this.#misuse(`a tombstone of term ${stone.term} for entry ${stone.index} of ${term}`);
+    }
+    if (inside.length === 0) return;
+    await this.#write(async () => {
+      const plan = this.#redactions.plan();
+      for (const stone of inside) plan.add(index.firstIndexOf(index.find(stone.index)), stone);
+      const rewritten = chooseRewrites(plan, this.#redactions, index, this.#blocks, this.#maxWaitingTombstones).map(
+        (slot) => {
+          const firstIndex = index.firstIndexOf(slot);
+          const result = this.#blocks.rewrite(slot, index.entriesOf(slot), plan.allOf(firstIndex));
+          plan.dropBlock(firstIndex);
+          return { slot, firstIndex, ...result };
+        },
+      );
+      const changes = rewritten.map(({ slot, bytes }): Change => ({ key: this.#keyOf(slot), value: bytes }));
+      changes.push(...plan.changes());
+      await this.#gate.commit(changes);
+      plan.apply();
+      for (const { slot, firstIndex, bytes, head } of rewritten) {
+        index.measure(slot, bytes.length, head.tombstones);
+        this.#blocks.forget(firstIndex);
+        this.#rewrittenBlocks++;
+        this.#rewrittenBytes += bytes.length;
+      }
+      for (const stone of inside) this.#cache.replace(stone);
+    });
+  }
+
+  /** Reads every block and checks it. Gives way to others now and then. @throws StoreError `corrupt`, `io`, `closed` */
+  async verify(): Promise<void> {
+    for (let index = this.#firstIndex, blocks = 0; index <= this.lastIndex; blocks++) {
+      const slot = this.#index.find(index);
+      this.#blocks.forget(this.#index.firstIndexOf(slot));
+      index += this.#blocks.entries(slot).length;
+      if (blocks % 16 === 15) await new Promise((resolve) => setImmediate(resolve));
+      index = Math.max(index, this.#firstIndex);
+    }
+  }
+
+  stats(): LogStoreStats {
+    return {
+      entries: this.lastIndex - this.#firstIndex + 1,
+      blocks: this.#index.size,
+      waitingTombstones: this.#redactions.count,
+      waitingTombstoneBytes: this.#redactions.recordBytes,
+      rewrittenBlocks: this.#rewrittenBlocks,
+      rewrittenBytes: this.#rewrittenBytes,
+      cacheBytes: this.#cache.bytes,
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#onClose();
+  }
+
+  /** Entries from `index` to at most `to`, at least one: what one block, or the cache, has of them. */
+  *#from(index: LogIndex, to: LogIndex): Iterable<LogEntry> {
+    if (index >= this.#cache.firstIndex) {
+      for (let i = index; i <= to; i++) yield this.#cache.get(i)!;
+      return;
+    }
+    const slot = this.#index.find(index);
+    const firstIndex = this.#index.firstIndexOf(slot);
+    const entries = this.#blocks.entries(slot);
+    const end = Math.min(to + 1, firstIndex + entries.length);
+    for (let i = index; i < end; i++) yield this.#redactions.get(firstIndex, i) ?? entries[i - firstIndex]!;
+  }
+
+  #encode(entries: readonly LogEntry[]): Encoded[] {
+    const blocks: Encoded[] = [];
+    const target = this.#scratch.take(entries.reduce((sum, e) => sum + maxEncodedBytes(e) + BLOCK_HEAD_BYTES, 0));
+    let offset = 0;
+    for (let begin = 0; begin < entries.length;) {
+      let end = begin;
+      let tombstones = 0;
+      for (let bytes = BLOCK_HEAD_BYTES; end < entries.length; end++) {
+        const entry = entries[end]!;
+        bytes += maxEncodedBytes(entry);
+        if (bytes > MAX_BLOCK_BYTES && end > begin) break;
+        if (entry.type === EntryType.tombstone) tombstones++;
+      }
+      const value = encodeBlock(target.subarray(offset), entries, begin, end);
+      blocks.push({ key: blockKey(entries[begin]!.index, end - begin), value, begin, end, tombstones });
+      offset += value.length;
+      begin = end;
+    }
+    return blocks;
+  }
+
+  /** Empties the log; the next entry is `nextIndex`. */
+  async #restart(nextIndex: LogIndex): Promise<void> {
+    await this.#write(async () => {
+      const index = this.#index;
+      const changes: Change[] = [{ key: LOG_HEAD_KEY, value: encodeLogHead(nextIndex) }];
+      const plan = this.#redactions.plan();
+      plan.forgetFrom(0);
+      for (let slot = index.firstSlot; slot < index.endSlot; slot++) {
+        changes.push({ key: this.#keyOf(slot), value: null });
+        plan.dropBlock(index.firstIndexOf(slot));
+      }
+      changes.push(...plan.changes());
+      plan.apply();
+      index.dropFrom(index.firstSlot);
+      this.#blocks.forget();
+      this.#firstIndex = nextIndex;
+      this.#cache.reset(nextIndex);
+      await this.#gate.commit(changes);
+    });
+  }
+
+  #keyOf(slot: BlockSlot): Uint8Array {
+    return blockKey(this.#index.firstIndexOf(slot), this.#index.entriesOf(slot));
+  }
+
+  /** Refuses a write while another runs: both would plan on the same state. */
+  async #write(work: () => Promise<void>): Promise<void> {
+    if (this.#writing) throw this.#misuse('a write while another is under way');
+    this.#writing = true;
+    try {
+      await work();
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  #misuse(what: string): StoreError {
+    const message = `${what} does not fit a log of ${this.#firstIndex} to ${this.lastIndex}`;
+    return new StoreError(message, { failure: 'misuse', path: this.#gate.path, part: 'log' });
+  }
+}
+
+interface Encoded {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  /** Which of the entries: from here ... */
+  readonly begin: number;
+  /** ... to before here. */
+  readonly end: number;
+  readonly tombstones: number;
+}

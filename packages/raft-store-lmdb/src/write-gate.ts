@@ -1,0 +1,118 @@
+import type { Change, Database, DatabaseUsage } from './database.js';
+import type { KeyRange } from './keys.js';
+import { StoreError, storeErrorOf } from './store-error.js';
+
+/** What the gate counted since the store was opened. */
+export interface GateCounters {
+  /** Commits that became durable. */
+  commits: number;
+  /** Milliseconds that they took, from the call until durable, added up. */
+  commitMs: number;
+  /** Milliseconds of the slowest. */
+  slowestCommitMs: number;
+  /** Bytes of keys and values that they wrote. */
+  writtenBytes: number;
+}
+
+/** Bytes that a change costs beside its key and value: a part of a page, and the pages above it. */
+const CHANGE_OVERHEAD_BYTES = 64;
+const COMMIT_OVERHEAD_BYTES = 32 << 10;
+
+/**
+ * The one way to the database. A write that fails leaves the disk in doubt: what the operating system kept of it nobody
+ * knows, and a second attempt may seem to succeed without writing anything. So it shuts the gate for writes, for good.
+ */
+export class WriteGate {
+  readonly path: string;
+  readonly counters: GateCounters = { commits: 0, commitMs: 0, slowestCommitMs: 0, writtenBytes: 0 };
+  readonly #database: Database;
+  readonly #maxBytes: number;
+  /** Not below what is in use, but for what was freed since it was last asked for. */
+  #usedBytes: number;
+  #failure: StoreError | null = null;
+  #closed = false;
+
+  constructor(database: Database, path: string, maxBytes: number) {
+    this.#database = database;
+    this.path = path;
+    this.#maxBytes = maxBytes;
+    this.#usedBytes = database.usage().usedBytes;
+  }
+
+  /** The failure that ended all writing; null while there was none. */
+  get failure(): StoreError | null {
+    return this.#failure;
+  }
+
+  /** @throws StoreError `io`, `corrupt`, `closed` */
+  get(key: Uint8Array): Uint8Array | undefined {
+    this.#checkOpen();
+    try {
+      return this.#database.get(key);
+    } catch (error) {
+      throw storeErrorOf('a read of the database', error, { path: this.path, part: 'database' });
+    }
+  }
+
+  /** Visits the keys of a range, ascending. @throws StoreError `io`, `corrupt`, `closed`, and what `visit` throws */
+  eachKey(range: KeyRange, visit: (key: Uint8Array) => void): void {
+    this.#checkOpen();
+    try {
+      for (const key of this.#database.keys(range)) visit(key);
+    } catch (error) {
+      throw storeErrorOf('a read of the database', error, { path: this.path, part: 'database' });
+    }
+  }
+
+  /** Resolves when all changes are durable. @throws StoreError `full`, `io`, `poisoned`, `closed` */
+  async commit(changes: readonly Change[]): Promise<void> {
+    this.#checkOpen();
+    if (this.#failure !== null) throw this.#poisoned(this.#failure);
+    const beganMs = performance.now();
+    const bytes = changes.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
+    try {
+      this.#checkRoom(changes, bytes);
+      await this.#database.commit(changes);
+    } catch (error) {
+      this.#failure ??= storeErrorOf('a write', error, { path: this.path, part: 'database' });
+      throw this.#failure;
+    }
+    const tookMs = performance.now() - beganMs;
+    const { counters } = this;
+    counters.commits++;
+    counters.commitMs += tookMs;
+    counters.slowestCommitMs = Math.max(counters.slowestCommitMs, tookMs);
+    counters.writtenBytes += bytes;
+  }
+
+  usage(): DatabaseUsage {
+    this.#checkOpen();
+    return this.#database.usage();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#database.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new StoreError('the store is closed', { failure: 'closed', path: this.path });
+  }
+
+  #checkRoom(changes: readonly Change[], bytes: number): void {
+    if (!changes.some(({ value }) => value !== null)) return;
+    const neededBytes = bytes + changes.length * CHANGE_OVERHEAD_BYTES + COMMIT_OVERHEAD_BYTES;
+    if (this.#usedBytes + neededBytes > this.#maxBytes) this.#usedBytes = this.#database.usage().usedBytes;
+    if (this.#usedBytes + neededBytes > this.#maxBytes) {
+      const message = `a write of ${bytes} bytes does not fit: ${this.#usedBytes} of ${this.#maxBytes} bytes are in use`;
+      throw new StoreError(message, { failure: 'full', path: this.path, part: 'database' });
+    }
+    this.#usedBytes += neededBytes;
+  }
+
+  #poisoned(first: StoreError): StoreError {
+    const message = `the store takes no more writes since one failed (${first.message})`;
+    return new StoreError(message, { failure: 'poisoned', path: this.path, part: 'database' }, first);
+  }
+}

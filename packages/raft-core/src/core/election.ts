@@ -40,9 +40,16 @@ export function becomeFollower(node: CoreNode, term: Term, leader: RpcHeader | n
   setLeader(node, leader?.id ?? null, leader?.address ?? null);
 }
 
-/** Whether this node may campaign: a voter whose store works. */
+/**
+ * Whether this node may campaign: a voter whose store works. A voter of the last configuration that is committed may too,
+ * although a newer one in its log takes its vote: until that one is committed, the others may be unable to win without this
+ * node's vote, which its longer log forbids it to give. Its own vote then counts only in a group that names it (Raft
+ * thesis, section 4.2.2).
+ */
 export function mayCampaign(node: CoreNode): boolean {
-  return !node.storeFailed && isVoterIn(node.configurations.latest.configuration, node.id);
+  const { configurations, commitIndex, id } = node;
+  if (node.storeFailed) return false;
+  return [configurations.latest, configurations.at(commitIndex)].some((at) => isVoterIn(at.configuration, id));
 }
 
 /** The election timer fired. */

@@ -4,7 +4,14 @@
  * @packageDocumentation
  */
 export { Raft } from './runtime/raft.js';
-export type { ApplyOptions, CallOptions, MembershipOptions, RaftOptions, RaftStats } from './runtime/raft-options.js';
+export type {
+  ApplyOptions,
+  CallOptions,
+  MembershipOptions,
+  RaftOptions,
+  RaftStats,
+  Transferred,
+} from './runtime/raft-options.js';
 export type { ObserveOptions, Observer } from './runtime/observer.js';
 export type { Applied } from './runtime/pending-proposals.js';
 export { RAFT_METRICS, type MetricInfo, type MetricName, type RaftMetrics } from './runtime/metrics.js';

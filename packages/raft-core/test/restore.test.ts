@@ -210,3 +210,36 @@ test('the core refuses entries that contradict the one its snapshot ends with', 
     expect.objectContaining({ type: 'halt', failure: expect.objectContaining({ code: 'RAFT_STORE_CORRUPT' }) }),
   );
 });
+
+test('right after an election it waits until the leader knows what is committed', async () => {
+  cluster = await TestCluster.start(3);
+  let leader: TestServer | undefined;
+  await cluster.clock.advanceUntil(() => {
+    leader = cluster.up.find(({ raft }) => raft.state === 'leader');
+    return leader !== undefined;
+  }, 5000);
+  // The first configuration is in its log, and it does not know yet that it is committed.
+  expect(leader!.raft.commitIndex).toBe(0);
+  const { meta, bytes } = state(['new']);
+  await cluster.clock.resolve(leader!.raft.restore(meta, bytes), 5000);
+  expect(await cluster.converge()).toEqual(['new']);
+});
+
+test('while a change of the membership is under way it waits, until it is aborted or the change is committed', async () => {
+  const leader = await settledCluster();
+  const others = cluster.up.filter(({ id }) => id !== leader.id);
+  for (const { id } of others) cluster.network.cut(leader.id, id);
+  const change = leader.raft.addNonvoter('d', 'address-of-d').catch(() => undefined);
+  const abort = new AbortController();
+  const aborted = errorOf(leader.raft.restore(state(['no']).meta, state(['no']).bytes, { signal: abort.signal }));
+  await cluster.clock.advance(20);
+  abort.abort();
+  expect((await aborted).code).toBe('RAFT_ABORTED');
+  const { meta, bytes } = state(['yes']);
+  const restored = leader.raft.restore(meta, bytes);
+  await cluster.clock.advance(20);
+  cluster.network.heal();
+  await cluster.clock.resolve(restored, 5000);
+  await cluster.clock.resolve(change, 5000);
+  expect(await cluster.converge()).toEqual(['yes']);
+});

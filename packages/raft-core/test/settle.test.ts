@@ -296,7 +296,7 @@ describe('transfers', () => {
   test('under load: everything settles, and what is acknowledged is there', async () => {
     const { raft } = await settledCluster();
     const acknowledged: string[] = [];
-    const outcomes: Promise<void>[] = [];
+    const outcomes: Promise<unknown>[] = [];
     for (let i = 0; i < 50; i++) {
       const line = `line ${i}`;
       outcomes.push(

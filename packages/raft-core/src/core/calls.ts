@@ -3,10 +3,13 @@ import { changeMembership } from './membership.js';
 import type { CoreNode } from './node.js';
 import { forwardRead, requestRead } from './reads.js';
 import { beginRestore } from './restore.js';
-import { requestTransfer } from './transfer.js';
+import { abortTransfer, requestTransfer } from './transfer.js';
 
 /** What callers ask of a leader, proposals aside. */
-export type Call = Extract<Input, { readonly type: 'read' | 'changeMembership' | 'transfer' | 'beginRestore' }>;
+export type Call = Extract<
+  Input,
+  { readonly type: 'read' | 'changeMembership' | 'transfer' | 'abortTransfer' | 'beginRestore' }
+>;
 
 /** Takes a call; who does not lead refuses it, or has the leader answer it. */
 export function call(node: CoreNode, input: Call): void {
@@ -29,12 +32,17 @@ export function call(node: CoreNode, input: Call): void {
         failure: { code: 'RAFT_NOT_LEADER', message: 'only the leader can change the membership' },
       });
     case 'transfer':
-      if (role.kind === 'leader') return requestTransfer(node, role, input.id, input.target);
+      if (role.kind === 'leader') return requestTransfer(node, role, input);
       return node.emit({
         type: 'transferDone',
         id: input.id,
+        target: null,
+        term: node.term,
         failure: { code: 'RAFT_NOT_LEADER', message: 'only the leader can hand leadership over' },
       });
+    case 'abortTransfer':
+      if (role.kind === 'leader') abortTransfer(node, role, input.id);
+      return;
     case 'beginRestore': {
       const { id } = input;
       if (role.kind === 'leader') return beginRestore(node, role, id);

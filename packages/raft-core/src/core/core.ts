@@ -43,7 +43,7 @@ import {
 } from './snapshots.js';
 import { leadsOnThoughStuck } from './stuck.js';
 import type { TermRuns } from './term-runs.js';
-import { failTransfer, handleTimeoutNow } from './transfer.js';
+import { expireTransfer, failTransfer, handleTimeoutNow } from './transfer.js';
 import {
   type LogEntry,
   type LogIndex,
@@ -240,6 +240,7 @@ function handle(node: CoreNode, input: Input): void {
     case 'read':
     case 'changeMembership':
     case 'transfer':
+    case 'abortTransfer':
     case 'beginRestore':
       return call(node, input);
     case 'snapshotChunkStored':
@@ -297,9 +298,7 @@ function tick(node: CoreNode): void {
     becomeFollower(node, node.term, null);
     return;
   }
-  if (role.transfer !== null && node.now >= role.transfer.deadline) {
-    failTransfer(node, role, `${role.transfer.target} did not take over within ${node.config.electionTimeoutMs} ms`);
-  }
+  expireTransfer(node, role);
   if (!leadsOnThoughStuck(node, role)) return;
   const notify = node.now >= role.notifyCommitAt;
   if (notify) role.notifyCommitAt = Infinity;
@@ -355,6 +354,6 @@ function rpcFailed(node: CoreNode, rpcId: number): void {
   const { role } = node;
   if (role.kind !== 'leader') return;
   if (role.transfer?.rpcId === rpcId)
-    failTransfer(node, role, `${role.transfer.target} could not be told to take over`);
+    failTransfer(node, role, 'RAFT_TRANSFER_FAILED', `${role.transfer.target} could not be told to take over`);
   appendFailed(node, role, rpcId);
 }

@@ -77,7 +77,14 @@ export type Effect =
       readonly lastIndex: LogIndex;
       readonly term: Term;
     }
-  | { readonly type: 'transferDone'; readonly id: number; readonly failure: Failure | null }
+  /** A transfer to `target` ended: this node leads no more, or there is a failure and it leads on. */
+  | {
+      readonly type: 'transferDone';
+      readonly id: number;
+      readonly target: ServerId | null;
+      readonly term: Term;
+      readonly failure: Failure | null;
+    }
   | { readonly type: 'observe'; readonly observation: Observation }
   /** An invariant is broken: the node must stop and keep its data. */
   | { readonly type: 'halt'; readonly failure: Failure };

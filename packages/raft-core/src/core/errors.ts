@@ -28,6 +28,7 @@ const CODES = {
   RAFT_TRANSPORT_CLOSED: { retryable: false },
   RAFT_TRANSPORT_OVERLOADED: { retryable: true },
   RAFT_MALFORMED: { retryable: false },
+  RAFT_UNSUPPORTED_PROTOCOL: { retryable: false },
 } as const satisfies Record<string, { retryable: boolean }>;
 
 /** The closed list of error codes. */

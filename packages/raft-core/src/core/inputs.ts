@@ -44,7 +44,15 @@ export type Input =
   | ({ readonly type: 'changeMembership' } & MembershipRequest)
   /** The configuration was reloaded. */
   | { readonly type: 'reconfigure'; readonly config: RaftConfig }
-  | { readonly type: 'transfer'; readonly id: number; readonly target: ServerId | null }
+  /** Hand leadership over, within `timeoutMs`; default: within an election timeout. */
+  | {
+      readonly type: 'transfer';
+      readonly id: number;
+      readonly target: ServerId | null;
+      readonly timeoutMs?: number;
+    }
+  /** The caller of a transfer does not want it any more. */
+  | { readonly type: 'abortTransfer'; readonly id: number }
   /** The follower acknowledged a chunk of a snapshot that this leader sends it. */
   | {
       readonly type: 'snapshotProgress';

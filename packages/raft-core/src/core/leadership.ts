@@ -145,7 +145,10 @@ export function abandonLeadership(node: CoreNode, role: LeaderRole): void {
     if (progress.mode === 'snapshot')
       node.emit({ type: 'cancelSnapshot', peerId: progress.server.id, epoch: role.epoch });
   }
-  if (role.transfer !== null) node.emit({ type: 'transferDone', id: role.transfer.id, failure: null });
+  if (role.transfer !== null) {
+    const { id, target } = role.transfer;
+    node.emit({ type: 'transferDone', id, target, term: node.term, failure: null });
+  }
 }
 
 /** The state machine has applied entries up to `index`. */

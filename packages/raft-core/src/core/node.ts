@@ -50,6 +50,8 @@ export interface Transfer {
   readonly id: number;
   readonly target: ServerId;
   readonly deadline: MonotonicMs;
+  /** The time limit that the caller gave; null for this node's own. */
+  readonly callersLimitMs: number | null;
   /** The TimeoutNow request; 0 until it is sent. */
   rpcId: number;
 }

@@ -38,6 +38,8 @@ export class Progress {
   /** After a failure: not before this. */
   retryAt: MonotonicMs = 0;
   failures = 0;
+  /** The newest request under way whose answer was asked for again. */
+  askedAgain = 0;
   /** Highest commit index sent in a request. */
   sentCommit: LogIndex = 0;
   /** The server was removed: until then it is still told that it was. 0 for a member. */
@@ -76,6 +78,13 @@ export class Progress {
   addInflight(item: Inflight): void {
     this.inflight.push(item);
     this.inflightBytes += item.bytes;
+  }
+
+  /** Drops requests under way whose entries are all known to be stored by now. */
+  dropInflightThrough(index: LogIndex): void {
+    while (this.inflight.length > 0 && this.inflight[0]!.lastIndex <= index) {
+      this.inflightBytes -= this.inflight.shift()!.bytes;
+    }
   }
 
   /** Drops a request that was answered or failed. Returns whether it was among those under way. */

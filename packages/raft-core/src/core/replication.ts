@@ -84,7 +84,7 @@ export function logReadFailed(node: CoreNode, role: LeaderRole, peerId: ServerId
 export function sendHeartbeat(node: CoreNode, role: LeaderRole, p: Progress): void {
   noteSilence(node, p, node.config.heartbeatTimeoutMs);
   const known = node.log.termAt(p.match) !== undefined;
-  sendAppend(node, role, p, known ? p.match : 0, [], true);
+  sendAppend(node, role, p, known ? p.match : 0, [], 'heartbeat');
 }
 
 function sendAppend(
@@ -93,7 +93,7 @@ function sendAppend(
   p: Progress,
   prev: LogIndex,
   entries: readonly LogEntry[],
-  heartbeat = false,
+  purpose: 'replicate' | 'heartbeat' | 'askAgain' = 'replicate',
 ): void {
   const rpcId = ++node.rpcIds;
   const lastIndex = prev + entries.length;
@@ -106,9 +106,12 @@ function sendAppend(
     matchAtSend: p.match,
   };
   role.rpcs.set(rpcId, context);
-  p.nextHeartbeatAt = node.now + heartbeatInterval(node);
+  // A peer whose disk is slow acknowledges entries late, but a heartbeat at once: only what it will answer soon stands for one.
+  if (purpose === 'heartbeat' || (purpose === 'replicate' && p.inflight.length === 0)) {
+    p.nextHeartbeatAt = node.now + heartbeatInterval(node);
+  }
   p.sentCommit = Math.max(p.sentCommit, Math.min(node.commitIndex, lastIndex));
-  if (!heartbeat) {
+  if (purpose === 'replicate') {
     if (p.mode === 'probe') p.probeRpcId = rpcId;
     else p.next = lastIndex + 1;
     if (entries.length > 0) {
@@ -180,6 +183,7 @@ function matched(
   if (isNews) {
     p.match = context.lastIndex;
     p.next = Math.max(p.next, p.match + 1);
+    p.dropInflightThrough(p.match);
   }
   // Before a commit makes this leader append a configuration: sent as another probe, it would be sent twice.
   if (wasProbe) p.becomeReplicate();
@@ -188,7 +192,10 @@ function matched(
     transferProgressed(node, role, p);
   }
   if (node.role !== role) return;
-  if (!wasProbe && isLost(node, role, p, context, response)) p.becomeProbe(p.mode === 'probe' ? p.next : p.match + 1);
+  if (wasProbe) {
+    // Nothing else was under way.
+  } else if (isLost(node, role, p, context, response)) p.becomeProbe(p.mode === 'probe' ? p.next : p.match + 1);
+  else askAgain(node, role, p, context, response);
   if (p.server.suffrage === 'staging' || p.leavesAt > 0) continueMembership(node, role);
 }
 
@@ -209,6 +216,25 @@ function isLost(
   if (other === undefined || other.sentAt >= context.sentAt) return false;
   if (oldest === undefined || response.lastLog < oldest.firstIndex) return true;
   return context.sentAt - other.sentAt >= node.config.heartbeatTimeoutMs / 2;
+}
+
+/**
+ * The peer's log reaches the end of the oldest request under way, which is not answered though this one, sent later, is: its
+ * disk is slow, or the answer was lost. It is asked once more, without the entries: the answer comes when they are stored.
+ */
+function askAgain(
+  node: CoreNode,
+  role: LeaderRole,
+  p: Progress,
+  context: RpcContext,
+  response: AppendEntriesResponse,
+): void {
+  const oldest = p.inflight[0];
+  if (p.mode !== 'replicate' || oldest === undefined || oldest.rpcId <= p.askedAgain) return;
+  const other = role.rpcs.get(oldest.rpcId);
+  if (other === undefined || other.sentAt >= context.sentAt || response.lastLog < oldest.lastIndex) return;
+  p.askedAgain = oldest.rpcId;
+  sendAppend(node, role, p, Math.min(response.lastLog, p.next - 1), [], 'askAgain');
 }
 
 /** The logs do not agree at what the request built on: step back to where they may (Raft paper, section 5.3). */

@@ -1,14 +1,19 @@
 import { isVoterIn } from './configuration.js';
 import type { Failure } from './effects.js';
 import { campaign, mayCampaign, setLeader } from './election.js';
+import type { RaftErrorCode } from './errors.js';
 import type { CoreNode, LeaderRole } from './node.js';
 import type { Progress } from './progress.js';
 import type { TimeoutNowRequest } from './rpc.js';
 import type { ServerId } from './types.js';
 
 /** Begins to hand leadership over (Raft thesis, section 3.10): to `target`, or to the peer with the longest log. */
-export function requestTransfer(node: CoreNode, role: LeaderRole, id: number, target: ServerId | null): void {
-  const fail = (failure: Failure): void => node.emit({ type: 'transferDone', id, failure });
+export function requestTransfer(
+  node: CoreNode,
+  role: LeaderRole,
+  { id, target, timeoutMs }: { readonly id: number; readonly target: ServerId | null; readonly timeoutMs?: number },
+): void {
+  const fail = (failure: Failure): void => node.emit({ type: 'transferDone', id, target, term: node.term, failure });
   if (role.transfer !== null) {
     return fail({
       code: 'RAFT_TRANSFER_IN_PROGRESS',
@@ -30,7 +35,13 @@ export function requestTransfer(node: CoreNode, role: LeaderRole, id: number, ta
     return fail({ code: 'RAFT_TRANSFER_FAILED', message });
   }
   role.transferBegun = true;
-  role.transfer = { id, target: chosen.server.id, deadline: node.now + node.config.electionTimeoutMs, rpcId: 0 };
+  role.transfer = {
+    id,
+    target: chosen.server.id,
+    deadline: node.now + (timeoutMs ?? node.config.electionTimeoutMs),
+    callersLimitMs: timeoutMs ?? null,
+    rpcId: 0,
+  };
   transferProgressed(node, role, chosen);
 }
 
@@ -48,11 +59,27 @@ export function transferProgressed(node: CoreNode, role: LeaderRole, p: Progress
   node.emit({ type: 'send', rpcId: transfer.rpcId, to: p.server, request, timeoutMs: node.config.electionTimeoutMs });
 }
 
-/** Gives the transfer up; this node goes on leading. */
-export function failTransfer(node: CoreNode, role: LeaderRole, why: string): void {
+/** Gives the transfer up; this node goes on leading. A target that was told already may take over all the same. */
+export function failTransfer(node: CoreNode, role: LeaderRole, code: RaftErrorCode, why: string): void {
   if (role.transfer === null) return;
-  node.emit({ type: 'transferDone', id: role.transfer.id, failure: { code: 'RAFT_TRANSFER_FAILED', message: why } });
+  const { id, target, rpcId } = role.transfer;
+  const failure: Failure = { code, message: why, details: { target, told: rpcId !== 0 } };
+  node.emit({ type: 'transferDone', id, target, term: node.term, failure });
   role.transfer = null;
+}
+
+/** Time has passed: a transfer that took too long is given up. */
+export function expireTransfer(node: CoreNode, role: LeaderRole): void {
+  const { transfer } = role;
+  if (transfer === null || node.now < transfer.deadline) return;
+  const limitMs = transfer.callersLimitMs ?? node.config.electionTimeoutMs;
+  const code = transfer.callersLimitMs === null ? 'RAFT_TRANSFER_FAILED' : 'RAFT_TIMEOUT';
+  failTransfer(node, role, code, `${transfer.target} did not take over within ${limitMs} ms`);
+}
+
+/** The caller of a transfer takes it back. */
+export function abortTransfer(node: CoreNode, role: LeaderRole, id: number): void {
+  if (role.transfer?.id === id) failTransfer(node, role, 'RAFT_ABORTED', 'the caller aborted the transfer');
 }
 
 /** The leader asks this node to take over. */

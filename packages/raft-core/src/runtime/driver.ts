@@ -5,7 +5,7 @@ import { RaftError } from '../core/errors.js';
 import type { Input } from '../core/inputs.js';
 import type { Observation, RaftEvents } from '../core/observations.js';
 import type { RaftConfig, ReadMode } from '../core/options.js';
-import type { RpcRequest, RpcResponse } from '../core/rpc.js';
+import { PROTOCOL_VERSION, type RpcRequest, type RpcResponse } from '../core/rpc.js';
 import { entrySize, type Configuration, type LogEntry, type LogIndex, type SnapshotMeta } from '../core/types.js';
 import { systemRandom } from '../clock/seeded-random.js';
 import { systemClock } from '../clock/system-clock.js';
@@ -21,7 +21,7 @@ import { LogReader } from './log-reader.js';
 import { countObservation, newCounters } from './metrics.js';
 import { OpenCalls } from './open-calls.js';
 import { ProposalQueue } from './proposal-queue.js';
-import type { RaftOptions } from './raft-options.js';
+import type { RaftOptions, Transferred } from './raft-options.js';
 import { SnapshotLane } from './snapshot-lane.js';
 import { StorageLane, type Persist } from './storage-lane.js';
 import { TypedEvents } from './typed-events.js';
@@ -39,7 +39,7 @@ export class Driver<Response> {
   readonly snapshots: SnapshotLane;
   readonly applyLane: ApplyLane<Response>;
   readonly events: TypedEvents<RaftEvents>;
-  readonly transfers = new OpenCalls<void>();
+  readonly transfers = new OpenCalls<Transferred>();
   readonly restores = new OpenCalls<RestoreBegun>();
   readonly counters = newCounters();
   config: RaftConfig;
@@ -309,7 +309,8 @@ export class Driver<Response> {
       case 'transferDone': {
         if (effect.failure !== null) this.counters.transfersFailed++;
         const waiter = this.transfers.take(effect.id);
-        return effect.failure === null ? waiter?.resolve() : waiter?.reject(this.withLeader(effect.failure));
+        if (effect.failure !== null) return waiter?.reject(this.withLeader(effect.failure));
+        return waiter?.resolve({ target: effect.target ?? '', term: effect.term });
       }
       case 'restoreBegun': {
         const waiter = this.restores.take(effect.id);
@@ -342,13 +343,23 @@ export class Driver<Response> {
 
   #send({ rpcId, to, request, timeoutMs }: Extract<Effect, { type: 'send' }>): void {
     this.counters.requestsSent++;
-    this.options.transport.send(to, request, timeoutMs).then(
-      (response) => this.feed({ type: 'response', rpcId, peerId: to.id, response }),
-      () => {
-        this.counters.requestsFailed++;
-        this.feed({ type: 'rpcFailed', rpcId, peerId: to.id });
-      },
-    );
+    const failed = (): void => {
+      this.counters.requestsFailed++;
+      this.feed({ type: 'rpcFailed', rpcId, peerId: to.id });
+    };
+    this.options.transport.send(to, request, timeoutMs).then((response) => {
+      if (this.#unsupported(response) === null) this.feed({ type: 'response', rpcId, peerId: to.id, response });
+      else failed();
+    }, failed);
+  }
+
+  /** What speaks another version of the protocol is not understood, whatever it seems to say. */
+  #unsupported({ header }: RpcRequest | RpcResponse): RaftError | null {
+    const { protocolVersion, id } = header;
+    if (protocolVersion === PROTOCOL_VERSION) return null;
+    this.counters.messagesUnsupported++;
+    const message = `${id} speaks version ${protocolVersion} of the protocol; this node speaks ${PROTOCOL_VERSION}`;
+    return new RaftError('RAFT_UNSUPPORTED_PROTOCOL', message, { protocolVersion, supported: PROTOCOL_VERSION });
   }
 
   #handleRequest(request: RpcRequest): Promise<RpcResponse> {
@@ -357,6 +368,8 @@ export class Driver<Response> {
       return Promise.reject(new RaftError('RAFT_TRANSPORT_FAILED', 'this node is being bootstrapped; try again'));
     }
     this.counters.requestsReceived++;
+    const unsupported = this.#unsupported(request);
+    if (unsupported !== null) return Promise.reject(unsupported);
     return this.#requests.open((requestId) => this.feed({ type: 'request', requestId, request }));
   }
 

@@ -43,6 +43,11 @@ export const RAFT_METRICS = {
   requestsSent: { kind: 'counter', unit: 'count', help: 'requests to peers, snapshots aside' },
   requestsFailed: { kind: 'counter', unit: 'count', help: 'those that failed' },
   requestsReceived: { kind: 'counter', unit: 'count', help: 'requests of peers' },
+  messagesUnsupported: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'requests and responses of peers that speak another version of the protocol',
+  },
   heartbeatsFailed: { kind: 'counter', unit: 'count', help: 'times that a peer fell silent' },
   storeWrites: { kind: 'counter', unit: 'count', help: 'writes that became durable, after merging' },
   snapshotsTaken: { kind: 'counter', unit: 'count', help: 'snapshots of this node' },

@@ -1,5 +1,5 @@
 import type { RaftConfig } from '../core/options.js';
-import type { LogIndex, ServerAddress, ServerId } from '../core/types.js';
+import type { LogIndex, ServerAddress, ServerId, Term } from '../core/types.js';
 import type { Clock } from '../ports/clock.js';
 import type { LogStore } from '../ports/log-store.js';
 import type { Logger } from '../ports/logger.js';
@@ -37,6 +37,14 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** Rejects the call when aborted, with RAFT_ABORTED. */
   readonly signal?: AbortSignal;
+}
+
+/** What became of a leadership transfer that was carried through. */
+export interface Transferred {
+  /** Who was chosen to take over. */
+  readonly target: ServerId;
+  /** The term that this node knew when its leadership ended. */
+  readonly term: Term;
 }
 
 /** How one proposal behaves. */

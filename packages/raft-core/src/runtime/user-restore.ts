@@ -35,11 +35,7 @@ export interface UserRestorePorts {
  * @throws RaftError see `Raft.restore`
  */
 export async function userRestore(ports: UserRestorePorts, meta: RestoreMeta, bytes: SnapshotBytes): Promise<void> {
-  let id = 0;
-  const begun = await ports.begin((given) => {
-    id = given;
-    ports.feed({ type: 'beginRestore', id });
-  });
+  const { id, begun } = await begin(ports);
   try {
     const stored = await storeRestore(ports, begun, meta, bytes);
     ports.feed({ type: 'userRestored', leaderEpoch: begun.epoch, meta: stored });
@@ -47,6 +43,41 @@ export async function userRestore(ports: UserRestorePorts, meta: RestoreMeta, by
     ports.feed({ type: 'abandonRestore', id, epoch: begun.epoch });
     throw error;
   }
+}
+
+/**
+ * Asks for leave. A leader that is new, or in the middle of a change of the membership, does not know yet which
+ * configuration the state goes with; that is waited for.
+ */
+async function begin(ports: UserRestorePorts): Promise<{ id: number; begun: RestoreBegun }> {
+  for (;;) {
+    try {
+      let id = 0;
+      const begun = await ports.begin((given) => {
+        id = given;
+        ports.feed({ type: 'beginRestore', id });
+      });
+      return { id, begun };
+    } catch (error) {
+      if (!(error instanceof RaftError) || error.code !== 'RAFT_CONFIGURATION_PENDING') throw error;
+    }
+    await unlessAborted(ports.settled(ports.configuration().index), ports.signal);
+  }
+}
+
+/** Settles as the promise does, or is rejected as soon as the caller aborts. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(aborted());
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+function aborted(): RaftError {
+  return new RaftError('RAFT_ABORTED', 'the caller aborted the restore', { outcome: 'notAppended' });
 }
 
 /**
@@ -63,7 +94,7 @@ async function storeRestore(
   bytes: SnapshotBytes,
 ): Promise<SnapshotMeta> {
   const { store, signal } = ports;
-  await ports.settled(lastIndex);
+  await unlessAborted(ports.settled(lastIndex), signal);
   const { index: configurationIndex, configuration } = ports.configuration();
   const index = Math.max(lastIndex, meta.index) + 1;
   const sink = await storeCall('creating a snapshot', () =>
@@ -78,7 +109,7 @@ async function storeRestore(
     }
     if (sink.size !== meta.size) throw wrongSize(meta, sink.size);
     // From here on there is no way back, so leadership is confirmed once more.
-    await ports.settled(lastIndex);
+    await unlessAborted(ports.settled(lastIndex), signal);
     checkGoesOn(ports, epoch, signal);
     stored = await storeCall('closing a snapshot', () => sink.close());
   } catch (cause) {
@@ -91,8 +122,7 @@ async function storeRestore(
 }
 
 function checkGoesOn(ports: UserRestorePorts, epoch: number, signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true)
-    throw new RaftError('RAFT_ABORTED', 'the caller aborted the restore', { outcome: 'notAppended' });
+  if (signal?.aborted === true) throw aborted();
   if (ports.leads(epoch)) return;
   throw new RaftError('RAFT_LEADERSHIP_LOST', 'this node lost leadership before the restore took effect', {
     outcome: 'notAppended',

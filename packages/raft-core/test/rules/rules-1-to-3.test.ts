@@ -98,7 +98,9 @@ describe('rule 2: epochs', () => {
     });
     expect(driver.core).toMatchObject({ state: 'follower', term: 9, leaderEpoch: null });
     expect(driver.ofType('refuseReads', effects).flatMap(({ ids }) => ids)).toEqual([7, 8]);
-    expect(driver.ofType('transferDone', effects)).toEqual([{ type: 'transferDone', id: 9, failure: null }]);
+    expect(driver.ofType('transferDone', effects)).toEqual([
+      { type: 'transferDone', id: 9, target: 'c', term: 9, failure: null },
+    ]);
 
     // Again leader: answers to the old leadership's requests mean nothing, and proposals are taken.
     driver.becomeLeader();

@@ -127,6 +127,7 @@ describe('a cluster changes its members', () => {
     const leader = await cluster.leader();
     const demoted = cluster.up.find(({ id }) => id !== leader.id)!;
     await resolve(leader.raft.demoteVoter(demoted.id));
+    await cluster.converge();
     cluster.network.isolate(demoted.id);
     await cluster.clock.advance(10_000);
     expect(demoted.raft.state).toBe('follower');

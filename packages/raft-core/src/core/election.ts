@@ -41,15 +41,16 @@ export function becomeFollower(node: CoreNode, term: Term, leader: RpcHeader | n
 }
 
 /**
- * Whether this node may campaign: a voter whose store works. A voter of the last configuration that is committed may too,
- * although a newer one in its log takes its vote: until that one is committed, the others may be unable to win without this
- * node's vote, which its longer log forbids it to give. Its own vote then counts only in a group that names it (Raft
- * thesis, section 4.2.2).
+ * Whether this node may campaign: a voter whose store works. One whose vote only the newest configuration in its log takes
+ * may too, until it knows that this is committed: the others may be unable to win without this node's vote, which its longer
+ * log forbids it to give. Its own vote then counts only in a group that names it (Raft thesis, section 4.2.2).
  */
 export function mayCampaign(node: CoreNode): boolean {
   const { configurations, commitIndex, id } = node;
   if (node.storeFailed) return false;
-  return [configurations.latest, configurations.at(commitIndex)].some((at) => isVoterIn(at.configuration, id));
+  const { latest } = configurations;
+  const before = configurations.at(Math.max(commitIndex, latest.index - 1));
+  return isVoterIn(latest.configuration, id) || isVoterIn(before.configuration, id);
 }
 
 /** The election timer fired. */

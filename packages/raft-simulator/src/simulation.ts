@@ -1,3 +1,4 @@
+import { EntryType, type LogIndex } from '@discovery-raft/raft-core';
 import type { Violation } from './checkers/checker.js';
 import { makePanel, type Panel } from './checkers/panel.js';
 import { Clients } from './clients/clients.js';
@@ -7,6 +8,8 @@ import { Convergence } from './convergence.js';
 import { describeMessage, numbersOf } from './describe.js';
 import { Journal } from './journal.js';
 import { SimNetwork, type Sent } from './network/sim-network.js';
+import { Disaster, type Recovery } from './node/disaster.js';
+import { decodeCommand } from './node/register-machine.js';
 import { Servers, textOf } from './node/servers.js';
 import type { SimNode } from './node/sim-node.js';
 import { Dice } from './scenario/dice.js';
@@ -81,6 +84,7 @@ class Simulation {
   readonly #operator: Operator;
   readonly #nemesis: Nemesis;
   readonly #convergence: Convergence;
+  readonly #disaster: Disaster;
   #phase: 'faults' | 'recovery' | 'calm' | 'end' = 'faults';
   /** Operations of a greater id began when nothing was wrong. */
   #calmFrom = 0;
@@ -104,6 +108,7 @@ class Simulation {
       panel: this.#panel,
       clients: this.#clients,
     });
+    this.#disaster = this.#makeDisaster(dice);
   }
 
   #makeNetwork(dice: Dice): SimNetwork {
@@ -206,12 +211,40 @@ class Simulation {
     });
   }
 
+  #makeDisaster(dice: Dice): Disaster {
+    return new Disaster({
+      world: this.#world,
+      network: this.#network,
+      servers: this.#servers,
+      panel: this.#panel,
+      journal: this.#journal,
+      dice: dice.fork(),
+      members: () => this.#convergence.members(),
+      recovered: (kept) => this.#goOnFrom(kept),
+    });
+  }
+
+  /** The history is over, and another one begins with what the servers that are left hold. */
+  #goOnFrom(recovery: Recovery): void {
+    const { log, linearizability, checkers } = this.#panel;
+    for (const checker of checkers) checker.recovered?.(recovery);
+    const values = new Map<string, LogIndex>();
+    for (let index = 1; index <= log.lastIndex; index++) {
+      const entry = log.entryAt(index)!;
+      if (entry.type === EntryType.command) values.set(decodeCommand(entry.data).value, index);
+    }
+    linearizability.split(this.#clients.history, log.registers.values());
+    this.#clients.undone(values);
+  }
+
   async run(): Promise<SimulationResult> {
     const { safetyMs, convergeWithinMs, totalMs } = this.#phases;
     this.#servers.start();
     this.#clients.start(false);
     this.#nemesis.start();
     this.#operator.start();
+    const { disasterAtMs } = this.#scenario;
+    if (disasterAtMs > 0) this.#disaster.strikeLater(disasterAtMs, () => this.#phase === 'faults');
     await this.#until(safetyMs);
     if (!this.#failed) await this.#recover(safetyMs + convergeWithinMs + this.#slackMs);
     if (!this.#failed) {

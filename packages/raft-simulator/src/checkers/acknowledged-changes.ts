@@ -29,14 +29,8 @@ export class AcknowledgedChanges implements Checker {
     }
     // A vote takes a second step, and other changes may come between the two.
     if (prevIndex === 0 || change.kind === 'addVoter' || change.kind === 'replace') return;
-    const before = this.#configurationBefore(index);
+    const before = this.#log.configurationBefore(index);
     if (before !== prevIndex) this.#report(`${what} after configuration ${before}; it was to follow ${prevIndex}`);
-  }
-
-  #configurationBefore(index: LogIndex): LogIndex {
-    let before = index - 1;
-    while (before > 0 && this.#log.entryAt(before)!.type !== EntryType.configuration) before--;
-    return before;
   }
 }
 

@@ -12,6 +12,7 @@ import type { Operation } from '../clients/operation.js';
 import type { DiskWrite } from '../disk/platter.js';
 import type { Sent } from '../network/sim-network.js';
 import type { Command } from '../node/register-machine.js';
+import type { Recovery } from '../node/disaster.js';
 import type { SimNode } from '../node/sim-node.js';
 
 /** A rule that was broken. */
@@ -56,6 +57,10 @@ export interface Checker {
   commandApplied?(node: SimNode, entry: LogEntry, command: Command): void;
   /** A server has run, and no promise reaction is left. */
   settled?(node: SimNode): void;
+  /** Every process is dead and every message lost; what is left is recovered by hand. */
+  disaster?(): void;
+  /** The cluster goes on from this; null when it goes on from what it had, since nothing could be recovered. */
+  recovered?(recovery: Recovery | null): void;
   invoked?(operation: Operation): void;
   completed?(operation: Operation): void;
   /** A change of the membership was acknowledged at `index`; it was to follow configuration `prevIndex`, 0 for any. */

@@ -17,6 +17,8 @@ export class CommittedImmutable implements Checker {
   readonly #redacted = new Map<string, Set<LogIndex>>();
   /** Redactions of this turn; a node tells of a commit after it has carried out what follows from it. */
   #turn: { readonly node: SimNode; readonly index: LogIndex; readonly term: Term }[] = [];
+  /** Between a disaster and the recovery everybody has only what is left. */
+  #suspended = false;
   readonly #log: CommittedLog;
   readonly #report: Report;
 
@@ -61,7 +63,7 @@ export class CommittedImmutable implements Checker {
 
   #removed(node: SimNode, first: LogIndex): void {
     const last = this.#log.lastIndex;
-    if (first > last) return;
+    if (this.#suspended || first > last) return;
     const holders = this.#log.holders(last, this.#log.termAt(last)!);
     if (!this.#log.canKeep(holders)) {
       this.#report(
@@ -90,6 +92,16 @@ export class CommittedImmutable implements Checker {
       }
       this.#turn.push({ node, index, term: original.term });
     });
+  }
+
+  disaster(): void {
+    this.#turn = [];
+    this.#suspended = true;
+  }
+
+  recovered(): void {
+    this.#turn = [];
+    this.#suspended = false;
   }
 
   settled(): void {

@@ -1,6 +1,7 @@
 import type { Configuration, LogEntry, LogIndex, ServerId, Term } from '@discovery-raft/raft-core';
 import { EntryType } from '@discovery-raft/raft-core';
 import { decodeCommand, Registers } from '../node/register-machine.js';
+import type { Recovery } from '../node/disaster.js';
 import type { SimNode } from '../node/sim-node.js';
 import type { Checker, Cluster, Report } from './checker.js';
 import { heldBy, type Configurations } from './configurations.js';
@@ -25,7 +26,8 @@ export class CommittedLog implements Checker {
   /** The newest configuration that is committed. */
   configuration: Configuration = { servers: [] };
   #configurationIndex: LogIndex = 0;
-  readonly #registers = new Registers();
+  readonly #configurationIndexes: LogIndex[] = [];
+  #registers = new Registers();
   /** State machine's responses by index. */
   readonly #previous = new Map<LogIndex, string | null>();
   readonly #cluster: Cluster;
@@ -64,6 +66,11 @@ export class CommittedLog implements Checker {
   /** What a state machine's digest must be when it has applied everything up to `index`. */
   digestAt(index: LogIndex): number | undefined {
     return this.#digests[index];
+  }
+
+  /** What the registers hold after the last entry. */
+  get registers(): Registers {
+    return this.#registers;
   }
 
   /** What the command at `index` must have answered. */
@@ -118,11 +125,47 @@ export class CommittedLog implements Checker {
     }
   }
 
+  /** Index of the newest configuration before `index`. */
+  configurationBefore(index: LogIndex): LogIndex {
+    return this.#configurationIndexes.findLast((at) => at < index) ?? 0;
+  }
+
+  /**
+   * The log is from now on what the servers that are left had, whether it was committed or not. Before the first entry that
+   * they hold is their snapshot, hence what was committed.
+   */
+  recovered(recovery: Recovery | null): void {
+    if (recovery === null) return;
+    const { entries, index, configuration } = recovery;
+    const [old, terms] = [this.#entries.splice(0), this.#committedIn.splice(0)];
+    const first = entries[0]?.index ?? index + 1;
+    this.#registers = new Registers();
+    this.#digests.length = 1;
+    this.#configurationIndexes.length = 0;
+    this.supersededBy.clear();
+    this.#previous.clear();
+    for (let i = 1; i <= index; i++) {
+      const held = i < first ? undefined : entries[i - first];
+      const was = old[i - 1];
+      const stays = was !== undefined && (held === undefined || held.term === was.term);
+      const entry = stays ? was : held;
+      if (entry === undefined) return this.#report(`a snapshot covers ${i}, which was not committed`);
+      this.#add(
+        stays ? entry : (this.#seen.original(entry.index, entry.term) ?? entry),
+        stays ? terms[i - 1]! : entry.term,
+      );
+    }
+    this.configuration = configuration;
+    this.#configurationIndex = index;
+    this.#configurationIndexes.push(index);
+  }
+
   #add(entry: LogEntry, committedIn: Term): void {
     this.#entries.push(entry);
     this.#committedIn.push(committedIn);
     if (entry.type === EntryType.configuration) {
       this.#configurationIndex = entry.index;
+      this.#configurationIndexes.push(entry.index);
       this.configuration = heldBy(entry).configuration;
     }
     if (entry.type === EntryType.command) {

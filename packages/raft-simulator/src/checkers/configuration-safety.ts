@@ -1,6 +1,7 @@
 import { EntryType, type ServerId, type SnapshotMeta, type Term } from '@discovery-raft/raft-core';
 import type { DiskWrite } from '../disk/platter.js';
 import type { Sent } from '../network/sim-network.js';
+import type { Recovery } from '../node/disaster.js';
 import type { SimNode } from '../node/sim-node.js';
 import type { Checker, Cluster, Report } from './checker.js';
 import type { CommittedLog } from './committed-log.js';
@@ -60,9 +61,12 @@ export class ConfigurationSafety implements Checker {
   roleChanged(node: SimNode): void {
     const { role, roleTerm } = node.process!;
     if (role !== 'leader') return;
-    const { configuration } = this.#configurations.newestOf(node);
+    const held = this.#configurations.newestOf(node);
+    const { configuration } = held;
     const members = describeConfiguration(configuration);
-    if (!hasVote(configuration, node.id)) {
+    // Who is on the way out may lead until it knows that this is committed (Raft thesis, section 4.2.2).
+    const before = node.raft!.commitIndex >= held.index ? null : this.#configurations.before(node, held);
+    if (![held, before].some((at) => at !== null && hasVote(at.configuration, node.id))) {
       return this.#report(`${node.id} leads term ${roleTerm}, and is no voter of ${members}`);
     }
     const voters = new Set(this.#votes.get(roleTerm)?.get(node.id)).add(node.id);
@@ -90,6 +94,17 @@ export class ConfigurationSafety implements Checker {
     }
     this.#usesNewest(node);
     this.#steppedDown(node);
+  }
+
+  recovered(recovery: Recovery | null): void {
+    this.#turn = [];
+    this.#snapshots = [];
+    if (recovery === null) return;
+    this.#votes.clear();
+    this.#seen.clear();
+    this.#committed.length = 0;
+    this.#committed.push({ index: recovery.index, term: recovery.term, configuration: recovery.configuration });
+    this.#looked = recovery.index;
   }
 
   finished(): void {

@@ -1,5 +1,6 @@
 import type { ServerId, Term } from '@discovery-raft/raft-core';
 import type { Sent } from '../network/sim-network.js';
+import type { Recovery } from '../node/disaster.js';
 import type { SimNode } from '../node/sim-node.js';
 import type { Checker, Report } from './checker.js';
 
@@ -29,6 +30,13 @@ export class ElectionSafety implements Checker {
       this.#votes.set(key, before);
       if (before !== to) this.#report(`${from} votes for ${to} in term ${message.term}, and voted for ${before}`);
     }
+  }
+
+  recovered(recovery: Recovery | null): void {
+    if (recovery === null) return;
+    // Who is left may not know of the newest terms.
+    this.#leaders.clear();
+    this.#votes.clear();
   }
 
   #leads(id: ServerId, term: Term, how: string): void {

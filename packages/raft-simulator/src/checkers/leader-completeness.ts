@@ -32,6 +32,10 @@ export class LeaderCompleteness implements Checker {
     if (write.kind === 'append' && this.#waiting.has(node)) this.#look(node);
   }
 
+  disaster(): void {
+    this.#waiting.clear();
+  }
+
   #look(node: SimNode): void {
     const { term, through } = this.#waiting.get(node)!;
     const { platter } = node.disk;

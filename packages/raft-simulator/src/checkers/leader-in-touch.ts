@@ -50,12 +50,8 @@ export class LeaderInTouch implements Checker {
   configurationTaken(node: SimNode): void {
     const leadership = this.#leaderships.get(node);
     if (leadership === undefined || leadership.process !== node.process) return;
-    // Who is new gets time to answer.
-    const now = leadership.process.clock.now();
-    const { servers, outgoing = [] } = node.raft!.getConfiguration().configuration;
-    for (const { id } of [...servers, ...outgoing]) {
-      if (!leadership.heardAt.has(id)) leadership.heardAt.set(id, now);
-    }
+    // Who counts now gets time to answer.
+    leadership.lookAt = leadership.process.clock.now() + this.#limitMs;
   }
 
   arriving(node: SimNode, from: ServerId, message: RpcRequest | RpcResponse): void {

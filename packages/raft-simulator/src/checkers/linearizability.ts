@@ -22,33 +22,47 @@ interface Zone {
 export class Linearizability implements Checker {
   static readonly rule = 'linearizability';
   readonly #report: Report;
+  /** Place in the history of the first operation since the last disaster. */
+  #from = 0;
+  #initial: ReadonlyMap<string, string> = new Map();
 
   constructor(report: Report) {
     this.#report = report;
   }
 
+  /** The history before a disaster is over: what comes after it begins with what is left. */
+  split(operations: readonly Operation[], initial: ReadonlyMap<string, string>): void {
+    this.finished(operations);
+    this.#from = operations.length;
+    this.#initial = initial;
+  }
+
   finished(operations: readonly Operation[]): void {
     const byKey = new Map<string, Operation[]>();
-    for (const operation of operations) {
+    for (const operation of operations.slice(this.#from)) {
       if (operation.kind !== 'write' && operation.kind !== 'read') continue;
       const list = byKey.get(operation.key);
       if (list === undefined) byKey.set(operation.key, [operation]);
       else list.push(operation);
     }
     for (const [key, list] of byKey) {
-      const why = whyNotLinearizable(list);
+      const why = whyNotLinearizable(list, this.#initial.get(key));
       if (why !== null) this.#report(`register ${key}: ${why}`);
     }
   }
 }
 
-/** Why a history of one register is not linearizable; null when it is. */
-export function whyNotLinearizable(operations: readonly Operation[]): string | null {
+/**
+ * Why a history of one register is not linearizable; null when it is.
+ *
+ * @param before what the register held before the history began; empty for nothing
+ */
+export function whyNotLinearizable(operations: readonly Operation[], before = ''): string | null {
   const writes = new Map<string, Operation>();
   for (const write of operations) if (write.kind === 'write' && write.value !== null) writes.set(write.value, write);
-  // What was there before every write: a value that nobody wrote, and that ended before everything began.
-  const initial: Zone = { value: '', firstEnd: -1, lastBegin: -1 };
-  const zones = new Map<string, Zone>([['', initial]]);
+  // What was there before every write: a value that nobody writes, and that was written before everything began.
+  const initial: Zone = { value: before, firstEnd: -1, lastBegin: -1 };
+  const zones = new Map<string, Zone>([[before, initial]]);
   for (const write of operations) {
     if (write.kind !== 'write' || write.value === null || write.outcome !== 'ok') continue;
     zones.set(write.value, { value: write.value, firstEnd: write.completedAt, lastBegin: write.invokedAt });
@@ -56,7 +70,8 @@ export function whyNotLinearizable(operations: readonly Operation[]): string | n
   for (const read of operations) {
     if (read.kind !== 'read' || read.outcome !== 'ok') continue;
     let zone = initial;
-    if (read.value !== null) {
+    if ((read.value ?? '') !== before) {
+      if (read.value === null) return 'a read sees nothing, and something was there from the beginning';
       const write = writes.get(read.value);
       if (write === undefined) return `a read sees ${read.value}, which nobody wrote`;
       if (write.outcome === 'failed') return `a read sees ${read.value}, whose write has failed`;

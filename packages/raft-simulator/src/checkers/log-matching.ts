@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { EntryType, type LogEntry, type LogIndex, type Term } from '@discovery-raft/raft-core';
 import type { DiskWrite } from '../disk/platter.js';
 import type { Sent } from '../network/sim-network.js';
+import type { Recovery } from '../node/disaster.js';
 import type { SimNode } from '../node/sim-node.js';
 import type { Checker, Report } from './checker.js';
 
@@ -37,6 +38,11 @@ export class LogMatching implements Checker {
 
   written(node: SimNode, write: DiskWrite): void {
     if (write.kind === 'append') this.#check(`${node.id} stores`, write.entries, write.prevTerm);
+  }
+
+  recovered(recovery: Recovery | null): void {
+    // What was lost may be written anew, with the same index and term.
+    if (recovery !== null) this.#known.clear();
   }
 
   #check(who: string, entries: readonly LogEntry[], prevTerm: Term | undefined): void {

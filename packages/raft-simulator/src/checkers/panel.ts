@@ -31,6 +31,7 @@ export interface Panel {
   readonly configurations: Configurations;
   readonly log: CommittedLog;
   readonly promises: Promises;
+  readonly linearizability: Linearizability;
 }
 
 /** Makes the checkers of one simulation. */
@@ -39,6 +40,7 @@ export function makePanel(cluster: Cluster, config: Partial<RaftConfig>, journal
   const configurations = new Configurations();
   const matching = new LogMatching(safety(LogMatching.rule));
   const log = new CommittedLog(cluster, configurations, matching, safety(CommittedLog.rule));
+  const linearizability = new Linearizability(safety(Linearizability.rule));
   const checkers: Checker[] = [
     configurations,
     log,
@@ -58,7 +60,7 @@ export function makePanel(cluster: Cluster, config: Partial<RaftConfig>, journal
     new LeaderInTouch(config, journal.reporter('liveness', LeaderInTouch.rule)),
     new LeaderProgress(config, journal.reporter('liveness', LeaderProgress.rule)),
     new ReadIndex(cluster, log, safety(ReadIndex.rule)),
-    new Linearizability(safety(Linearizability.rule)),
+    linearizability,
   ];
   const who = (hook: keyof Checker): Checker[] => checkers.filter((checker) => checker[hook] !== undefined);
   const hearing = {
@@ -67,11 +69,6 @@ export function makePanel(cluster: Cluster, config: Partial<RaftConfig>, journal
     arrived: who('arrived'),
     settled: who('settled'),
   };
-  return {
-    checkers,
-    hearing,
-    configurations,
-    log,
-    promises: new Promises(journal.reporter('liveness', Promises.rule)),
-  };
+  const promises = new Promises(journal.reporter('liveness', Promises.rule));
+  return { checkers, hearing, configurations, log, promises, linearizability };
 }

@@ -1,5 +1,6 @@
 import type { LogIndex, Term } from '@discovery-raft/raft-core';
 import type { Operation } from '../clients/operation.js';
+import type { Recovery } from '../node/disaster.js';
 import type { SimNode } from '../node/sim-node.js';
 import type { Checker, Cluster, Report } from './checker.js';
 import type { CommittedLog } from './committed-log.js';
@@ -25,6 +26,11 @@ export class ReadIndex implements Checker {
   roleChanged(node: SimNode): void {
     const { role, roleTerm } = node.process!;
     if (role === 'leader') this.#newestTerm = Math.max(this.#newestTerm, roleTerm);
+  }
+
+  recovered(recovery: Recovery | null): void {
+    // Who is left may not know of the newest terms.
+    if (recovery !== null) this.#newestTerm = 0;
   }
 
   invoked({ id, kind }: Operation): void {

@@ -30,6 +30,10 @@ export class StateMachineSafety implements Checker {
     this.#applied.push({ node, entry });
   }
 
+  disaster(): void {
+    this.#applied = [];
+  }
+
   #compare(node: SimNode, entry: LogEntry): void {
     const { index, term } = entry;
     const committed = this.#log.entryAt(index);

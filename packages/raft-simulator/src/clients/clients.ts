@@ -1,4 +1,4 @@
-import { RaftError, type Applied, type Raft } from '@discovery-raft/raft-core';
+import { RaftError, type Applied, type LogIndex, type Raft } from '@discovery-raft/raft-core';
 import type { Promises } from '../checkers/promises.js';
 import { encodeCommand, type Previous } from '../node/register-machine.js';
 import type { Incarnation, SimNode } from '../node/sim-node.js';
@@ -67,6 +67,23 @@ export class Clients {
   processDied(process: Incarnation): void {
     for (const [operation, asked] of this.#open) {
       if (asked === process) this.#complete(operation, operation.kind === 'write' ? 'unknown' : 'failed', 'killed');
+    }
+  }
+
+  /**
+   * A disaster has undone what was acknowledged and is not in the log that is left, and what was refused may be in it: of
+   * neither can anybody be sure.
+   *
+   * @param values what the log holds, with the index
+   */
+  undone(values: ReadonlyMap<string, LogIndex>): void {
+    for (const operation of this.history) {
+      const { kind, value, outcome, index } = operation;
+      if (kind !== 'write' || value === null) continue;
+      const at = values.get(value);
+      if ((outcome === 'ok' && at !== index) || (outcome === 'failed' && at !== undefined)) {
+        operation.outcome = 'unknown';
+      }
     }
   }
 

@@ -86,8 +86,9 @@ export class Platter {
   }
 
   addSnapshot(snapshot: StoredSnapshot): void {
-    this.snapshots.push(snapshot);
-    this.snapshots.sort(({ meta: a }, { meta: b }) => b.index - a.index || b.term - a.term || (a.id < b.id ? 1 : -1));
+    // The one that was closed last comes first among equals.
+    this.snapshots.unshift(snapshot);
+    this.snapshots.sort(({ meta: a }, { meta: b }) => b.index - a.index || b.term - a.term);
     this.snapshots.splice(KEPT_SNAPSHOTS);
     this.#written({ kind: 'snapshot', meta: snapshot.meta });
   }

@@ -59,6 +59,11 @@ export class Registers {
     return before;
   }
 
+  /** Values by key. */
+  values(): Map<string, string> {
+    return new Map([...this.#registers].map(([key, { value }]) => [key, value]));
+  }
+
   toText(): string {
     return JSON.stringify([this.lastCommand, ...this.#registers]);
   }

@@ -98,6 +98,18 @@ export class Servers implements Cluster {
     node.start();
   }
 
+  /** Kills a server and keeps it down until it is released. */
+  hold(node: SimNode): void {
+    node.part = 'held';
+    this.#kill(node);
+  }
+
+  /** Starts a server that was kept down. */
+  release(node: SimNode): void {
+    node.part = 'used';
+    this.restart(node);
+  }
+
   crash(node: SimNode, outageMs: number): void {
     if (node.process === null) return;
     this.#journal.note(node.id, 'crashes', [], () => `for ${outageMs.toFixed(0)} ms`);

@@ -2,14 +2,17 @@ import {
   DEFAULT_RAFT_CONFIG,
   Raft,
   RaftError,
+  recoverCluster,
   type Configuration,
   type ConfigurationAt,
+  type RaftOptions,
   type RaftState,
   type ServerId,
+  type SnapshotMeta,
   type Term,
 } from '@discovery-raft/raft-core';
 import { SimLogStore, SimSnapshotStore, SimStableStore } from '../disk/stores.js';
-import type { DiskSession, SimDisk } from '../disk/sim-disk.js';
+import { NO_DISK_FAULTS, type DiskSession, type SimDisk } from '../disk/sim-disk.js';
 import { addressOf, type SimNetwork } from '../network/sim-network.js';
 import type { Dice } from '../scenario/dice.js';
 import type { Scenario } from '../scenario/scenario.js';
@@ -44,9 +47,10 @@ export interface Incarnation {
  *
  * - `spare`: not in use yet, with an empty disk;
  * - `used`: its process is kept running;
+ * - `held`: the operator keeps it down while he recovers the cluster;
  * - `gone`: it was removed and has ended by itself; it never returns.
  */
-export type Part = 'spare' | 'used' | 'gone';
+export type Part = 'spare' | 'used' | 'held' | 'gone';
 
 /** What a node tells the simulation. */
 export interface NodeEvents {
@@ -141,9 +145,7 @@ export class SimNode {
       id: this.id,
       address: addressOf(this.id),
       transport: this.#network.connect(this.id, clock),
-      logStore: new SimLogStore(session),
-      stableStore: new SimStableStore(session),
-      snapshotStore: new SimSnapshotStore(session, this.#dice.fork()),
+      ...this.#storesOn(session),
       stateMachine: machine,
       clock,
       random: this.#dice.fork(),
@@ -190,6 +192,50 @@ export class SimNode {
       if (!(error instanceof RaftError) || error.code !== 'RAFT_ALREADY_BOOTSTRAPPED') throw error;
     }
     this.bootstrapped = true;
+  }
+
+  /**
+   * Recovers what the disk holds, with the disk working, while no process runs.
+   *
+   * @param interruptMs after this the recovering process is killed and another one begins anew
+   */
+  recover(configuration: Configuration, interruptMs: number): Promise<SnapshotMeta> {
+    Object.assign(this.disk.faults, NO_DISK_FAULTS);
+    const clock = new ProcessClock(this.#world, this.#skew, () => undefined);
+    const session = this.disk.open(clock);
+    const attempt = recoverCluster({
+      ...this.#storesOn(session),
+      stateMachine: new RegisterMachine(this.#scenario.redacts, () => undefined),
+      configuration,
+    });
+    if (interruptMs === Infinity) return attempt;
+    return new Promise((resolve, reject) => {
+      let over = false;
+      const settle = (how: () => void) => (): void => {
+        if (!over) how();
+        over = true;
+      };
+      attempt.then(
+        (meta) => settle(() => resolve(meta))(),
+        (error: unknown) => settle(() => reject(error instanceof Error ? error : new Error(String(error))))(),
+      );
+      this.#world.schedule(
+        interruptMs,
+        settle(() => {
+          clock.kill();
+          session.crash();
+          this.recover(configuration, Infinity).then(resolve, reject);
+        }),
+      );
+    });
+  }
+
+  #storesOn(session: DiskSession): Pick<RaftOptions<Previous>, 'logStore' | 'stableStore' | 'snapshotStore'> {
+    return {
+      logStore: new SimLogStore(session),
+      stableStore: new SimStableStore(session),
+      snapshotStore: new SimSnapshotStore(session, this.#dice.fork()),
+    };
   }
 
   /** Kills the process: what it had under way on the disk may have happened, its promises never settle. */

@@ -96,7 +96,7 @@ export class Nemesis {
     if (everyMs === 0) return;
     this.#world.schedule(this.#dice.exponential(everyMs), () => {
       if (this.#over) return;
-      act();
+      if (this.#used.length > 0) act();
       this.#often(everyMs, act);
     });
   }

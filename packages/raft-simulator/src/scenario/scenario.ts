@@ -68,6 +68,8 @@ export interface Scenario {
   readonly links: LinkFaults;
   readonly faults: FaultPlan;
   readonly load: LoadPlan;
+  /** When all servers go down and most are lost for good; 0 for never. */
+  readonly disasterAtMs: number;
   /** Mean pause between two changes of the membership; 0 when there are none. */
   readonly changeEveryMs: number;
 }
@@ -123,6 +125,7 @@ export function drawScenario(seed: number): Scenario {
     links: drawLinks(dice, calm, heartbeatTimeoutMs),
     faults: drawFaults(dice, more, heartbeatTimeoutMs),
     load: drawLoad(dice, more, narrow),
+    disasterAtMs: more.chance(0.12) ? more.between(3000, 15_000) : 0,
     changeEveryMs,
   };
 }

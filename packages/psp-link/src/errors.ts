@@ -4,6 +4,8 @@ const CODES = {
   LINK_INVALID_OPTION: { retryable: false },
   /** A key or a certificate of one's own cannot be used. */
   LINK_BAD_CREDENTIALS: { retryable: false },
+  /** Nobody can listen at this address and port. */
+  LINK_LISTEN_FAILED: { retryable: true },
   /** Either end closed the channel or stream, or the connection below it ended. */
   LINK_CHANNEL_CLOSED: { retryable: true },
   /** More bytes wait to be sent, or to be read, than the channel may hold. */

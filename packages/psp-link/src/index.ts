@@ -21,3 +21,9 @@ export {
 export { exportLinkCredentials, importLinkCredentials } from './credentials/pem.js';
 export { DEFAULT_LINK_LIMITS, linkLimits, type LinkLimits } from './limits.js';
 export { Command, StreamNamespace, StreamReason, type CommandName, type StreamReasonName } from './cells/command.js';
+export type { Lane } from './connection/cell-writer.js';
+export type { LinkCounters } from './connection/counters.js';
+export { PspStream } from './connection/psp-stream.js';
+export { PspConnection, type ConnectionPeer, type OpenStreamOptions } from './connection/psp-connection.js';
+export { connectPsp, type ConnectOptions } from './connection/connect.js';
+export { PspListener, type ListenerCounters, type ListenOptions } from './connection/psp-listener.js';

@@ -1,0 +1,213 @@
+import { X509Certificate } from 'node:crypto';
+import { connect as connectTls } from 'node:tls';
+import { once } from 'node:events';
+import { connectPsp, fingerprintOfCredentials, linkLimits, type PspConnection, type PspStream } from '../src/index.js';
+import { credentialsOf } from './fixtures/credentials.js';
+import { ended, realClock, TestNetwork } from './fixtures/network.js';
+
+const SERVER = credentialsOf('server');
+const ADA = credentialsOf('ada');
+let network: TestNetwork;
+
+beforeEach(() => {
+  network = new TestNetwork();
+});
+
+afterEach(() => network.close());
+
+function nextStream(connection: PspConnection): Promise<PspStream> {
+  return new Promise((resolve) => connection.onStream(resolve));
+}
+
+function collect(stream: PspStream, count: number): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  return new Promise((resolve) => {
+    stream.onPiece((piece) => {
+      pieces.push(piece);
+      if (pieces.length === count) resolve(pieces);
+    });
+  });
+}
+
+describe('a connection over TLS', () => {
+  test('an anonymous client knows the node, and the node does not know the client', async () => {
+    const { port, accepted, listener } = await network.listen();
+    const client = await network.connect(port);
+    const server = await accepted();
+    expect(client.peer).toMatchObject({ fingerprint: fingerprintOfCredentials(SERVER), address: '127.0.0.1' });
+    expect(client.peer.identityCertificate).toEqual(SERVER.identityCertificate);
+    expect(server.peer).toEqual({ fingerprint: null, address: '127.0.0.1' });
+    expect([client.initiator, server.initiator]).toEqual([true, false]);
+    expect(listener.counters).toMatchObject({
+      connectionsAccepted: 1,
+      connectionsAnonymous: 1,
+      connectionsAuthenticated: 0,
+      connectionsOpen: 1,
+      handshakesOpen: 0,
+      refused: {},
+    });
+  });
+
+  test.each(['TLSv1.2', 'TLSv1.3'] as const)('a node authenticates over %s', async (version) => {
+    const { port, accepted } = await network.listen({
+      trusted: (fingerprint) => fingerprint === fingerprintOfCredentials(ADA),
+    });
+    const client = await network.connect(port, {
+      credentials: ADA,
+      expectedFingerprint: fingerprintOfCredentials(SERVER),
+      ...(version === 'TLSv1.2' && { maxTlsVersion: version }),
+    });
+    const server = await accepted();
+    expect(server.peer.fingerprint).toBe(fingerprintOfCredentials(ADA));
+    expect(server.peer.identityCertificate).toEqual(ADA.identityCertificate);
+    expect(client.peer.fingerprint).toBe(fingerprintOfCredentials(SERVER));
+  });
+
+  test.each([
+    ['anonymous', {}],
+    ['authenticated', { credentials: ADA }],
+  ])('streams carry pieces both ways, in order and whole: %s', async (_, options) => {
+    const { port, accepted } = await network.listen();
+    const client = await network.connect(port, options);
+    const server = await accepted();
+    const incoming = nextStream(server);
+    const near = await client.openStream(2);
+    const far = await incoming;
+    expect([near.id, far.id, far.namespace]).toEqual([0x8000_0001, 0x8000_0001, 2]);
+    const sizes = [0, 1, 509, 16_384, 65_535, 3];
+    const pieces = sizes.map((size, i) => new Uint8Array(size).fill(i + 1));
+    const there = collect(far, pieces.length);
+    const back = collect(near, pieces.length);
+    await Promise.all([near.send(pieces), ...pieces.map((piece) => far.send([piece]))]);
+    expect((await there).map((piece) => Buffer.from(piece).equals(pieces[sizes.indexOf(piece.length)]!))).toEqual(
+      sizes.map(() => true),
+    );
+    expect((await back).map(({ length }) => length)).toEqual(sizes);
+    const byServer = await server.openStream(2).catch((error: unknown) => error);
+    expect(byServer).toMatchObject({ id: 1 });
+  });
+
+  test('a stream that one end closes is closed at the other with reason 1', async () => {
+    const { port, accepted } = await network.listen();
+    const client = await network.connect(port);
+    const incoming = nextStream(await accepted());
+    const near = await client.openStream(2);
+    const far = await incoming;
+    near.close();
+    expect(await ended(far)).toMatchObject({ code: 'LINK_CHANNEL_CLOSED', details: { reason: 1 } });
+    await expect(far.send([Uint8Array.of(1)])).rejects.toMatchObject({ code: 'LINK_CHANNEL_CLOSED' });
+    await expect(near.send([Uint8Array.of(1)])).rejects.toMatchObject({ code: 'LINK_CHANNEL_CLOSED' });
+    expect(client.open).toBe(true);
+  });
+
+  test('a namespace other than discovery is refused with reason 3', async () => {
+    const { port } = await network.listen();
+    const client = await network.connect(port);
+    await expect(client.openStream(3)).rejects.toMatchObject({ code: 'LINK_STREAM_REFUSED', details: { reason: 3 } });
+    expect((await client.openStream(2)).open).toBe(true);
+  });
+
+  test.each(['client', 'server'] as const)('closing in order ends both ends without an error: %s', async (which) => {
+    const { port, accepted } = await network.listen();
+    const client = await network.connect(port);
+    const server = await accepted();
+    const incoming = nextStream(server);
+    const streams = [await client.openStream(2), await incoming];
+    const ends = [ended(client), ended(server), ...streams.map((stream) => ended(stream))];
+    (which === 'client' ? client : server).close();
+    expect(await Promise.all(ends)).toMatchObject([
+      null,
+      null,
+      { code: 'LINK_CHANNEL_CLOSED' },
+      { code: 'LINK_CHANNEL_CLOSED' },
+    ]);
+    await expect(client.openStream(2)).rejects.toMatchObject({ code: 'LINK_CHANNEL_CLOSED' });
+  });
+
+  test('closing the listener ends everything, and returns when it has', async () => {
+    const { listener, port, accepted } = await network.listen();
+    const client = await network.connect(port);
+    await accepted();
+    const end = ended(client);
+    await listener.close();
+    expect(await end).toBeNull();
+    expect(listener.counters).toMatchObject({ connectionsOpen: 0, handshakesOpen: 0, refused: {} });
+    await expect(network.connect(port)).rejects.toMatchObject({ code: 'LINK_UNREACHABLE', retryable: true });
+  });
+
+  test('renewed credentials are shown from then on, under the same name', async () => {
+    const { listener, port } = await network.listen();
+    const shown = async (): Promise<Buffer> => {
+      const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false });
+      await once(socket, 'secureConnect');
+      const { raw } = socket.getPeerX509Certificate() as X509Certificate;
+      socket.destroy();
+      return raw;
+    };
+    const renewed = { ...SERVER, linkCertificate: ADA.linkCertificate, linkKey: ADA.linkKey };
+    expect(() => listener.setCredentials(renewed)).toThrow('[LINK_BAD_CREDENTIALS]');
+    expect(Buffer.compare(await shown(), SERVER.linkCertificate)).toBe(0);
+    listener.setCredentials(ADA);
+    expect(Buffer.compare(await shown(), ADA.linkCertificate)).toBe(0);
+    expect((await network.connect(port)).peer.fingerprint).toBe(fingerprintOfCredentials(ADA));
+  });
+
+  test('a session is never resumed', async () => {
+    const { port } = await network.listen();
+    const open = async (session?: Buffer) => {
+      const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false, ...(session && { session }) });
+      const tickets = once(socket, 'session') as Promise<[Buffer]>;
+      await once(socket, 'secureConnect');
+      return { socket, tickets };
+    };
+    const first = await open();
+    const [session] = await first.tickets;
+    const second = await open(session);
+    expect(second.socket.isSessionReused()).toBe(false);
+    first.socket.destroy();
+    second.socket.destroy();
+  });
+});
+
+describe('a connection that does not come about', () => {
+  test('nobody listens', async () => {
+    const { listener, port } = await network.listen();
+    await listener.close();
+    await expect(network.connect(port)).rejects.toMatchObject({ code: 'LINK_UNREACHABLE' });
+  });
+
+  test('another node answers', async () => {
+    const { port, listener } = await network.listen();
+    const expectedFingerprint = fingerprintOfCredentials(ADA);
+    await expect(network.connect(port, { expectedFingerprint })).rejects.toMatchObject({ code: 'LINK_UNTRUSTED_PEER' });
+    await listener.close();
+    expect(listener.counters.refused).toEqual({ LINK_CONNECTION_CLOSED: 1 });
+  });
+
+  test('a node that is not trusted is let go as soon as it shows itself', async () => {
+    const { port, listener } = await network.listen({ trusted: () => false });
+    const client = await network.connect(port, { credentials: ADA });
+    await ended(client);
+    await listener.close();
+    expect(listener.counters.refused).toEqual({ LINK_UNTRUSTED_PEER: 1 });
+    expect(listener.counters.connectionsAuthenticated).toBe(0);
+  });
+
+  test('strangers are not wanted', async () => {
+    const { port } = await network.listen({ allowAnonymous: false });
+    await expect(network.connect(port)).rejects.toMatchObject({ code: 'LINK_NO_COMMON_VERSION' });
+    expect((await network.connect(port, { credentials: ADA })).open).toBe(true);
+  });
+
+  test('the caller gives up, before or meanwhile', async () => {
+    const { port } = await network.listen();
+    const options = { host: '127.0.0.1', port, clock: realClock, limits: linkLimits() };
+    await expect(connectPsp({ ...options, signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'LINK_ABORTED',
+    });
+    const controller = new AbortController();
+    const attempt = connectPsp({ ...options, signal: controller.signal });
+    controller.abort();
+    await expect(attempt).rejects.toMatchObject({ code: 'LINK_ABORTED', retryable: false });
+  });
+});

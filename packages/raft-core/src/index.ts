@@ -14,7 +14,19 @@ export type {
 } from './runtime/raft-options.js';
 export type { ObserveOptions, Observer } from './runtime/observer.js';
 export type { Applied } from './runtime/pending-proposals.js';
-export { RAFT_METRICS, type MetricInfo, type MetricName, type RaftMetrics } from './runtime/metrics.js';
+export {
+  RAFT_HISTOGRAMS,
+  RAFT_METRICS,
+  RAFT_PEER_METRICS,
+  type HistogramInfo,
+  type HistogramName,
+  type MetricInfo,
+  type MetricName,
+  type PeerMetrics,
+  type RaftHistograms,
+  type RaftMetrics,
+} from './runtime/metrics.js';
+export type { HistogramReading } from './runtime/histogram.js';
 export type { RestoreMeta } from './runtime/user-restore.js';
 export { recoverCluster, type RecoverOptions } from './runtime/recover-cluster.js';
 export { parsePeersJson } from './runtime/peers-json.js';

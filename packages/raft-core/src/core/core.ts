@@ -18,6 +18,7 @@ import { CoreLog } from './log.js';
 import { continueMembership } from './membership.js';
 import { CoreNode, type LeaderRole } from './node.js';
 import type { RaftConfig } from './options.js';
+import type { Progress } from './progress.js';
 import { reconfigure } from './reconfigure.js';
 import { propose } from './propose.js';
 import { forwardAnswered, handleReadIndex } from './reads.js';
@@ -53,6 +54,23 @@ import {
   type ServerId,
   type Term,
 } from './types.js';
+
+/** What a leader knows of a peer, for people. */
+export interface PeerStats {
+  readonly match: LogIndex;
+  readonly next: LogIndex;
+  readonly mode: Progress['mode'];
+  readonly inflightAppends: number;
+  readonly inflightBytes: number;
+  /** When it last answered. */
+  readonly lastContactAt: MonotonicMs;
+  /** What the last answered request without entries took; -1 before the first. */
+  readonly rttMs: MonotonicMs;
+}
+
+function statsOf({ match, next, mode, inflight, inflightBytes, lastContact, rttMs }: Progress): PeerStats {
+  return { match, next, mode, inflightAppends: inflight.length, inflightBytes, lastContactAt: lastContact, rttMs };
+}
 
 /** What a core starts from: what its stores hold. */
 export interface CoreInit {
@@ -166,12 +184,11 @@ export class RaftCore {
     readonly cacheBytes: number;
     readonly uncommittedBytes: number;
     readonly backlogBytes: number;
-    readonly peers: Readonly<Record<ServerId, { match: LogIndex; next: LogIndex; mode: string }>>;
+    readonly peers: Readonly<Record<ServerId, PeerStats>>;
   } {
     const { role, log } = this.#node;
-    const peers: Record<ServerId, { match: LogIndex; next: LogIndex; mode: string }> = {};
-    if (role.kind === 'leader')
-      for (const [id, p] of role.progress) peers[id] = { match: p.match, next: p.next, mode: p.mode };
+    const peers: Record<ServerId, PeerStats> = {};
+    if (role.kind === 'leader') for (const [id, p] of role.progress) peers[id] = statsOf(p);
     const { uncommittedBytes, backlogBytes } = role.kind === 'leader' ? role : { uncommittedBytes: 0, backlogBytes: 0 };
     return { cacheBytes: log.cacheBytes, uncommittedBytes, backlogBytes, peers };
   }

@@ -30,6 +30,8 @@ export class Progress {
   inflightBytes = 0;
   /** When the peer last answered. */
   lastContact: MonotonicMs;
+  /** What the last answered request without entries took; -1 before the first. */
+  rttMs: MonotonicMs = -1;
   /** When the newest request that it answered was sent. */
   lastAckSentAt: MonotonicMs = -Infinity;
   /** Newest read round that it acknowledged. */

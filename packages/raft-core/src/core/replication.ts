@@ -158,6 +158,7 @@ export function appendAnswered(node: CoreNode, role: LeaderRole, rpcId: number, 
 /** A peer showed that it lives and follows. */
 function contacted(node: CoreNode, role: LeaderRole, p: Progress, context: RpcContext): void {
   p.lastContact = node.now;
+  if (context.lastIndex === context.prevLogIndex) p.rttMs = node.now - context.sentAt;
   p.failures = 0;
   p.retryAt = 0;
   if (p.failed) {

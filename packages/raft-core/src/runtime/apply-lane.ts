@@ -7,6 +7,7 @@ import {
   type Configuration,
   type LogEntry,
   type LogIndex,
+  type MonotonicMs,
   type SnapshotMeta,
   type Term,
 } from '../core/types.js';
@@ -31,6 +32,8 @@ export interface ApplyPorts<Response> {
   readEntry(index: LogIndex): MaybePromise<LogEntry | undefined>;
   entryApplied(entry: LogEntry, response: Response | undefined): void;
   configurationApplied(configuration: Configuration): void;
+  /** So many entries were applied in one go. */
+  measured(entries: number, tookMs: MonotonicMs): void;
   /** A slice is done: everything up to `index` is applied. */
   advanced(index: LogIndex): void;
   redacted(tombstones: readonly LogEntry[], through: LogIndex): void;
@@ -196,6 +199,7 @@ export class ApplyLane<Response> {
   }
 
   #applySlice(entries: readonly LogEntry[]): MaybePromise<void> {
+    const begin = this.#ports.clock.now();
     for (const entry of entries) {
       if (this.#stopped) return;
       this.#applying = entry.index;
@@ -204,6 +208,7 @@ export class ApplyLane<Response> {
       this.#appliedTerm = entry.term;
       this.#ports.entryApplied(entry, response);
     }
+    this.#ports.measured(entries.length, this.#ports.clock.now() - begin);
     this.#ports.advanced(this.#applied);
     if (this.#redactions.size > 0) return this.#redact();
   }

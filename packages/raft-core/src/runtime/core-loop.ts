@@ -11,6 +11,8 @@ export interface LoopPorts {
   readonly carryOut: (effect: Effect) => void;
   /** Nothing is left to be fed: the state has settled. */
   readonly settled: () => void;
+  /** The core's timer came so late. */
+  readonly late: (lagMs: number) => void;
   /** A step, or what it asked for, threw: the node cannot go on. */
   readonly broken: (error: unknown) => void;
 }
@@ -99,6 +101,7 @@ export class CoreLoop {
       this.#timer = null;
       this.#lagMs = Math.max(0, this.#ports.clock.now() - Math.max(at, armedAt));
       this.#lagMaxMs = Math.max(this.#lagMaxMs, this.#lagMs);
+      this.#ports.late(this.#lagMs);
       this.#timerAt = Infinity;
       this.feed({ type: 'tick' });
     });

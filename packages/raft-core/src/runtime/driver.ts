@@ -5,8 +5,14 @@ import { RaftError } from '../core/errors.js';
 import type { Input } from '../core/inputs.js';
 import type { Observation, RaftEvents } from '../core/observations.js';
 import type { RaftConfig, ReadMode } from '../core/options.js';
-import { PROTOCOL_VERSION, type RpcRequest, type RpcResponse } from '../core/rpc.js';
-import { entrySize, type Configuration, type LogEntry, type LogIndex, type SnapshotMeta } from '../core/types.js';
+import {
+  entrySize,
+  type Configuration,
+  type LogEntry,
+  type LogIndex,
+  type MonotonicMs,
+  type SnapshotMeta,
+} from '../core/types.js';
 import { systemRandom } from '../clock/seeded-random.js';
 import { systemClock } from '../clock/system-clock.js';
 import type { Clock } from '../ports/clock.js';
@@ -14,14 +20,16 @@ import { silentLogger, type Logger } from '../ports/logger.js';
 import type { Random } from '../ports/random.js';
 import { AppliedWaiters } from './applied-waiters.js';
 import { ApplyLane } from './apply-lane.js';
+import { BatchTimes } from './batch-times.js';
 import { alreadyBootstrapped, checkEmpty, writeFirstEntry } from './bootstrap.js';
 import { CoreLoop } from './core-loop.js';
 import { loadState, type LoadedState } from './load-state.js';
 import { LogReader } from './log-reader.js';
-import { countObservation, newCounters } from './metrics.js';
+import { countObservation, newCounters, newHistograms } from './metrics.js';
 import { OpenCalls } from './open-calls.js';
 import { ProposalQueue } from './proposal-queue.js';
 import type { RaftOptions, Transferred } from './raft-options.js';
+import { RpcDesk } from './rpc-desk.js';
 import { SnapshotLane } from './snapshot-lane.js';
 import { StorageLane, type Persist } from './storage-lane.js';
 import { TypedEvents } from './typed-events.js';
@@ -42,15 +50,17 @@ export class Driver<Response> {
   readonly transfers = new OpenCalls<Transferred>();
   readonly restores = new OpenCalls<RestoreBegun>();
   readonly counters = newCounters();
+  readonly histograms = newHistograms();
   config: RaftConfig;
 
   readonly #random: Random;
   readonly #logger: Logger;
   readonly #storage: StorageLane;
   readonly #reader: LogReader;
-  readonly #requests = new OpenCalls<RpcResponse>();
+  readonly #rpcs: RpcDesk;
   readonly #reads = new OpenCalls<LogIndex>();
   readonly #waiters: AppliedWaiters;
+  readonly #appendTimes = new BatchTimes(this.histograms.commitMs);
   #observations: Observation[] = [];
   #bootstrapping: Promise<void> | null = null;
   /** Whether the last applied configuration names this node. */
@@ -68,10 +78,17 @@ export class Driver<Response> {
     this.#storage = new StorageLane({
       logStore: options.logStore,
       stableStore: options.stableStore,
-      done: (writes) => this.#persisted(writes),
+      now: () => this.clock.now(),
+      done: (writes, tookMs) => this.#persisted(writes, tookMs),
       failed: (error) => this.#storeFailed(error),
     });
     this.#reader = new LogReader(options.logStore, () => this.core);
+    this.#rpcs = new RpcDesk({
+      transport: options.transport,
+      counters: this.counters,
+      feed: (input) => this.feed(input),
+      refuses: () => this.#refusesRequests(),
+    });
     this.#waiters = new AppliedWaiters({
       clock: this.clock,
       appliedIndex: () => this.appliedIndex,
@@ -90,6 +107,7 @@ export class Driver<Response> {
       random: this.#random,
       carryOut: (effect) => this.#carryOut(effect),
       settled: () => this.#tellObservers(),
+      late: (lagMs) => this.histograms.eventLoopLagMs.record(lagMs),
       broken: (error) => this.stop(unexplained(error)),
     });
     this.applyLane = this.#makeApplyLane(loaded.snapshot);
@@ -126,7 +144,7 @@ export class Driver<Response> {
   }
 
   start(): void {
-    this.options.transport.setHandler((request) => this.#handleRequest(request));
+    this.#rpcs.open();
     this.loop.start(this.core);
     this.snapshots.start();
   }
@@ -166,7 +184,7 @@ export class Driver<Response> {
     this.snapshots.stop();
     this.proposals.stop();
     const stopped = this.stoppedError();
-    for (const calls of [this.#requests, this.#reads, this.transfers, this.restores]) calls.rejectAll(stopped);
+    for (const calls of [this.#rpcs, this.#reads, this.transfers, this.restores]) calls.rejectAll(stopped);
     this.#waiters.rejectAll(stopped);
     this.events.emit('shutdown', { error });
     // Otherwise what was observed is still to be told.
@@ -239,6 +257,10 @@ export class Driver<Response> {
           this.snapshots.applied(size);
           this.proposals.applied(entry.index, entry.term, response as Response);
         },
+        measured: (entries, tookMs) => {
+          this.histograms.applyEntries.record(entries);
+          this.histograms.applyMs.record(tookMs);
+        },
         configurationApplied: (configuration) => this.#configurationApplied(configuration),
         advanced: (index) => this.advanced(index),
         redacted: (tombstones, through) => this.feed({ type: 'redacted', tombstones, through }),
@@ -277,15 +299,17 @@ export class Driver<Response> {
       case 'persist':
         return this.#storage.push(effect);
       case 'send':
-        return this.#send(effect);
+        return this.#rpcs.send(effect);
       case 'reply':
-        return this.#requests.take(effect.requestId)?.resolve(effect.response);
+        return this.#rpcs.reply(effect.requestId, effect.response);
       case 'refuseRequest':
-        return this.#requests.take(effect.requestId)?.reject(toError(effect.failure));
+        return this.#rpcs.refuse(effect.requestId, effect.failure);
       case 'commit':
+        this.#appendTimes.committed(effect.index, this.clock.now());
         return this.applyLane.commit(effect.index);
       case 'proposed':
         this.counters.entriesProposed += effect.ids.length;
+        this.#appendTimes.appended(effect.firstIndex, effect.ids.length, this.clock.now());
         return this.proposals.appended(effect, this.core.leaderEpoch ?? 0);
       case 'refuseProposals':
         this.counters.proposalsRefused += effect.ids.length;
@@ -328,6 +352,7 @@ export class Driver<Response> {
     countObservation(this.counters, observation);
     if (observation.event !== 'stateChange' || observation.payload.from !== 'leader') return;
     this.proposals.leadershipEnded();
+    this.#appendTimes.clear();
     this.#waiters.leadershipEnded(this.core.commitIndex);
   }
 
@@ -341,41 +366,18 @@ export class Driver<Response> {
     if (this.#stopped) this.events.close();
   }
 
-  #send({ rpcId, to, request, timeoutMs }: Extract<Effect, { type: 'send' }>): void {
-    this.counters.requestsSent++;
-    const failed = (): void => {
-      this.counters.requestsFailed++;
-      this.feed({ type: 'rpcFailed', rpcId, peerId: to.id });
-    };
-    this.options.transport.send(to, request, timeoutMs).then((response) => {
-      if (this.#unsupported(response) === null) this.feed({ type: 'response', rpcId, peerId: to.id, response });
-      else failed();
-    }, failed);
+  #refusesRequests(): RaftError | null {
+    if (this.#stopped) return this.stoppedError();
+    if (this.#bootstrapping === null) return null;
+    return new RaftError('RAFT_TRANSPORT_FAILED', 'this node is being bootstrapped; try again');
   }
 
-  /** What speaks another version of the protocol is not understood, whatever it seems to say. */
-  #unsupported({ header }: RpcRequest | RpcResponse): RaftError | null {
-    const { protocolVersion, id } = header;
-    if (protocolVersion === PROTOCOL_VERSION) return null;
-    this.counters.messagesUnsupported++;
-    const message = `${id} speaks version ${protocolVersion} of the protocol; this node speaks ${PROTOCOL_VERSION}`;
-    return new RaftError('RAFT_UNSUPPORTED_PROTOCOL', message, { protocolVersion, supported: PROTOCOL_VERSION });
-  }
-
-  #handleRequest(request: RpcRequest): Promise<RpcResponse> {
-    if (this.#stopped) return Promise.reject(this.stoppedError());
-    if (this.#bootstrapping !== null) {
-      return Promise.reject(new RaftError('RAFT_TRANSPORT_FAILED', 'this node is being bootstrapped; try again'));
-    }
-    this.counters.requestsReceived++;
-    const unsupported = this.#unsupported(request);
-    if (unsupported !== null) return Promise.reject(unsupported);
-    return this.#requests.open((requestId) => this.feed({ type: 'request', requestId, request }));
-  }
-
-  #persisted(writes: readonly Persist[]): void {
+  #persisted(writes: readonly Persist[], tookMs: MonotonicMs): void {
     if (this.#stopped) return;
     this.counters.storeWrites++;
+    this.histograms.storeWriteMs.record(tookMs);
+    const entries = appendedBy(writes);
+    if (entries > 0) this.histograms.storeWriteEntries.record(entries);
     const last = writes.at(-1)!;
     for (const write of writes) for (const effect of write.then) this.#carryOut(effect);
     this.feed({ type: 'persisted', seq: last.seq, logEpoch: last.logEpoch, lastIndex: last.lastIndex });
@@ -416,4 +418,11 @@ function toError(failure: Failure): RaftError {
 
 function unexplained(error: unknown): RaftError {
   return new RaftError('RAFT_STORE_FAILED', 'the node met an error that it cannot explain', {}, error);
+}
+
+/** How many entries some writes append. */
+function appendedBy(writes: readonly Persist[]): number {
+  let entries = 0;
+  for (const { log } of writes) for (const write of log) if (write.op === 'append') entries += write.entries.length;
+  return entries;
 }

@@ -1,9 +1,10 @@
 import type { Observation } from '../core/observations.js';
+import { Histogram, type HistogramReading } from './histogram.js';
 
 /** What a metric means: a counter only grows while the node lives, a gauge is the state of this moment. */
 export interface MetricInfo {
   readonly kind: 'counter' | 'gauge';
-  readonly unit: 'count' | 'bytes' | 'ms' | 'index' | 'term' | 'flag';
+  readonly unit: 'count' | 'bytes' | 'ms' | 'index' | 'term' | 'flag' | 'state';
   readonly help: string;
 }
 
@@ -54,6 +55,62 @@ export const RAFT_METRICS = {
   snapshotsInstalled: { kind: 'counter', unit: 'count', help: 'snapshots of a leader, or of a restore' },
   transfersFailed: { kind: 'counter', unit: 'count', help: 'leadership transfers that came to nothing' },
 } as const satisfies Record<string, MetricInfo>;
+
+/** What a leader knows of each peer, by name: all are gauges. */
+export const RAFT_PEER_METRICS = {
+  match: { kind: 'gauge', unit: 'index', help: 'last entry that the peer is known to have stored' },
+  next: { kind: 'gauge', unit: 'index', help: 'next entry to be sent' },
+  behind: { kind: 'gauge', unit: 'index', help: 'entries that the peer is not known to have' },
+  inflightAppends: { kind: 'gauge', unit: 'count', help: 'appends with entries that are not answered' },
+  inflightBytes: { kind: 'gauge', unit: 'bytes', help: 'their entries' },
+  lastContactMs: { kind: 'gauge', unit: 'ms', help: 'since the peer last answered' },
+  rttMs: {
+    kind: 'gauge',
+    unit: 'ms',
+    help: 'what the last answered request without entries took; -1 before the first',
+  },
+  state: { kind: 'gauge', unit: 'state', help: '0 probe, 1 replicate, 2 snapshot' },
+} as const satisfies Record<string, MetricInfo>;
+
+/** A value for each metric of a peer. */
+export type PeerMetrics = Readonly<Record<keyof typeof RAFT_PEER_METRICS, number>>;
+
+const MS_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000] as const;
+const COUNT_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096] as const;
+
+/** What a histogram means. */
+export interface HistogramInfo {
+  readonly unit: 'ms' | 'count';
+  readonly bounds: readonly number[];
+  readonly help: string;
+}
+
+/** Every histogram of a node, by name. */
+export const RAFT_HISTOGRAMS = {
+  commitMs: { unit: 'ms', bounds: MS_BOUNDS, help: 'on the leader, from the append of an entry to its commit' },
+  storeWriteMs: { unit: 'ms', bounds: MS_BOUNDS, help: 'a write to the stores, until it is durable' },
+  storeWriteEntries: {
+    unit: 'count',
+    bounds: COUNT_BOUNDS,
+    help: 'entries appended by one write, of writes that append',
+  },
+  applyMs: { unit: 'ms', bounds: MS_BOUNDS, help: 'the state machine applies what is applied in one go' },
+  applyEntries: { unit: 'count', bounds: COUNT_BOUNDS, help: 'entries applied in one go' },
+  eventLoopLagMs: { unit: 'ms', bounds: MS_BOUNDS, help: 'how late a timer of the node was' },
+} as const satisfies Record<string, HistogramInfo>;
+
+/** The name of a histogram. */
+export type HistogramName = keyof typeof RAFT_HISTOGRAMS;
+
+/** A reading of each histogram, since the node was started. */
+export type RaftHistograms = Readonly<Record<HistogramName, HistogramReading>>;
+
+export type Histograms = Readonly<Record<HistogramName, Histogram>>;
+
+export function newHistograms(): Histograms {
+  const entries = Object.entries(RAFT_HISTOGRAMS).map(([name, { bounds }]) => [name, new Histogram(bounds)]);
+  return Object.fromEntries(entries) as Histograms;
+}
 
 /** The name of a metric. */
 export type MetricName = keyof typeof RAFT_METRICS;

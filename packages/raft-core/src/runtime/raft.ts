@@ -18,7 +18,7 @@ import {
 import type { SnapshotBytes } from '../ports/state-machine.js';
 import { Driver } from './driver.js';
 import { loadState } from './load-state.js';
-import type { RaftMetrics } from './metrics.js';
+import type { PeerMetrics, RaftHistograms, RaftMetrics } from './metrics.js';
 import type { ObserveOptions, Observer } from './observer.js';
 import type { Applied } from './pending-proposals.js';
 import { refuseSize } from './proposal-queue.js';
@@ -30,7 +30,7 @@ import type {
   RaftStats,
   Transferred,
 } from './raft-options.js';
-import { lastContactOf, metricsOf, stateOf, statsOf } from './readings.js';
+import { histogramsOf, lastContactOf, metricsOf, peerMetricsOf, stateOf, statsOf } from './readings.js';
 import { transferLeadership } from './transfer-call.js';
 import { userRestore, type RestoreMeta, type UserRestorePorts } from './user-restore.js';
 
@@ -329,6 +329,17 @@ export class Raft<Response = unknown> {
     return metricsOf(this.#driver);
   }
 
+  /** On a leader: every metric of {@link RAFT_PEER_METRICS} of each peer, as of now; empty elsewhere. */
+  peerMetrics(): Readonly<Record<ServerId, PeerMetrics>> {
+    return peerMetricsOf(this.#driver);
+  }
+
+  /** Every histogram of {@link RAFT_HISTOGRAMS}, since the start; copies. */
+  histograms(): RaftHistograms {
+    return histogramsOf(this.#driver);
+  }
+
+  /** Numbers for people. */
   stats(): RaftStats {
     return statsOf(this.#driver);
   }

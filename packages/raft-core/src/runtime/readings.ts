@@ -1,12 +1,13 @@
-import type { MonotonicMs, RaftState } from '../core/types.js';
+import type { MonotonicMs, RaftState, ServerId } from '../core/types.js';
 import type { Driver } from './driver.js';
-import type { RaftMetrics } from './metrics.js';
+import type { HistogramName, PeerMetrics, RaftHistograms, RaftMetrics } from './metrics.js';
+import type { HistogramReading } from './histogram.js';
 import type { RaftStats } from './raft-options.js';
 
 /** What is read of a node. */
 type Readable = Pick<
   Driver<unknown>,
-  'stopped' | 'core' | 'clock' | 'loop' | 'snapshots' | 'counters' | 'appliedIndex' | 'pendingProposals'
+  'stopped' | 'core' | 'clock' | 'loop' | 'snapshots' | 'counters' | 'histograms' | 'appliedIndex' | 'pendingProposals'
 >;
 
 /** The role of a node, as its users see it. */
@@ -67,4 +68,29 @@ export function statsOf(driver: Readable): RaftStats {
     logCacheBytes: cacheBytes,
     peers,
   };
+}
+
+const STATES = { probe: 0, replicate: 1, snapshot: 2 } as const;
+
+/** What a leader knows of each peer, as of now. */
+export function peerMetricsOf({
+  core,
+  clock,
+}: Pick<Readable, 'core' | 'clock'>): Readonly<Record<ServerId, PeerMetrics>> {
+  const { lastIndex } = core;
+  const now = clock.now();
+  const peers = Object.entries(core.stats().peers).map(
+    ([id, { mode, lastContactAt, ...rest }]): [string, PeerMetrics] => [
+      id,
+      { ...rest, behind: lastIndex - rest.match, lastContactMs: now - lastContactAt, state: STATES[mode] },
+    ],
+  );
+  return Object.fromEntries(peers);
+}
+
+/** Every histogram, as of now. */
+export function histogramsOf({ histograms }: Pick<Readable, 'histograms'>): RaftHistograms {
+  const readings: Partial<Record<HistogramName, HistogramReading>> = {};
+  for (const [name, histogram] of Object.entries(histograms)) readings[name as HistogramName] = histogram.read();
+  return readings as RaftHistograms;
 }

@@ -1,5 +1,5 @@
 import type { Effect, LogWrite } from '../core/effects.js';
-import type { LogEntry } from '../core/types.js';
+import type { LogEntry, MonotonicMs } from '../core/types.js';
 import type { LogStore, MaybePromise } from '../ports/log-store.js';
 import type { StableStore } from '../ports/stable-store.js';
 import { isPending, runInOrder } from './maybe-promise.js';
@@ -14,7 +14,8 @@ export type Persist = Extract<Effect, { readonly type: 'persist' }>;
 export class StorageLane {
   readonly #logStore: LogStore;
   readonly #stableStore: StableStore;
-  readonly #done: (writes: readonly Persist[]) => void;
+  readonly #now: () => MonotonicMs;
+  readonly #done: (writes: readonly Persist[], tookMs: MonotonicMs) => void;
   readonly #failed: (error: unknown) => void;
   #queue: Persist[] = [];
   #running: Promise<void> | null = null;
@@ -25,11 +26,13 @@ export class StorageLane {
   constructor(ports: {
     logStore: LogStore;
     stableStore: StableStore;
-    done: (writes: readonly Persist[]) => void;
+    now: () => MonotonicMs;
+    done: (writes: readonly Persist[], tookMs: MonotonicMs) => void;
     failed: (error: unknown) => void;
   }) {
     this.#logStore = ports.logStore;
     this.#stableStore = ports.stableStore;
+    this.#now = ports.now;
     this.#done = ports.done;
     this.#failed = ports.failed;
   }
@@ -50,11 +53,12 @@ export class StorageLane {
     while (this.#queue.length > 0 && !this.#broken) {
       const writes = this.#queue;
       this.#queue = [];
+      const begin = this.#now();
       try {
         const result = this.#write(writes);
         if (isPending(result)) {
           this.#running = result.then(
-            () => this.#resume(() => this.#done(writes)),
+            () => this.#resume(() => this.#done(writes, this.#now() - begin)),
             (error: unknown) => this.#resume(() => this.#fail(error)),
           );
           return;
@@ -63,7 +67,7 @@ export class StorageLane {
         this.#fail(error);
         return;
       }
-      this.#done(writes);
+      this.#done(writes, this.#now() - begin);
     }
     this.#active = false;
   }

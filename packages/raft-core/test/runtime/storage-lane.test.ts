@@ -31,6 +31,7 @@ describe('the storage lane', () => {
     lane = new StorageLane({
       logStore: new SlowLogStore(logStore, disk),
       stableStore: new SlowStableStore(stableStore, disk),
+      now: () => 0,
       done: (writes) => done.push(writes),
       failed: (error) => errors.push(error),
     });
@@ -100,6 +101,7 @@ describe('the storage lane', () => {
     const slow = new StorageLane({
       logStore: new SlowLogStore(logStore, disk),
       stableStore: new SlowStableStore(stableStore, disk),
+      now: () => 0,
       done: () => {
         for (const write of more.splice(0)) slow.push(write);
       },
@@ -120,6 +122,7 @@ describe('the storage lane', () => {
     const slow = new StorageLane({
       logStore: new SlowLogStore(logStore, disk),
       stableStore,
+      now: () => 0,
       done: () => {
         for (const write of more.splice(0)) slow.push(write);
       },

@@ -8,6 +8,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 process.exitCode = await runCli(process.argv.slice(2), {
   dataFolder: fileURLToPath(new URL('../data', import.meta.url)),
+  programFile: fileURLToPath(import.meta.url),
   version,
   stdout: process.stdout,
   stderr: process.stderr,

@@ -10,6 +10,26 @@ const CODES = {
   NODE_DEMO_STALLED: { retryable: false },
   /** A data file is missing or cannot be read. */
   NODE_DATA_UNREADABLE: { retryable: false },
+  /** The configuration file is missing or cannot be read; `details.file`. */
+  NODE_CONFIG_UNREADABLE: { retryable: false },
+  /** The configuration is wrong; `details.problems` has each with its path and what to do. */
+  NODE_CONFIG_INVALID: { retryable: false },
+  /** A key, certificate or trust root is missing, damaged, or readable by others; `details.file`. */
+  NODE_KEYS_UNREADABLE: { retryable: false },
+  /** What was to be made is there already; nothing was overwritten; `details.path`. */
+  NODE_EXISTS: { retryable: false },
+  /** Another process uses the data directory; `details.pid`. */
+  NODE_DATA_LOCKED: { retryable: true },
+  /** A file of the data directory is damaged; the message says what to do. */
+  NODE_DATA_CORRUPT: { retryable: false },
+  /** None of the network's nodes answered. */
+  NODE_NETWORK_UNREACHABLE: { retryable: true },
+  /** No node answers at the admin socket; `details.socket`. */
+  NODE_ADMIN_UNREACHABLE: { retryable: true },
+  /** The node refused a command; `details.code` is one of the admin protocol's. */
+  NODE_ADMIN_REFUSED: { retryable: false },
+  /** What was answered at the admin socket is not of its protocol. */
+  NODE_ADMIN_MALFORMED: { retryable: false },
 } as const satisfies Record<string, { retryable: boolean }>;
 
 /** The closed list of codes. */

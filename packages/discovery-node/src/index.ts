@@ -17,7 +17,23 @@ export type { DirectorySummary, ListSummary, NodeStatus } from './node/node-stat
 export { discoveryListSchema } from './pki/list-schema.js';
 export { createNodeIdentity, NodeSigner, type NodeIdentity, type NodeIdentityOptions } from './pki/node-identity.js';
 export { PkiVerifier } from './pki/pki-verifier.js';
+export { FileDirectoryStore, type FileDirectoryStoreOptions } from './directory/file-directory-store.js';
 export { MemoryDirectoryStore } from './directory/memory-directory-store.js';
 export { ManualWallClock, wallClockOf } from './time/wall-clock.js';
 export { runDemo, type DemoOptions, type DemoSummary } from './demo/run-demo.js';
 export { silentProgress, TerminalProgress, type Progress, type ProgressOutput } from './demo/progress.js';
+export { loadConfig, type ConfigSources, type LoadedConfig } from './config/load.js';
+export type { NodeConfig } from './config/schema.js';
+export { readDeployment, type Deployment } from './daemon/deployment.js';
+export { NodeProcess, type NodeProcessOptions, type ProcessEnd } from './daemon/node-process.js';
+export { createLogger, type LoggerOptions, type LogOutput } from './logging/logger.js';
+export {
+  initNetwork,
+  initNode,
+  type InitNetworkOptions,
+  type InitNodeOptions,
+  type MadeNetwork,
+  type MadeNode,
+} from './keys/init-network.js';
+export { AdminClient, type AdminClientOptions } from './admin/admin-client.js';
+export type { AdminMethod, AdminParams, AdminResults, StatusReport } from './admin/protocol.js';

@@ -1,0 +1,184 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { slotAt, slotStart } from '@discovery-raft/discovery-consensus-fsm';
+import { DiscoveryItemSchema, type DiscoveryItem } from '@discovery-raft/protocol';
+import { peekSignedMessage } from '@discovery-raft/psp-pki';
+import type { ListRecord } from '@discovery-raft/raft-log-list';
+import type { DiscoveryNode } from '../node/discovery-node.js';
+import type { ManualWallClock } from '../time/wall-clock.js';
+import { AdminError } from './admin-error.js';
+import type { AdminHandlers } from './admin-server.js';
+import type { AdminResults, CompleteParams, ListedItem, RoundReport, StatusReport } from './protocol.js';
+
+/** What the process tells of itself, beside the node. */
+export interface AdminHost {
+  readonly node: DiscoveryNode;
+  /** What only the process knows of a status. */
+  describe(): Promise<Pick<StatusReport, 'process' | 'links' | 'storeBytes'>>;
+  /** How the last round ended here. */
+  lastRound(): RoundReport | null;
+  /** Where the configuration says that a member is; null for one that it does not name. */
+  addressOf(identity: string): string | null;
+  /** The time of day, when it only moves by command; null for a node in real time. */
+  readonly manualClock: ManualWallClock | null;
+  /** Unix seconds by the node's wall clock. */
+  now(): number;
+  metrics(): Promise<string>;
+  /** Begins to stop the process. */
+  stop(): void;
+}
+
+/** The methods of the admin protocol on a running node. */
+export function adminHandlers(host: AdminHost): AdminHandlers {
+  const { node } = host;
+  const changed = async (change: Promise<number>): Promise<{ readonly index: number }> => ({ index: await change });
+  return {
+    status: () => status(host),
+    list: (params) => listPage(node, params),
+    round: (params) => round(host, params),
+    transfer: (params) => transfer(node, params),
+    'members.list': () => membersList(host),
+    'members.add': ({ identity, voter, timeoutMs }) => {
+      checkKnown(host, identity);
+      const { raft } = node;
+      const add = voter ? raft.addVoter.bind(raft) : raft.addNonvoter.bind(raft);
+      return changed(add(identity, identity, { timeoutMs }));
+    },
+    'members.remove': ({ identity, timeoutMs }) => changed(node.raft.removeServer(identity, { timeoutMs })),
+    'members.promote': ({ identity, timeoutMs }) => {
+      checkKnown(host, identity);
+      return changed(node.raft.addVoter(identity, identity, { timeoutMs }));
+    },
+    'members.demote': ({ identity, timeoutMs }) => changed(node.raft.demoteVoter(identity, { timeoutMs })),
+    snapshot: async () => {
+      const { id, index, size } = await node.raft.snapshot();
+      return { id, index, bytes: size };
+    },
+    metrics: async () => ({ text: await host.metrics() }),
+    'clock.get': () => ({ unixSeconds: host.now(), manual: host.manualClock !== null }),
+    'clock.set': ({ unixSeconds }) => setClock(host, unixSeconds),
+    stop: () => {
+      host.stop();
+      return { stopping: true };
+    },
+  };
+}
+
+async function status(host: AdminHost): Promise<StatusReport> {
+  const { node } = host;
+  const own = node.status();
+  const { config } = node.consensus;
+  const slot = slotAt(config, own.now);
+  return {
+    ...own,
+    ...(await host.describe()),
+    rounds: { slot, nextAt: slotStart(config, slot + 1), last: host.lastRound() },
+  };
+}
+
+function listPage(node: DiscoveryNode, { after, limit, identity }: CompleteParams<'list'>): AdminResults['list'] {
+  const view = node.list.view();
+  if (identity !== undefined) return { items: view.get(identity).map(describe), next: null, index: view.index };
+  const items: ListedItem[] = [];
+  for (const record of view.entries()) {
+    if (after !== undefined && record.identity <= after) continue;
+    // A page never ends in the middle of an identity, which would be cut off by `after`.
+    const last = items.at(-1)?.identity;
+    if (items.length >= limit && record.identity !== last) return { items, next: last!, index: view.index };
+    items.push(describe(record));
+  }
+  return { items, next: null, index: view.index };
+}
+
+function describe({ identity, expiration, packet, attestations }: ListRecord): ListedItem {
+  const item = itemOf(packet);
+  return {
+    identity,
+    expiration,
+    mode: item?.mode ?? '',
+    address: item?.address ?? [],
+    attesters: attestations.map(({ attester }) => attester),
+  };
+}
+
+function itemOf(packet: Uint8Array): DiscoveryItem | undefined {
+  try {
+    return fromBinary(DiscoveryItemSchema, peekSignedMessage(packet).message);
+  } catch {
+    // The list takes any packet whose identity can be read; the rest is for people only.
+    return undefined;
+  }
+}
+
+async function round(host: AdminHost, { wait, timeoutMs }: CompleteParams<'round'>): Promise<AdminResults['round']> {
+  const { consensus } = host.node;
+  if (!wait) return { round: consensus.initiateVoting(), ended: null };
+  let begun: number | undefined;
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      stopListening();
+      reject(new AdminError('ADMIN_TIMEOUT', `the round did not end within ${timeoutMs} ms`, { retryable: true }));
+    }, timeoutMs);
+    const stopListening = consensus.on('roundEnded', (ended) => {
+      if (begun !== undefined && ended.round !== begun) return;
+      clearTimeout(timer);
+      stopListening();
+      resolve({ round: ended.round, ended: { ...ended } });
+    });
+    try {
+      begun = consensus.initiateVoting();
+    } catch (error) {
+      clearTimeout(timer);
+      stopListening();
+      reject(error);
+    }
+  });
+}
+
+async function transfer(
+  { raft }: DiscoveryNode,
+  { target, timeoutMs }: CompleteParams<'transfer'>,
+): Promise<AdminResults['transfer']> {
+  await withTimeout(raft.leadershipTransfer(target ?? null), timeoutMs, 'leadership was not handed over');
+  return { leaderId: raft.leader?.id ?? target ?? null };
+}
+
+function membersList({ node, addressOf }: AdminHost): AdminResults['members.list'] {
+  const { index, configuration } = node.raft.getConfiguration();
+  const servers = configuration.servers.map(({ id, suffrage }) => {
+    const address = addressOf(id);
+    return { id, suffrage, configured: address !== null, address };
+  });
+  return { index, servers };
+}
+
+/** A server that nobody knows the address of would never catch up. */
+function checkKnown(host: AdminHost, identity: string): void {
+  if (host.addressOf(identity) !== null) return;
+  const advice = 'add it to members in the configuration of every node, and restart them one by one; then try again';
+  throw new AdminError('ADMIN_NOT_ALLOWED', `the configuration of this node does not name ${identity}: ${advice}`);
+}
+
+function setClock({ manualClock }: AdminHost, unixSeconds: number): AdminResults['clock.set'] {
+  if (manualClock === null) {
+    throw new AdminError(
+      'ADMIN_NOT_ALLOWED',
+      'this node runs in real time: only one started with --manual-clock can be set',
+    );
+  }
+  if (unixSeconds < manualClock.now()) {
+    throw new AdminError('ADMIN_INVALID_PARAMS', `the clock is at ${manualClock.now()} and never goes back`);
+  }
+  manualClock.jumpTo(unixSeconds);
+  return { unixSeconds: manualClock.now() };
+}
+
+/** @throws AdminError ADMIN_TIMEOUT; what was begun may still happen */
+export function withTimeout<T>(promise: Promise<T>, timeoutMs: number, what: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new AdminError('ADMIN_TIMEOUT', `${what} within ${timeoutMs} ms`, { retryable: true })),
+      timeoutMs,
+    );
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

@@ -1,0 +1,139 @@
+import type { Command } from 'commander';
+import type { AdminClient } from '../../admin/admin-client.js';
+import {
+  moment,
+  positive,
+  print,
+  wantsColours,
+  withAdmin,
+  withNode,
+  type AdminFlags,
+  type CliContext,
+} from '../context.js';
+import { EXIT } from '../exit-codes.js';
+import { formatTable, formatTime, shortIdentity } from '../table.js';
+
+interface TimedFlags extends AdminFlags {
+  readonly timeout: number;
+}
+
+/** Time of the connection beyond that of the method. */
+const SLACK_MS = 5000;
+/** What goes wrong here is mostly that the node does not lead. */
+const LEADER = 'Ask the leader: `discovery-node status` says who that is.';
+
+/** `round`, `transfer`, `snapshot`, `members` and `clock`: what acts on the cluster. */
+export function addClusterCommands(program: Command, context: CliContext): void {
+  addRound(program, context);
+  timed(program.command('transfer [identity]'))
+    .description(`Have the leader hand over, to a given node or the one that is furthest. ${LEADER}`)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  discovery-node transfer\n  discovery-node transfer xpx.discovery.node.8f... --timeout 10',
+    )
+    .action(async (target: string | undefined, flags: TimedFlags) => {
+      const timeoutMs = flags.timeout * 1000;
+      const params = { timeoutMs, ...(target === undefined ? {} : { target }) };
+      const result = await slowCall(flags, context, (client) => client.call('transfer', params));
+      print(context, flags, result, `The leader is ${result.leaderId ?? 'not known yet'}.\n`);
+    });
+  withAdmin(program.command('snapshot'))
+    .description('Take a snapshot of the list now, and let the log go that it covers.')
+    .addHelpText('after', '\nExamples:\n  discovery-node snapshot')
+    .action(async (flags: AdminFlags) => {
+      const result = await withNode(flags, context, (client) => client.call('snapshot', {}), 300_000);
+      print(context, flags, result, `Snapshot ${result.id} up to entry ${result.index}, ${result.bytes} bytes.\n`);
+    });
+  addMembers(program, context);
+  addClock(program, context);
+}
+
+function addRound(program: Command, context: CliContext): void {
+  timed(program.command('round'))
+    .description(`Begin the round of the present slot now, and tell how it ends. ${LEADER}`)
+    .option('--no-wait', 'do not wait for its end')
+    .addHelpText(
+      'after',
+      '\nExit codes: 1 when no directory came of it.\n\nExamples:\n  discovery-node round\n  discovery-node round --no-wait',
+    )
+    .action(async (flags: TimedFlags & { readonly wait: boolean }) => {
+      const params = { wait: flags.wait, timeoutMs: flags.timeout * 1000 };
+      const result = await slowCall(flags, context, (client) => client.call('round', params));
+      const { round, ended } = result;
+      const text =
+        ended === null
+          ? `Round ${round} has begun.\n`
+          : ended.published
+            ? `Round ${round}: ${ended.items} items, ${ended.signatures} signatures.\n`
+            : `Round ${round} gave no directory: ${ended.reason}.\n`;
+      print(context, flags, result, text);
+      if (ended?.published === false) context.exit(EXIT.lostOrWrong);
+    });
+}
+
+function addMembers(program: Command, context: CliContext): void {
+  const members = program.command('members').description('The servers of the Raft configuration.');
+  withAdmin(members.command('list', { isDefault: true }))
+    .description('Who belongs to the cluster, as this node knows it.')
+    .addHelpText('after', '\nExamples:\n  discovery-node members list')
+    .action(async (flags: AdminFlags) => {
+      const result = await withNode(flags, context, (client) => client.call('members.list', {}));
+      const rows = result.servers.map(({ id, suffrage, address }) => [
+        id,
+        suffrage,
+        address ?? 'not in the configuration',
+      ]);
+      const table = formatTable(['identity', 'suffrage', 'address'], rows, { colours: wantsColours(context) });
+      print(context, flags, result, table);
+    });
+  const changes = [
+    ['add', 'Add a server that receives the log; with --voter it votes as soon as it has caught up.', 'was added'],
+    ['remove', 'Remove a server.', 'was removed'],
+    ['promote', 'Give a server a vote, once it has caught up.', 'votes'],
+    ['demote', 'Take the vote from a server, which goes on receiving the log.', 'votes no more'],
+  ] as const;
+  for (const [name, description, done] of changes) {
+    const command = timed(members.command(`${name} <identity>`)).description(`${description} ${LEADER}`);
+    if (name === 'add') command.option('--voter', 'give it a vote');
+    command
+      .addHelpText('after', `\nExamples:\n  discovery-node members ${name} xpx.discovery.node.8f...`)
+      .action(async (identity: string, flags: TimedFlags & { readonly voter?: true }) => {
+        const timeoutMs = flags.timeout * 1000;
+        const result = await slowCall(flags, context, (client) =>
+          name === 'add'
+            ? client.call('members.add', { identity, voter: flags.voter === true, timeoutMs })
+            : client.call(`members.${name}`, { identity, timeoutMs }),
+        );
+        print(context, flags, result, `${shortIdentity(identity)} ${done}, by entry ${result.index}.\n`);
+      });
+  }
+}
+
+function addClock(program: Command, context: CliContext): void {
+  const clock = program.command('clock').description('The time of day of a node; only for demonstrations and tests.');
+  withAdmin(clock.command('get', { isDefault: true }))
+    .description('What time it is to the node.')
+    .addHelpText('after', '\nExamples:\n  discovery-node clock get')
+    .action(async (flags: AdminFlags) => {
+      const result = await withNode(flags, context, (client) => client.call('clock.get', {}));
+      const kind = result.manual ? 'moves by command only' : 'real time';
+      print(context, flags, result, `${formatTime(result.unixSeconds)} (${kind})\n`);
+    });
+  withAdmin(clock.command('set <time>'))
+    .description('Move the time of a node that was started with --manual-clock forward; any other node refuses.')
+    .addHelpText('after', '\nExamples:\n  discovery-node clock set 2026-01-31T12:00:00Z')
+    .action(async (text: string, flags: AdminFlags) => {
+      const unixSeconds = moment(text);
+      const result = await withNode(flags, context, (client) => client.call('clock.set', { unixSeconds }));
+      print(context, flags, result, `${formatTime(result.unixSeconds)}\n`);
+    });
+}
+
+function timed(command: Command): Command {
+  return withAdmin(command).option('--timeout <seconds>', 'how long it may take', positive, 30);
+}
+
+/** As `withNode`, with the patience that the flags ask for. */
+function slowCall<T>(flags: TimedFlags, context: CliContext, use: (client: AdminClient) => Promise<T>): Promise<T> {
+  return withNode(flags, context, use, flags.timeout * 1000 + SLACK_MS);
+}

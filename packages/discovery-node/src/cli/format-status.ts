@@ -1,0 +1,67 @@
+import type { StatusReport } from '../admin/protocol.js';
+import { formatBytes, formatFacts, formatSpan, formatTable, formatTime, shortIdentity } from './table.js';
+
+/** A status for people. */
+export function formatStatus(report: StatusReport): string {
+  const peers = report.links.map(({ peer, address, state }) => [shortIdentity(peer), address, state]);
+  const links = peers.length === 0 ? '' : `\n${formatTable(['peer', 'address', 'link'], peers)}`;
+  return formatFacts([...whoIs(report), ...whatItDoes(report)]) + links;
+}
+
+type Facts = readonly (readonly [string, string])[];
+
+function whoIs({ identity, process: own }: StatusReport): Facts {
+  const readiness = own.ready ? 'yes' : `no: ${own.notReadyBecause.join('; ')}`;
+  return [
+    ['node', own.name ?? shortIdentity(identity)],
+    ['identity', identity],
+    ['fingerprint', own.fingerprint],
+    [
+      'process',
+      `${own.pid}, up ${formatSpan(own.uptimeSeconds)}, ${formatBytes(own.rssBytes)}, version ${own.version}`,
+    ],
+    ['listens', `${own.listen.host}:${own.listen.port}`],
+    ['http', own.http === null ? 'off' : `http://${own.http.host}:${own.http.port}`],
+    ['ready', readiness],
+  ];
+}
+
+function whatItDoes(report: StatusReport): Facts {
+  const { raft, consensus, list, directory, rounds, now } = report;
+  const leader = raft.leaderId === report.identity ? 'this node' : shortIdentity(raft.leaderId ?? 'none');
+  const behind = raft.commitIndex - raft.appliedIndex;
+  return [
+    ['raft', `${raft.state}, term ${raft.term}, leader ${leader}`],
+    ['log', `committed ${raft.commitIndex} of ${raft.lastIndex}${behind > 0 ? `, ${behind} not applied yet` : ''}`],
+    ['store', formatBytes(report.storeBytes)],
+    ['consensus', consensus.state],
+    ['list', `${list.listable} listable, ${list.pending} lack attestations, ${formatBytes(list.liveBytes)}`],
+    ['round', `slot ${rounds.slot}, the next in ${formatSpan(rounds.nextAt - now)}${lastRound(report)}`],
+    ['directory', directory === null ? 'none of a round' : describeDirectory(directory, consensus.quorum, now)],
+    ['tolerates', tolerance(report)],
+  ];
+}
+
+function lastRound({ rounds: { last } }: StatusReport): string {
+  if (last === null) return '';
+  return last.published ? `; ${last.round} gave a directory` : `; ${last.round} gave none: ${last.reason}`;
+}
+
+function describeDirectory(directory: NonNullable<StatusReport['directory']>, quorum: number, now: number): string {
+  const { round, items, signatures, expiration } = directory;
+  const enough = signatures >= quorum ? '' : ', NO QUORUM';
+  const end = expiration > now ? `until ${formatTime(expiration)}` : 'EXPIRED';
+  return `round ${round}, ${items} items, ${signatures} signatures (${quorum} needed)${enough}, ${end}`;
+}
+
+/** What a cluster of this size stands; three nodes stand a crash and no liar. */
+function tolerance({ peers }: StatusReport): string {
+  const nodes = peers.length + 1;
+  const crashes = Math.floor((nodes - 1) / 2);
+  const liars = Math.floor((nodes - 1) / 3);
+  return `${count(crashes, 'crashed node')}, ${count(liars, 'lying node')}, of ${nodes}`;
+}
+
+function count(n: number, what: string): string {
+  return n === 0 ? `no ${what}` : `${n} ${what}${n === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,142 @@
+import { isIPv6 } from 'node:net';
+import { LinkKeeper, linkLimits, PspListener, StreamNamespace, type PspConnection } from '@discovery-raft/psp-link';
+import type { Clock, Logger, Random } from '@discovery-raft/raft-core';
+import type { ClientSource } from '../node/client-session.js';
+import type { DiscoveryNode } from '../node/discovery-node.js';
+import type { Deployment } from './deployment.js';
+
+/** What is linked here. */
+export interface LinkReport {
+  /** Identity. */
+  readonly peer: string;
+  /** Where it is dialled. */
+  readonly address: string;
+  /** `up`, `connecting`, or `backoff` with the reason. */
+  readonly state: string;
+}
+
+/** The listener and the links of a node. */
+export interface NodeLinks {
+  /** Where it listens. */
+  readonly port: number;
+  states(): readonly LinkReport[];
+  /** Numbers of the listener and the keeper, by name. */
+  counters(): Readonly<Record<string, number>>;
+  /** Takes no new clients from now on; what is there stays. */
+  stopAccepting(): void;
+  close(): Promise<void>;
+}
+
+/** What {@link openLinks} takes. */
+export interface LinksOptions {
+  readonly deployment: Deployment;
+  readonly node: DiscoveryNode;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** Listens for clients and peers, dials the peers, and gives the node what comes of it. @throws LinkError */
+export async function openLinks(options: LinksOptions): Promise<NodeLinks> {
+  const { deployment, node, clock, logger } = options;
+  const { config } = deployment.loaded;
+  const { maxConnections, maxConnectionsPerAddress, host, port } = config.listen;
+  const limits = linkLimits({ maxConnections, maxConnectionsPerAddress });
+  const keeper = makeKeeper(options, limits);
+  let accepting = true;
+  const listener = await PspListener.listen({
+    host,
+    port,
+    credentials: deployment.keys.link,
+    trusted: (fingerprint) => keeper.isPeer(fingerprint),
+    limits,
+    clock,
+    logger,
+    onConnection: (connection) => {
+      if (connection.peer.fingerprint !== null) keeper.accept(connection);
+      else if (accepting) serveClient(node, connection);
+      else connection.close();
+    },
+  }).catch((error: unknown) => {
+    keeper.close();
+    throw error;
+  });
+  return {
+    port: listener.port,
+    states: () => statesOf(deployment, keeper, clock),
+    counters: () => flat({ listener: listener.counters, keeper: keeper.counters }),
+    stopAccepting() {
+      accepting = false;
+    },
+    async close() {
+      keeper.close();
+      await listener.close();
+    },
+  };
+}
+
+function makeKeeper(
+  { deployment, node, clock, random, logger }: LinksOptions,
+  limits: ReturnType<typeof linkLimits>,
+): LinkKeeper {
+  const { loaded, keys } = deployment;
+  const others = loaded.config.members.filter(({ identity }) => identity !== keys.identity.identity);
+  const keeper = new LinkKeeper({
+    self: keys.fingerprint,
+    credentials: keys.link,
+    peers: others.map(({ identity, fingerprint, host, port }) => ({ id: identity, fingerprint, host, port })),
+    clock,
+    random,
+    logger,
+    limits,
+  });
+  keeper.onLink((peer, { main, bulk, onClose }) => {
+    // A peer of one stream gives it twice; it must be read once.
+    node.attachPeer(peer, bulk === main ? { main } : { main, bulk });
+    logger.info('a link is up', { peer });
+    onClose((error) => logger.info('a link is down', { peer, ...(error === null ? {} : { error }) }));
+  });
+  return keeper;
+}
+
+/** Gives the node each stream of the discovery namespace; others are refused by ending them. */
+function serveClient(node: DiscoveryNode, connection: PspConnection): void {
+  const from = sourceOf(connection.peer.address);
+  connection.onStream((stream) => {
+    if (stream.namespace === StreamNamespace.discovery) node.attachClient(from, stream);
+    else stream.close();
+  });
+}
+
+/** An address for the rate limits, with the prefix that one customer of a provider usually has. */
+export function sourceOf(address: string): ClientSource {
+  const v4 = /^(?:::ffff:)?(\d+\.\d+\.\d+)\.\d+$/.exec(address);
+  if (v4 !== null) return { source: address, prefix: `${v4[1]}.0/24` };
+  if (!isIPv6(address)) return { source: address };
+  const [head = '', tail] = address.split('::');
+  const groups = head.split(':').filter((group) => group !== '');
+  // What `::` stands for are zeros; only the first three groups matter for a /48.
+  const filled = tail === undefined ? groups : [...groups, '0', '0', '0'];
+  return { source: address, prefix: `${filled.slice(0, 3).join(':')}::/48` };
+}
+
+function statesOf({ loaded: { config } }: Deployment, keeper: LinkKeeper, clock: Clock): readonly LinkReport[] {
+  return keeper.peers().map((peer) => {
+    const state = keeper.state(peer);
+    const member = config.members.find(({ identity }) => identity === peer);
+    const address = member === undefined ? '' : `${member.host}:${member.port}`;
+    if (state?.status !== 'backoff') return { peer, address, state: state?.status ?? 'unknown' };
+    const waitMs = Math.max(0, Math.round(state.until - clock.now()));
+    return { peer, address, state: `backoff for ${waitMs} ms: ${state.lastError ?? 'it closed the link'}` };
+  });
+}
+
+/** Numbers of nested objects under names such as `listener.refused.LINK_TIMEOUT`. */
+function flat(value: object, prefix = ''): Record<string, number> {
+  const numbers: Record<string, number> = {};
+  for (const [name, of] of Object.entries(value) as [string, unknown][]) {
+    if (typeof of === 'number') numbers[prefix + name] = of;
+    else if (typeof of === 'object' && of !== null) Object.assign(numbers, flat(of, `${prefix}${name}.`));
+  }
+  return numbers;
+}

@@ -1,0 +1,287 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasExistingState, systemRandom, type Logger, type RaftConfig } from '@discovery-raft/raft-core';
+import { LmdbStore } from '@discovery-raft/raft-store-lmdb';
+import { DEFAULT_LIMITS } from '@discovery-raft/psp-envelope';
+import { VerifyPool } from '@discovery-raft/psp-pki';
+import { AdminServer } from '../admin/admin-server.js';
+import { adminHandlers, withTimeout, type AdminHost } from '../admin/handlers.js';
+import type { RoundReport, StatusReport } from '../admin/protocol.js';
+import { given } from '../config/check-together.js';
+import { FileDirectoryStore } from '../directory/file-directory-store.js';
+import { HttpServer, type HttpHost } from '../http/http-server.js';
+import { nodeMetrics } from '../metrics/node-metrics.js';
+import { DiscoveryNode } from '../node/discovery-node.js';
+import { Closers } from './closers.js';
+import { nodeClocks, type NodeClocks } from './clocks.js';
+import { lockData } from './data-lock.js';
+import { foundCluster } from './found-cluster.js';
+import { expiryWarnings, type Deployment } from './deployment.js';
+import { openLinks, type NodeLinks } from './links.js';
+import { readiness } from './readiness.js';
+
+/** How often a node that stops looks whether what it accepted has reached the list. */
+const DRAIN_LOOK_MS = 20;
+
+/** What a process is started with. */
+export interface NodeProcessOptions {
+  readonly deployment: Deployment;
+  readonly version: string;
+  /** Found a cluster even without the mark of `init`. */
+  readonly bootstrap: boolean;
+  /** Unix seconds at which a manual clock begins; null for real time. */
+  readonly manualClock: number | null;
+  readonly logger: Logger;
+}
+
+/** Why a process ended. */
+export interface ProcessEnd {
+  /** Null when it was asked to. */
+  readonly failure: Error | null;
+}
+
+/**
+ * A discovery node with all that it needs of the machine: lock, durable stores, TLS listener and links, HTTP, admin socket.
+ * What was begun is ended in reverse order, also when the start fails halfway.
+ */
+export class NodeProcess {
+  /** Resolves when the process has stopped, for whatever reason. */
+  readonly ended: Promise<ProcessEnd>;
+  readonly node: DiscoveryNode;
+  readonly #parts: Parts;
+  #stopping: Promise<void> | null = null;
+  #resolveEnded: (end: ProcessEnd) => void = () => {};
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    this.node = parts.node;
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+  }
+
+  /** @throws NodeError NODE_DATA_LOCKED, NODE_DATA_CORRUPT; RaftError, LinkError and errors of the system */
+  static async start(options: NodeProcessOptions): Promise<NodeProcess> {
+    const closers = new Closers(options.logger);
+    try {
+      const parts = await openParts(options, closers);
+      const own = new NodeProcess(parts);
+      await own.#serve();
+      return own;
+    } catch (error) {
+      await closers.closeAll();
+      throw error;
+    }
+  }
+
+  /** Where it listens for PSP. */
+  get port(): number {
+    return this.#parts.links.port;
+  }
+
+  /**
+   * Hands over and stops: what was accepted is brought into the list, leadership goes to another node, then everything is
+   * closed. Each of the first two has `stop.transferSeconds`. Idempotent.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop(null);
+    return this.#stopping;
+  }
+
+  async #serve(): Promise<void> {
+    const { options, node, closers } = this.#parts;
+    const { config, path } = options.deployment.loaded;
+    node.raft.on('shutdown', ({ error }) => this.#raftEnded(error));
+    const metrics = nodeMetrics(this.#metricsHost(), { processMetrics: true });
+    const text = (): Promise<string> => metrics.metrics();
+    let http: HttpServer | null = null;
+    if (config.http.enabled) {
+      http = await HttpServer.listen(this.#httpHost(text), { ...config.http, logger: options.logger });
+      const server = http;
+      closers.add('the HTTP server', () => server.close());
+    }
+    const handlers = adminHandlers(this.#adminHost(text, http));
+    const admin = await AdminServer.listen({ socket: path(config.admin.socket), handlers, logger: options.logger });
+    closers.add('the admin socket', () => admin.close());
+    options.logger.info('the node runs', {
+      identity: node.identity,
+      listens: `${config.listen.host}:${this.port}`,
+      http: http === null ? 'off' : `${config.http.host}:${http.port}`,
+    });
+  }
+
+  #raftEnded(error: Error | null): void {
+    if (this.#stopping !== null) return;
+    const { logger } = this.#parts.options;
+    if (error === null) logger.warn('this node was removed from the cluster, and stops');
+    else logger.error('Raft has failed, and the node stops', { error });
+    this.#stopping = this.#stop(error);
+  }
+
+  async #stop(failure: Error | null): Promise<void> {
+    const { options, closers } = this.#parts;
+    options.logger.info('the node stops');
+    if (failure === null) await this.#handOver();
+    await closers.closeAll();
+    options.logger.info('the node has stopped');
+    this.#resolveEnded({ failure });
+  }
+
+  async #handOver(): Promise<void> {
+    const { options, node, links } = this.#parts;
+    const limitMs = options.deployment.loaded.config.stop.transferSeconds * 1000;
+    links.stopAccepting();
+    const until = performance.now() + limitMs;
+    while (node.consensus.counters.pendingForwards > 0 && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
+    }
+    const left = node.consensus.counters.pendingForwards;
+    if (left > 0) options.logger.warn('accepted packets have not reached the list', { left });
+    const others = node.raft.getConfiguration().configuration.servers.filter(({ suffrage }) => suffrage === 'voter');
+    if (node.raft.state !== 'leader' || others.length < 2 || limitMs === 0) return;
+    try {
+      await withTimeout(node.raft.leadershipTransfer(), limitMs, 'leadership was not handed over');
+      options.logger.info('leadership was handed over');
+    } catch (error) {
+      options.logger.warn('leadership could not be handed over; the others will elect', { error });
+    }
+  }
+
+  #metricsHost(): Parameters<typeof nodeMetrics>[0] {
+    const { node, links, store } = this.#parts;
+    return {
+      node,
+      links: () => links.states(),
+      linkCounters: () => links.counters(),
+      storeStats: () => numbersOf(store.stats()),
+    };
+  }
+
+  #httpHost(metrics: () => Promise<string>): HttpHost {
+    const { node, clocks } = this.#parts;
+    return {
+      directory: () => node.directory(),
+      onDirectory: (listener) => node.consensus.on('directoryPublished', listener),
+      quorum: node.consensus.quorum,
+      failure: () => node.raft.failure?.message ?? null,
+      notReadyBecause: () => this.#notReadyBecause(),
+      metrics,
+      now: () => clocks.wall.now(),
+    };
+  }
+
+  #notReadyBecause(): Promise<readonly string[]> {
+    return readiness(this.node, this.#stopping !== null);
+  }
+
+  #adminHost(metrics: () => Promise<string>, http: HttpServer | null): AdminHost {
+    const { options, node, clocks } = this.#parts;
+    const { members } = options.deployment.loaded.config;
+    let last: RoundReport | null = null;
+    node.consensus.on('roundEnded', (ended) => {
+      last = { ...ended };
+    });
+    return {
+      node,
+      describe: () => this.#describe(http),
+      lastRound: () => last,
+      addressOf: (identity) => {
+        const member = members.find((other) => other.identity === identity);
+        return member === undefined ? null : `${member.host}:${member.port}`;
+      },
+      manualClock: clocks.manual,
+      now: () => clocks.wall.now(),
+      metrics,
+      // After the answer has gone out.
+      stop: () => void setImmediate(() => void this.stop()),
+    };
+  }
+
+  async #describe(http: HttpServer | null): Promise<Pick<StatusReport, 'process' | 'links' | 'storeBytes'>> {
+    const { options, links, store, clocks, startedAt } = this.#parts;
+    const { loaded, keys } = options.deployment;
+    const because = await this.#notReadyBecause();
+    const uptimeSeconds = process.uptime();
+    return {
+      process: {
+        name: loaded.config.name ?? null,
+        version: options.version,
+        pid: process.pid,
+        startedAt,
+        uptimeSeconds,
+        rssBytes: process.memoryUsage.rss(),
+        peakRssBytes: process.resourceUsage().maxRSS * 1024,
+        fingerprint: keys.fingerprint,
+        listen: { host: loaded.config.listen.host, port: links.port },
+        http: http === null ? null : { host: loaded.config.http.host, port: http.port },
+        manualClock: clocks.manual !== null,
+        ready: because.length === 0,
+        notReadyBecause: because,
+      },
+      links: links.states(),
+      storeBytes: storeBytesOf(store),
+    };
+  }
+}
+
+interface Parts {
+  readonly options: NodeProcessOptions;
+  readonly closers: Closers;
+  readonly node: DiscoveryNode;
+  readonly links: NodeLinks;
+  readonly store: LmdbStore;
+  readonly clocks: NodeClocks;
+  /** Unix seconds. */
+  readonly startedAt: number;
+}
+
+async function openParts(options: NodeProcessOptions, closers: Closers): Promise<Parts> {
+  const { deployment, logger } = options;
+  const { config, path } = deployment.loaded;
+  const clocks = nodeClocks(config.clock.offsetSeconds, options.manualClock);
+  for (const warning of expiryWarnings(deployment, clocks.wall.now())) logger.warn(warning);
+  const dataFolder = path(config.data.directory);
+  await mkdir(dataFolder, { recursive: true, mode: 0o700 });
+  const lock = await lockData(dataFolder);
+  closers.add('the lock', () => lock.release());
+  const store = await LmdbStore.open({ path: join(dataFolder, 'raft'), maxBytes: config.data.maxBytes, logger });
+  closers.add('the store', () => store.close());
+  const { logStore, stableStore, snapshotStore } = store;
+  const hadState = await hasExistingState(logStore, stableStore, snapshotStore);
+  const directoryStore = await FileDirectoryStore.open({ folder: join(dataFolder, 'directories'), logger });
+  const verifyPool = new VerifyPool();
+  closers.add('the verifying threads', () => verifyPool.close());
+  const node = await DiscoveryNode.create({
+    identity: deployment.keys.identity,
+    root: deployment.root,
+    members: config.members.map(({ identity, fingerprint }) => ({ identity, fingerprint })),
+    consensus: given(config.consensus),
+    raft: given(config.raft) as Partial<RaftConfig>,
+    stores: { logStore, stableStore, snapshotStore, directoryStore },
+    limits: { ...DEFAULT_LIMITS, ...config.limits },
+    clock: clocks.clock,
+    wallClock: clocks.wall,
+    logger,
+    verifyPool,
+  });
+  closers.add('the node', () => node.stop());
+  // Before the first peer can be heard: its vote request would make this node one of an existing cluster.
+  await foundCluster({ node, config, dataFolder, hadState, anyway: options.bootstrap, logger });
+  const links = await openLinks({ deployment, node, clock: clocks.clock, random: systemRandom(), logger });
+  closers.add('the links', () => links.close());
+  const startedAt = Math.floor(Date.now() / 1000);
+  return { options, closers, node, links, store, clocks, startedAt };
+}
+
+/** Bytes of log, term, vote and snapshots on disk. */
+function storeBytesOf(store: LmdbStore): number {
+  const { fileBytes, snapshotBytes } = store.stats();
+  return fileBytes + snapshotBytes;
+}
+
+/** The properties that are numbers. */
+function numbersOf(stats: object): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(stats).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
+  );
+}

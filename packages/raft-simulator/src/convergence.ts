@@ -28,11 +28,12 @@ export class Convergence {
     this.#clients = parts.clients;
   }
 
-  /** Servers of the last configuration that is committed; before there is one, of the first. */
+  /** Servers of the last configuration that is committed, but for ruined ones; before there is one, of the first. */
   members(): SimNode[] {
     const { log } = this.#panel;
     const { servers, outgoing = [] } = log.lastIndex === 0 ? this.#scenario.configuration : log.configuration;
-    return [...new Set([...servers, ...outgoing].map(({ id }) => id))].map((id) => this.#servers.node(id));
+    const ids = new Set([...servers, ...outgoing].map(({ id }) => id));
+    return [...ids].map((id) => this.#servers.node(id)).filter(({ ruined }) => !ruined);
   }
 
   /** The member that leads, if one does. */

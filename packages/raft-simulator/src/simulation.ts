@@ -186,6 +186,7 @@ class Simulation {
         changed: (...what) => {
           for (const checker of this.#panel.checkers) checker.changed?.(...what);
         },
+        mustWait: () => this.#clients.restoring,
         note: (what, detail) => this.#journal.note('oper', what, [], () => detail),
       },
     });
@@ -204,10 +205,25 @@ class Simulation {
         stop: (node, outageMs) => servers.shutDown(node, outageMs),
         transfer: (node, target) => servers.transfer(node, target),
         snapshot: (node) => servers.snapshot(node),
+        restore: (node) => this.#restore(node),
         reload: (node, config) => servers.reload(node, config),
         flood: (node) => this.#clients.flood(node),
         note: (what, detail) => this.#journal.note('nemesis', what, [], () => detail),
       },
+    });
+  }
+
+  /** One at a time; and none while a server may be ruined by the last one, or too few could be left. */
+  #restore(node: SimNode): void {
+    const { log, linearizability } = this.#panel;
+    const { nodes } = this.#servers;
+    if (this.#clients.restoring || nodes.some((other) => other.ruined || log.isAstray(other))) return;
+    this.#clients.restore(node, {
+      begun: (text) => log.restoreBegun(text),
+      isOnDisk: (text) => log.restoreOf(text).meta !== null,
+      inDoubt: false,
+      doubt: (moment) => linearizability.doubt(moment),
+      certain: (moment) => linearizability.certain(moment),
     });
   }
 

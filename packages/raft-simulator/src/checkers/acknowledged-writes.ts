@@ -1,4 +1,4 @@
-import type { Operation } from '../clients/operation.js';
+import type { Operation, Outcome } from '../clients/operation.js';
 import { decodeCommand } from '../node/register-machine.js';
 import type { Checker, Cluster, Report } from './checker.js';
 import type { CommittedLog } from './committed-log.js';
@@ -31,6 +31,12 @@ export class AcknowledgedWrites implements Checker {
     if (previous !== expected) this.#report(`${what} with the response ${previous}, and ${expected} was there before`);
   }
 
+  #checkRestore(value: string, outcome: Outcome, server: string): void {
+    const committed = this.#log.hasRestored(value);
+    if (outcome === 'ok' && !committed) this.#report(`${server} says that ${value} is restored, and it is not`);
+    if (outcome === 'failed' && committed) this.#report(`${server} says that ${value} is not restored, and it is`);
+  }
+
   finished(operations: readonly Operation[]): void {
     const committed = new Map<string, number>();
     for (let index = 1; index <= this.#log.lastIndex; index++) {
@@ -41,6 +47,7 @@ export class AcknowledgedWrites implements Checker {
       committed.set(value, index);
     }
     for (const { kind, outcome, value, server, index, error } of operations) {
+      if (kind === 'restore') this.#checkRestore(value!, outcome, server);
       if (kind !== 'write' || value === null) continue;
       if (outcome === 'failed' && committed.has(value)) {
         this.#report(

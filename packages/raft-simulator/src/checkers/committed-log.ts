@@ -1,12 +1,19 @@
-import type { Configuration, LogEntry, LogIndex, ServerId, Term } from '@discovery-raft/raft-core';
+import type { Configuration, LogEntry, LogIndex, ServerId, SnapshotMeta, Term } from '@discovery-raft/raft-core';
 import { EntryType } from '@discovery-raft/raft-core';
 import { decodeCommand, Registers } from '../node/register-machine.js';
 import type { Recovery } from '../node/disaster.js';
+import type { DiskWrite } from '../disk/platter.js';
 import type { SimNode } from '../node/sim-node.js';
 import type { Checker, Cluster, Report } from './checker.js';
 import { heldBy, type Configurations } from './configurations.js';
 import type { LogMatching } from './log-matching.js';
 import { describeConfiguration, isQuorum } from './quorum.js';
+
+/** What became of a user's restore. */
+export interface RestoreSeen {
+  meta: SnapshotMeta | null;
+  committed: boolean;
+}
 
 /**
  * What is committed, found out by looking at disks: when a leader says that an entry is committed, a quorum must hold
@@ -27,6 +34,8 @@ export class CommittedLog implements Checker {
   configuration: Configuration = { servers: [] };
   #configurationIndex: LogIndex = 0;
   readonly #configurationIndexes: LogIndex[] = [];
+  /** Users' restores by their content. */
+  readonly #restores = new Map<string, RestoreSeen>();
   #registers = new Registers();
   /** State machine's responses by index. */
   readonly #previous = new Map<LogIndex, string | null>();
@@ -100,6 +109,8 @@ export class CommittedLog implements Checker {
     if (index <= this.lastIndex) return;
     const { process } = node;
     if (process === null) return;
+    // Restored here; it counts once an entry behind it does.
+    if (this.#restores.size > 0 && node.disk.platter.snapshots[0]?.meta.index === index && this.isAstray(node)) return;
     if (process.role !== 'leader') {
       return this.#report(
         `${node.id}, a ${process.role}, takes ${index} for committed; leaders have committed ${this.lastIndex}`,
@@ -116,6 +127,7 @@ export class CommittedLog implements Checker {
         `${node.id} commits ${index} in term ${term}, but no majority of ${members} holds an entry of that term there (${held})`,
       );
     }
+    if (this.#restores.size > 0) this.#addRestore(holders, index);
     while (this.lastIndex < index) {
       const next = this.lastIndex + 1;
       const entry = holders.map(({ disk }) => disk.platter.entryAt(next)).find((found) => found !== undefined);
@@ -123,6 +135,45 @@ export class CommittedLog implements Checker {
         return this.#report(`no disk that holds ${index} of term ${term} holds ${next} before it`);
       this.#add(this.#seen.original(entry.index, entry.term) ?? entry, term);
     }
+  }
+
+  /** A user's restore was begun: a snapshot of this content is not one of the log's state, but takes its place. */
+  restoreBegun(text: string): void {
+    this.#restores.set(text, { meta: null, committed: false });
+  }
+
+  /** What became of a restore: where its snapshot stands, null while no disk holds it, and whether that is committed. */
+  restoreOf(text: string): RestoreSeen {
+    return this.#restores.get(text)!;
+  }
+
+  /** Whether a state that holds this value was restored for good. */
+  hasRestored(value: string): boolean {
+    for (const [text, { committed }] of this.#restores) if (committed && text.includes(`"${value}"`)) return true;
+    return false;
+  }
+
+  /** Whether a server has begun anew from a restored state that is not committed, and may never be. */
+  isAstray(node: SimNode): boolean {
+    const newest = this.#restores.size === 0 ? undefined : node.disk.platter.snapshots[0];
+    return newest !== undefined && this.#restoreAt(newest.meta)?.committed === false;
+  }
+
+  #restoreAt({ index, term }: Pick<SnapshotMeta, 'index' | 'term'>): RestoreSeen | undefined {
+    for (const seen of this.#restores.values()) {
+      if (seen.meta?.index === index && seen.meta.term === term) return seen;
+    }
+    return undefined;
+  }
+
+  written(node: SimNode, write: DiskWrite): void {
+    if (write.kind !== 'snapshot' || this.#restores.size === 0) return;
+    const { id } = write.meta;
+    const stored = node.disk.platter.snapshots.find(({ meta }) => meta.id === id);
+    if (stored === undefined) return;
+    const seen = this.#restores.get(Buffer.from(stored.bytes).toString('latin1'));
+    // Later snapshots may hold the same state, when nothing was written since.
+    if (seen !== undefined) seen.meta ??= write.meta;
   }
 
   /** Index of the newest configuration before `index`. */
@@ -158,6 +209,32 @@ export class CommittedLog implements Checker {
     this.configuration = configuration;
     this.#configurationIndex = index;
     this.#configurationIndexes.push(index);
+  }
+
+  /** The entries up to `index` that are committed now stand behind a restored state. */
+  #addRestore(holders: readonly SimNode[], index: LogIndex): void {
+    for (const [text, seen] of this.#restores) {
+      const { meta, committed } = seen;
+      if (meta === null || committed || meta.index <= this.lastIndex || meta.index >= index) continue;
+      // The log goes on behind it, so no disk that holds the log holds what was before.
+      const onTop = holders.some(({ disk: { platter } }) => {
+        const { firstIndex, snapshots } = platter;
+        return (
+          firstIndex > meta.index &&
+          snapshots.some((own) => own.meta.index === meta.index && own.meta.term === meta.term)
+        );
+      });
+      if (!onTop) continue;
+      while (this.lastIndex < meta.index) {
+        this.#add(
+          { index: this.lastIndex + 1, term: meta.term, type: EntryType.noop, data: new Uint8Array(0) },
+          meta.term,
+        );
+      }
+      seen.committed = true;
+      this.#registers = Registers.fromText(text);
+      this.#digests[meta.index] = this.#registers.digest;
+    }
   }
 
   #add(entry: LogEntry, committedIn: Term): void {

@@ -111,7 +111,9 @@ export class ConfigurationSafety implements Checker {
     const last = this.#committed.at(-1);
     if (last === undefined) return;
     for (const { id } of last.configuration.servers) {
-      const held = this.#configurations.newestOf(this.#cluster.node(id));
+      const node = this.#cluster.node(id);
+      const held = this.#configurations.newestOf(node);
+      if (node.ruined) continue;
       if (held.index === last.index && sameConfiguration(held.configuration, last.configuration)) continue;
       this.#report(`${id} ends with configuration ${held.index}; ${last.index} is committed`);
     }

@@ -1,4 +1,4 @@
-import type { Operation } from '../clients/operation.js';
+import { setsRegister, type Operation } from '../clients/operation.js';
 import type { Checker, Report } from './checker.js';
 
 /** A value's life: the write of it and every read that saw it. */
@@ -25,6 +25,8 @@ export class Linearizability implements Checker {
   /** Place in the history of the first operation since the last disaster. */
   #from = 0;
   #initial: ReadonlyMap<string, string> = new Map();
+  /** Moments between which reads prove nothing. */
+  readonly #doubts: { readonly from: number; to: number }[] = [];
 
   constructor(report: Report) {
     this.#report = report;
@@ -37,10 +39,24 @@ export class Linearizability implements Checker {
     this.#initial = initial;
   }
 
+  /** A restore has begun of which nobody can be sure: until one succeeds, some servers may show its state and others not. */
+  doubt(moment: number): void {
+    this.#doubts.push({ from: moment, to: Infinity });
+  }
+
+  /** A restore has succeeded, so it does not matter what came before. */
+  certain(moment: number): void {
+    for (const doubt of this.#doubts) doubt.to = Math.min(doubt.to, moment);
+  }
+
+  #isDoubtful({ kind, invokedAt, completedAt }: Operation): boolean {
+    return kind === 'read' && this.#doubts.some(({ from, to }) => completedAt > from && invokedAt < to);
+  }
+
   finished(operations: readonly Operation[]): void {
     const byKey = new Map<string, Operation[]>();
     for (const operation of operations.slice(this.#from)) {
-      if (operation.kind !== 'write' && operation.kind !== 'read') continue;
+      if ((!setsRegister(operation) && operation.kind !== 'read') || this.#isDoubtful(operation)) continue;
       const list = byKey.get(operation.key);
       if (list === undefined) byKey.set(operation.key, [operation]);
       else list.push(operation);
@@ -59,12 +75,12 @@ export class Linearizability implements Checker {
  */
 export function whyNotLinearizable(operations: readonly Operation[], before = ''): string | null {
   const writes = new Map<string, Operation>();
-  for (const write of operations) if (write.kind === 'write' && write.value !== null) writes.set(write.value, write);
+  for (const write of operations) if (setsRegister(write) && write.value !== null) writes.set(write.value, write);
   // What was there before every write: a value that nobody writes, and that was written before everything began.
   const initial: Zone = { value: before, firstEnd: -1, lastBegin: -1 };
   const zones = new Map<string, Zone>([[before, initial]]);
   for (const write of operations) {
-    if (write.kind !== 'write' || write.value === null || write.outcome !== 'ok') continue;
+    if (!setsRegister(write) || write.value === null || write.outcome !== 'ok') continue;
     zones.set(write.value, { value: write.value, firstEnd: write.completedAt, lastBegin: write.invokedAt });
   }
   for (const read of operations) {

@@ -1,5 +1,5 @@
 import type { LogIndex, Term } from '@discovery-raft/raft-core';
-import type { Operation } from '../clients/operation.js';
+import { setsRegister, type Operation } from '../clients/operation.js';
 import type { Recovery } from '../node/disaster.js';
 import type { SimNode } from '../node/sim-node.js';
 import type { Checker, Cluster, Report } from './checker.js';
@@ -33,9 +33,9 @@ export class ReadIndex implements Checker {
     if (recovery !== null) this.#newestTerm = 0;
   }
 
-  invoked({ id, kind }: Operation): void {
-    if (kind === 'write') return;
-    this.#before.set(id, { committed: this.#log.lastIndex, newestTerm: this.#newestTerm });
+  invoked(operation: Operation): void {
+    if (setsRegister(operation)) return;
+    this.#before.set(operation.id, { committed: this.#log.lastIndex, newestTerm: this.#newestTerm });
   }
 
   completed({ id, kind, outcome, server, readIndex, term }: Operation): void {

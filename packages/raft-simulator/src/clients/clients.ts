@@ -1,17 +1,36 @@
 import { RaftError, type Applied, type LogIndex, type Raft } from '@discovery-raft/raft-core';
 import type { Promises } from '../checkers/promises.js';
-import { encodeCommand, type Previous } from '../node/register-machine.js';
+import { encodeCommand, restoredText, type Previous } from '../node/register-machine.js';
 import type { Incarnation, SimNode } from '../node/sim-node.js';
 import type { Dice } from '../scenario/dice.js';
 import type { LoadPlan } from '../scenario/scenario.js';
 import type { VirtualClock } from '../time/virtual-clock.js';
-import type { Operation, Outcome } from './operation.js';
+import { setsRegister, type Operation, type Outcome } from './operation.js';
 
 /** How long a client waits for an answer before it goes on, on average; the operation stays open. */
 const PATIENCE_MS = 300;
 
 /** What a batch answers with. */
 const NO_RESULTS: readonly Applied<Previous>[] = [];
+
+/** Refusals of a restore that say that it has not begun. */
+const REFUSED_RESTORE: readonly string[] = [
+  'RAFT_NOT_LEADER',
+  'RAFT_RESTORE_IN_PROGRESS',
+  'RAFT_TRANSFER_IN_PROGRESS',
+  'RAFT_CONFIGURATION_PENDING',
+];
+
+/** Who knows what became of restores. */
+export interface RestoreJudge {
+  begun(text: string): void;
+  /** Whether some disk holds it, so that it may yet become the state of all. */
+  isOnDisk(text: string): boolean;
+  /** Whether nobody can be sure what became of a former one. */
+  readonly inDoubt: boolean;
+  doubt(moment: number): void;
+  certain(moment: number): void;
+}
 
 /** What the clients tell the simulation. */
 export interface ClientEvents {
@@ -30,6 +49,9 @@ export class Clients {
   readonly #events: ClientEvents;
   /** Operations that have no outcome, with the process that was asked. */
   readonly #open = new Map<Operation, Incarnation>();
+  /** What to do when a restore has settled, or the process that was asked is dead; by its first part. */
+  readonly #afterDeath = new Map<Operation, () => void>();
+  #restoring = false;
   #moment = 0;
   #batches = 0;
   #run = 0;
@@ -66,7 +88,12 @@ export class Clients {
   /** A process was killed: its clients will never know. */
   processDied(process: Incarnation): void {
     for (const [operation, asked] of this.#open) {
-      if (asked === process) this.#complete(operation, operation.kind === 'write' ? 'unknown' : 'failed', 'killed');
+      if (asked !== process) continue;
+      this.#complete(operation, setsRegister(operation) ? 'unknown' : 'failed', 'killed');
+      const over = this.#afterDeath.get(operation);
+      this.#afterDeath.delete(operation);
+      // What was on its way to the disk is there or not by now.
+      over?.();
     }
   }
 
@@ -91,6 +118,55 @@ export class Clients {
   write(client: string, node: SimNode, key: string): Promise<Operation> | null {
     const { running } = node;
     return running === null ? null : this.#call(client, node, running.process, running.raft, 'write', key);
+  }
+
+  /** Whether a restore is under way, or nobody can be sure what became of the last one. */
+  get restoring(): boolean {
+    return this.#restoring;
+  }
+
+  /** Restores another state at this node: every register gets a new value. */
+  restore(node: SimNode, judge: RestoreJudge): void {
+    const { running } = node;
+    if (running === null) return;
+    const { process, raft } = running;
+    const keys = Array.from({ length: this.#load.keys }, (_, i) => `k${i + 1}`);
+    const began = this.#moment;
+    const parts = keys.map((key) =>
+      this.#begin({ client: 'restore', server: node.id, kind: 'restore', key, batch: 0 }, process),
+    );
+    const text = restoredText(new Map(parts.map(({ key, value }) => [key, value!])));
+    const bytes = Buffer.from(text, 'latin1');
+    const meta = { version: 1, index: this.#dice.chance(0.3) ? raft.lastIndex + 5 : 1, size: bytes.length };
+    judge.begun(text);
+    this.#restoring = true;
+    const over = (): void => {
+      if (parts.every(({ outcome }) => outcome === 'ok')) {
+        judge.certain(this.#moment);
+        this.#restoring = false;
+      } else if (judge.isOnDisk(text)) judge.doubt(began);
+      else this.#restoring = judge.inDoubt;
+    };
+    this.#afterDeath.set(parts[0]!, over);
+    process.clock.run(() => {
+      const answer = raft.restore(meta, piecesOf(bytes));
+      this.#promises.watch(process, `restore at ${node.id}`, this.#world.now, answer);
+      answer
+        .then(
+          (index) => {
+            for (const part of parts) {
+              part.index = index;
+              this.#complete(part, 'ok', '');
+            }
+          },
+          (error: unknown) => {
+            for (const part of parts) this.#refused(part, error);
+          },
+        )
+        .finally(() => {
+          if (this.#afterDeath.delete(parts[0]!)) over();
+        });
+    });
   }
 
   /** Writes many times at once, at this node, and does not wait. */
@@ -225,7 +301,7 @@ export class Clients {
     const operation: Operation = {
       id,
       ...what,
-      value: what.kind === 'write' ? `v${id}` : null,
+      value: setsRegister(what) ? `v${id}` : null,
       invokedAt: ++this.#moment,
       completedAt: Infinity,
       outcome: 'open',
@@ -263,6 +339,9 @@ export class Clients {
       case 'verifyLeader':
         await raft.verifyLeader();
         op.term = raft.term;
+        return;
+      case 'restore':
+        throw new Error('a restore is asked for by itself');
     }
   }
 
@@ -285,7 +364,11 @@ export class Clients {
     }
     const { outcome } = error.details;
     this.#promises.refused(operation, error, outcome);
-    const unknown = operation.kind === 'write' && outcome !== 'notAppended' && outcome !== 'lost';
+    const unknown =
+      setsRegister(operation) &&
+      !REFUSED_RESTORE.includes(error.code) &&
+      outcome !== 'notAppended' &&
+      outcome !== 'lost';
     this.#complete(operation, unknown ? 'unknown' : 'failed', error.code);
   }
 
@@ -296,4 +379,9 @@ export class Clients {
     operation.error = error;
     this.#events.completed(operation);
   }
+}
+
+/** In pieces, as from a file. */
+async function* piecesOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 50) yield bytes.subarray(at, at + 50);
 }

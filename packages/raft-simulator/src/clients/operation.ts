@@ -10,13 +10,18 @@ import type { LogIndex, Term } from '@discovery-raft/raft-core';
  */
 export type Outcome = 'open' | 'ok' | 'failed' | 'unknown';
 
+/** Whether an operation sets its register: a restore sets them all, and is one operation for each. */
+export function setsRegister({ kind }: Pick<Operation, 'kind'>): boolean {
+  return kind === 'write' || kind === 'restore';
+}
+
 /** One call of a client. */
 export interface Operation {
   readonly id: number;
   readonly client: string;
   /** The server that was asked. */
   readonly server: string;
-  readonly kind: 'write' | 'read' | 'barrier' | 'verifyLeader';
+  readonly kind: 'write' | 'read' | 'barrier' | 'verifyLeader' | 'restore';
   readonly key: string;
   /** The batch that it is a part of; 0 for none. */
   readonly batch: number;

@@ -16,6 +16,8 @@ export interface OperatorHands {
   join(node: SimNode): void;
   /** A change was acknowledged at `index`; `prevIndex` is the configuration that it was to follow, 0 for any. */
   changed(change: Change, index: LogIndex, prevIndex: LogIndex): void;
+  /** Whether the state of the cluster is being replaced: then servers may be ruined, and none must be taken away. */
+  mustWait(): boolean;
   note(what: string, detail: string): void;
 }
 
@@ -51,7 +53,7 @@ export class Operator {
     if (this.#everyMs === 0) return;
     this.#world.schedule(this.#dice.exponential(this.#everyMs), () => {
       if (this.#over) return;
-      this.#act();
+      if (!this.#hands.mustWait()) this.#act();
       this.start();
     });
   }

@@ -312,6 +312,22 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'restore-in-the-place-of-an-entry',
+    rule: '8: a state that a user restores takes the index of an entry that is committed',
+    edits: [
+      {
+        file: 'runtime/user-restore',
+        find: 'Math.max(lastIndex, meta.index) + 1',
+        replace: 'Math.max(lastIndex, 0 * meta.index)',
+      },
+    ],
+  },
+  {
+    name: 'recovery-without-the-log',
+    rule: '8: the state that a cluster is recovered from lacks what is behind its last snapshot',
+    edits: [{ file: 'runtime/recover-cluster', find: 'apply(stateMachine, entry);', replace: 'void entry;' }],
+  },
+  {
     name: 'quorum-of-half',
     rule: '10: half of an even cluster is a quorum',
     edits: [{ file: 'core/quorum', find: 'Math.floor(n / 2) + 1', replace: 'Math.ceil(n / 2)' }],

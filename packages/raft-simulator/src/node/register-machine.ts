@@ -77,6 +77,11 @@ export class Registers {
   }
 }
 
+/** A state that a user restores, as a snapshot has it: no entry of the log set its registers. */
+export function restoredText(values: ReadonlyMap<string, string>): string {
+  return JSON.stringify([0, ...[...values].map(([key, value]) => [key, { value, index: 0 }])]);
+}
+
 function hashOf(key: string, { value, index }: Register): number {
   let hash = index | 0;
   for (const text of [key, '=', value]) {

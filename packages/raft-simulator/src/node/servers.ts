@@ -1,6 +1,8 @@
 import {
   DEFAULT_RAFT_CONFIG,
+  RaftError,
   RELOADABLE_OPTIONS,
+  type CallOptions,
   type ReloadableConfig,
   type RpcResponse,
   type ServerId,
@@ -161,7 +163,10 @@ export class Servers implements Cluster {
     if (running === null) return;
     const { process, raft } = running;
     this.#journal.note(node.id, 'transfers', [], () => `to ${target ?? 'anyone'}`);
-    process.clock.run(() => this.#watch(process, `transfer by ${node.id}`, raft.leadershipTransfer(target)));
+    process.clock.run(() => {
+      const limits: CallOptions = this.#dice.chance(0.3) ? this.#patienceOf(process) : {};
+      this.#watch(process, `transfer by ${node.id}`, raft.leadershipTransfer(target, limits));
+    });
   }
 
   /** Gives a server other options, as long as its process lives. */
@@ -182,6 +187,15 @@ export class Servers implements Cluster {
     const config = { ...DEFAULT_RAFT_CONFIG, ...this.#scenario.config };
     const options = Object.fromEntries(RELOADABLE_OPTIONS.map((name) => [name, config[name]]));
     for (const node of this.nodes) this.reload(node, options);
+  }
+
+  /** A time limit for a call, or a signal that is aborted after a while. */
+  #patienceOf(process: Incarnation): CallOptions {
+    const ms = this.#dice.pick([1, 10, 200]);
+    if (this.#dice.chance(0.5)) return { timeoutMs: ms };
+    const abort = new AbortController();
+    process.clock.setTimer(ms, () => abort.abort());
+    return { signal: abort.signal };
   }
 
   snapshot(node: SimNode): void {
@@ -322,9 +336,15 @@ export class Servers implements Cluster {
       return;
     }
     const { excused } = node.process!;
+    const astray = isCorrupt(error) && this.#host.panel.log.isAstray(node);
     const why = `${error.message}: ${textOf(error.cause)}`;
     this.#journal.note(node.id, 'stopped', [], () => why);
-    if (!excused) this.#journal.report('safety', 'no stop without a cause', `${node.id} stops: ${why}`);
+    if (!excused && !astray) this.#journal.report('safety', 'no stop without a cause', `${node.id} stops: ${why}`);
+    if (astray) {
+      // The duties of the caller: it needs empty stores, and is another server then. Here it stays away.
+      node.part = 'gone';
+      node.ruined = true;
+    }
     this.shutDown(node, ERROR_OUTAGE_MS);
   }
 
@@ -355,4 +375,8 @@ export class Servers implements Cluster {
 /** An error's message; empty for what is none. */
 export function textOf(error: unknown): string {
   return error instanceof Error ? error.message : '';
+}
+
+function isCorrupt(error: Error): boolean {
+  return error instanceof RaftError && error.code === 'RAFT_STORE_CORRUPT';
 }

@@ -72,6 +72,8 @@ export class SimNode {
   process: Incarnation | null = null;
   part: Part;
   bootstrapped = false;
+  /** It has begun anew from a restored state that the others do not have, and has stopped for that. */
+  ruined = false;
   readonly #world: VirtualClock;
   readonly #network: SimNetwork;
   readonly #scenario: Scenario;

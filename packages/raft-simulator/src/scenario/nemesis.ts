@@ -18,6 +18,8 @@ export interface NemesisHands {
   stop(node: SimNode, outageMs: number): void;
   transfer(node: SimNode, target: string | null): void;
   snapshot(node: SimNode): void;
+  /** Replaces the state of the cluster, through this node. */
+  restore(node: SimNode): void;
   /** Gives it other timeouts, until it is started again. */
   reload(node: SimNode, config: Partial<ReloadableConfig>): void;
   /** Many writes at once, at this node. */
@@ -70,6 +72,7 @@ export class Nemesis {
     this.#often(faults.stallEveryMs, () => this.#stall());
     this.#often(faults.transferEveryMs, () => this.#transfer());
     this.#often(faults.reloadEveryMs, () => this.#reload());
+    this.#often(this.#scenario.restoreEveryMs, () => this.#restore());
     if (faults.stuckMs > 0) this.#stickLater(this.#dice.between(0, 6000));
   }
 
@@ -217,6 +220,11 @@ export class Nemesis {
       this.#hands.note('stick', leader.id);
       leader.disk.faults.stalledUntilMs = this.#world.now + this.#scenario.faults.stuckMs;
     });
+  }
+
+  #restore(): void {
+    const leaders = this.#nodes.filter(({ raft }) => raft?.state === 'leader');
+    if (leaders.length > 0) this.#hands.restore(this.#dice.pick(leaders));
   }
 
   #reload(): void {

@@ -70,6 +70,8 @@ export interface Scenario {
   readonly load: LoadPlan;
   /** When all servers go down and most are lost for good; 0 for never. */
   readonly disasterAtMs: number;
+  /** Mean pause between two restores of another state; 0 when there are none. */
+  readonly restoreEveryMs: number;
   /** Mean pause between two changes of the membership; 0 when there are none. */
   readonly changeEveryMs: number;
 }
@@ -106,6 +108,7 @@ export function drawScenario(seed: number): Scenario {
   const spares = changeEveryMs > 0 ? change.int(1, 4) : 0;
   const more = new Dice(seed ^ 0x3c6ef372);
   const calm: LinkFaults = { delayMs: dice.between(0.2, 3), loss: 0, duplication: 0, longDelay: 0, longDelayMs: 0 };
+  const disasterAtMs = more.chance(0.12) ? more.between(3000, 15_000) : 0;
   return {
     seed,
     servers: [...servers, ...Array.from({ length: spares }, (_, i) => drawSpare(change, `n${count + i + 1}`))],
@@ -125,7 +128,8 @@ export function drawScenario(seed: number): Scenario {
     links: drawLinks(dice, calm, heartbeatTimeoutMs),
     faults: drawFaults(dice, more, heartbeatTimeoutMs),
     load: drawLoad(dice, more, narrow),
-    disasterAtMs: more.chance(0.12) ? more.between(3000, 15_000) : 0,
+    disasterAtMs,
+    restoreEveryMs: disasterAtMs === 0 && more.chance(0.2) ? more.pick([2000, 6000]) : 0,
     changeEveryMs,
   };
 }

@@ -104,6 +104,7 @@ export const packages = {
   },
   'raft-simulator': {
     imports: {
+      protocol: 'value',
       'raft-core': 'value',
       'memory-transport': 'value',
       'raft-log-list': 'value',

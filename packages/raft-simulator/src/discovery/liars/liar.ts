@@ -1,0 +1,191 @@
+import type { DiscoveryMessage, ListLeader, ListedAttestation } from '@discovery-raft/discovery-consensus-fsm';
+import type { DiscoveryConsensusVote, DiscoveryFinalConsensus } from '@discovery-raft/protocol';
+import type { Dice } from '../../scenario/dice.js';
+import type { VirtualClock } from '../../time/virtual-clock.js';
+import { creationOf } from '../calendar.js';
+import type { Keyring } from '../crypto/keyring.js';
+import type { Disguise, DiscoverySimNode } from '../node/discovery-node.js';
+import type { MessageNetwork } from '../network/message-network.js';
+import type { LiePlan } from '../scenario.js';
+import type { Conspiracy } from './conspiracy.js';
+import { finalSet, forgedSignature, noVote, voteRequest } from './forgeries.js';
+import { markerOf, removalOf } from './raw-entries.js';
+
+/** What liars need of the simulation. */
+export interface LiarParts {
+  readonly node: DiscoverySimNode;
+  readonly plan: LiePlan;
+  readonly dice: Dice;
+  readonly world: VirtualClock;
+  readonly network: MessageNetwork;
+  readonly conspiracy: Conspiracy;
+  readonly ring: Keyring;
+  readonly members: readonly string[];
+  readonly note: (what: string, detail: string) => void;
+}
+
+/**
+ * A node that keeps Raft's rules and lies in everything else. It runs the real consensus, and stands between it and the
+ * world: what leaves is changed, lost, held back or repeated, and what it writes into the list is what it likes.
+ */
+export class Liar implements Disguise {
+  readonly parts: LiarParts;
+  readonly others: readonly string[];
+  /** The half of the others that is shown second lists. */
+  readonly #fooled: ReadonlySet<string>;
+
+  constructor(parts: LiarParts) {
+    this.parts = parts;
+    this.others = parts.members.filter((id) => id !== parts.node.id);
+    const honest = parts.dice.shuffle(this.others.filter((id) => !parts.conspiracy.has(id)));
+    this.#fooled = new Set(honest.slice(0, Math.ceil(honest.length / 2)));
+  }
+
+  /** Whether it lies so this time. */
+  lies(lie: keyof LiePlan): boolean {
+    return this.parts.dice.chance(this.parts.plan[lie]);
+  }
+
+  /** Sends what it likes; only while it runs. */
+  send(to: string, message: DiscoveryMessage, delayMs = 0): void {
+    const { node, network, world } = this.parts;
+    const leave = (): void => {
+      if (node.process !== null) network.send(node.id, to, message);
+    };
+    if (delayMs === 0) leave();
+    else world.schedule(delayMs, leave);
+  }
+
+  outgoing(to: string, message: DiscoveryMessage): void {
+    this.parts.conspiracy.remember(this.parts.node.id, message);
+    if (this.lies('silence')) return;
+    switch (message.event) {
+      case 'discoveryRequestConsensusVote':
+        return this.#askForVote(to, message);
+      case 'discoveryConsensusVote':
+        return this.#vote(to, message.body);
+      case 'discoveryFinalConsensus':
+        return this.#final(to, message.body);
+      case 'publishToDiscoveryForwarded': {
+        const { signature } = message.body;
+        if (signature === undefined || !this.lies('forgedForwards')) return this.send(to, message);
+        const forged = forgedSignature(this.parts.dice, signature.certificate);
+        return this.send(to, { ...message, body: { ...message.body, signature: forged } });
+      }
+      default:
+        return this.send(to, message);
+    }
+  }
+
+  /** A message has come to this node; its consensus will see it too. */
+  heard(from: string, message: DiscoveryMessage): void {
+    const { conspiracy, ring } = this.parts;
+    conspiracy.remember(from, message);
+    const { second } = conspiracy;
+    if (message.event !== 'discoveryConsensusVote' || second === null || message.body.signature === undefined) return;
+    const signer = ring.signer(message.body.signature, second.listing.bytes);
+    if (signer !== null) second.signatures.set(signer.identity, message.body.signature);
+  }
+
+  writer(real: ListLeader): ListLeader {
+    return {
+      ...real,
+      upsert: (packet: Uint8Array, attestation: ListedAttestation) =>
+        this.lies('omission') ? Promise.resolve() : real.upsert(packet, attestation),
+      freeze: (round) => this.#freeze(real, round),
+    };
+  }
+
+  #askForVote(to: string, message: DiscoveryMessage & { event: 'discoveryRequestConsensusVote' }): void {
+    const { conspiracy, dice } = this.parts;
+    const round = Number(message.body.round);
+    const { second } = conspiracy;
+    if (second?.round === round && this.#fooled.has(to)) {
+      return this.send(to, voteRequest(round, second.frozenIndex, second.listing.digest));
+    }
+    if (this.lies('wrongDigests')) {
+      return this.send(to, { ...message, body: { ...message.body, listDigest: new Uint8Array(32).fill(7) } });
+    }
+    if (this.lies('wrongTime')) {
+      const old = conspiracy.recall('discoveryRequestConsensusVote');
+      if (old.length > 0) return this.send(to, dice.pick(old).message);
+    }
+    this.send(to, message);
+  }
+
+  #vote(to: string, vote: DiscoveryConsensusVote): void {
+    const { dice, conspiracy } = this.parts;
+    let message: DiscoveryMessage = { event: 'discoveryConsensusVote', body: vote };
+    if (this.lies('falseVotes')) {
+      const stolen = dice.pick([vote, ...conspiracy.recall('discoveryConsensusVote').map(bodyOf)]).signature;
+      const certificate = vote.signature?.certificate ?? this.parts.node.key.certificate;
+      const forged = forgedSignature(dice, certificate);
+      message = dice.pick<() => DiscoveryMessage>([
+        () => noVote(dice, vote.round),
+        () => ({ event: 'discoveryConsensusVote', body: { ...vote, verdict: 1, signature: forged } }),
+        () => ({
+          event: 'discoveryConsensusVote',
+          body: stolen === undefined ? vote : { ...vote, verdict: 1, signature: stolen },
+        }),
+        () => ({ event: 'discoveryConsensusVote', body: { ...vote, round: vote.round + 1n } }),
+      ])();
+      if (dice.chance(0.3)) this.send(to, message, dice.between(1, 500));
+    }
+    this.send(to, message, this.lies('late') ? dice.between(300, 9000) : 0);
+  }
+
+  #final(to: string, final: DiscoveryFinalConsensus): void {
+    const { conspiracy, dice } = this.parts;
+    const round = Number(final.round);
+    const { second } = conspiracy;
+    if (second?.round === round && this.#fooled.has(to)) {
+      const signatures = [...second.signatures.values(), ...conspiracy.sign(second.listing.bytes)];
+      return this.send(to, finalSet(round, second.listing.digest, signatures));
+    }
+    if (!this.lies('falseFinals')) return this.send(to, { event: 'discoveryFinalConsensus', body: final });
+    const [one] = final.signatures;
+    const few = final.signatures.slice(0, Math.max(1, final.signatures.length - 2));
+    const signatures = dice.pick([few, one === undefined ? [] : final.signatures.map(() => one), []]);
+    this.send(to, { event: 'discoveryFinalConsensus', body: { ...final, signatures } });
+  }
+
+  /** Freezes a round as it should, or twice with something taken out in between. */
+  async #freeze(real: ListLeader, round: number): Promise<{ readonly index: number }> {
+    const first = await real.freeze(round);
+    if (this.lies('twoLists')) {
+      try {
+        await this.#freezeAgain(round);
+      } catch {
+        // Leadership is gone: there is no second list.
+      }
+    }
+    return first;
+  }
+
+  async #freezeAgain(round: number): Promise<void> {
+    const { node, conspiracy, dice, note } = this.parts;
+    const { process } = node;
+    const raft = process?.raft;
+    if (process === null || raft === null || raft === undefined) return;
+    const records = [...process.list.entries()];
+    if (records.length > 0) await raft.apply(removalOf(dice.pick(records)));
+    const { index } = await raft.apply(markerOf(round));
+    const listing = await process.consensus.getFullListForPublication(creationOf(round));
+    conspiracy.second = { round, frozenIndex: index, listing, signatures: new Map() };
+    conspiracy.sign(listing.bytes);
+    note('shows two lists', `round ${round}, the second at index ${index}`);
+    this.#insist(round, index, listing.digest);
+  }
+
+  /** Asks everybody for the second list too, again and again: somebody may have forgotten the first. */
+  #insist(round: number, index: number, digest: Uint8Array): void {
+    const { dice } = this.parts;
+    for (const to of this.others) {
+      for (let i = 0; i < 3; i++) this.send(to, voteRequest(round, index, digest), dice.between(200, 3500));
+    }
+  }
+}
+
+function bodyOf({ message }: { readonly message: DiscoveryMessage }): DiscoveryConsensusVote {
+  return message.body as DiscoveryConsensusVote;
+}

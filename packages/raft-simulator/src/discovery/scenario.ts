@@ -1,0 +1,194 @@
+import type { PolicyName } from '@discovery-raft/discovery-consensus-fsm';
+import type { RaftConfig } from '@discovery-raft/raft-core';
+import type { DiskProfile } from '../disk/sim-disk.js';
+import type { LinkFaults } from '../network/link-faults.js';
+import { Dice } from '../scenario/dice.js';
+import { SLOT_SECONDS, TOLERANCE_SECONDS } from './calendar.js';
+
+/** How often a liar does what, when there is an occasion; 0 to 1, and 0 for what it never does. */
+export interface LiePlan {
+  /** Says nothing where it should. */
+  readonly silence: number;
+  /** Votes NO or NOT_READY for no reason, with a bad or a stolen signature, twice, for another round. */
+  readonly falseVotes: number;
+  /** Sends votes late. */
+  readonly late: number;
+  /** Leading: freezes a round twice and shows each half of the others another list. */
+  readonly twoLists: number;
+  /** Leading: names digests that are nobody's. */
+  readonly wrongDigests: number;
+  /** Leading: sends final sets that are none. */
+  readonly falseFinals: number;
+  /** Leading: does not write what is forwarded. */
+  readonly omission: number;
+  /** Leading: takes valid items out of the list. */
+  readonly removal: number;
+  /** Leading: writes forged packets and forged attestations into the list. */
+  readonly poison: number;
+  /** Leading: asks for votes on rounds that are not due, or long over. */
+  readonly wrongTime: number;
+  /** Says again what was said before, by itself or by others. */
+  readonly replay: number;
+  /** Sends bytes that mean nothing. */
+  readonly garbage: number;
+  /** Not leading: speaks as if it led. */
+  readonly pretence: number;
+  /** Forwards forged packets and forged attestations. */
+  readonly forgedForwards: number;
+  /** Hands out forged and old directories. */
+  readonly forgedDirectories: number;
+}
+
+/** One discovery node. */
+export interface NodePlan {
+  readonly name: string;
+  /** Null for an honest node. */
+  readonly lies: LiePlan | null;
+  /** Its wall clock is so far ahead while there are faults, and afterwards. */
+  readonly skewSeconds: number;
+  readonly calmSkewSeconds: number;
+  readonly disk: DiskProfile;
+}
+
+/** How often what goes wrong with the machines, on average; 0 for never. */
+export interface MachineFaults {
+  readonly partitionEveryMs: number;
+  readonly crashEveryMs: number;
+  readonly transferEveryMs: number;
+  readonly clockEveryMs: number;
+  /** How long a partition or an outage lasts, on average. */
+  readonly durationMs: number;
+  /** Chance that an honest node crashes at a step of a round: it signs, enters a state, publishes. */
+  readonly crashAtStep: number;
+  /** Chance that a write of the directory store fails. */
+  readonly storeFailure: number;
+}
+
+/** What comes from outside. */
+export interface OutsidePlan {
+  readonly publishers: number;
+  /** Further publishers whose certificates begin or end near the start of a slot; each publishes once. */
+  readonly dated: number;
+  /** Valid items of identities of its own that an outsider sends one node in each slot, shortly before its end; 0 for none. */
+  readonly floodPerSlot: number;
+  /** Packets that mean nothing or are forged, in each slot. */
+  readonly trashPerSlot: number;
+}
+
+/** Everything that one seed decides before the first event. */
+export interface DiscoveryScenario {
+  readonly seed: number;
+  readonly policy: PolicyName;
+  readonly nodes: readonly NodePlan[];
+  readonly calm: LinkFaults;
+  readonly links: LinkFaults;
+  readonly faults: MachineFaults;
+  readonly outside: OutsidePlan;
+  readonly raft: Partial<RaftConfig>;
+  /** Mean time of a verification; 0 for none. */
+  readonly verifyMs: number;
+  readonly shortListingBytes: number;
+}
+
+/** How many of n nodes may lie. */
+export function liarsOf(size: number): number {
+  return Math.floor((size - 1) / 3);
+}
+
+/** Draws a scenario. */
+export function drawDiscoveryScenario(seed: number, policy: PolicyName): DiscoveryScenario {
+  const dice = new Dice(seed ^ 0x1b56c4e9);
+  const size = dice.int(4, 9);
+  const liars = dice.chance(0.1) ? 0 : dice.chance(0.7) ? liarsOf(size) : 1;
+  const skewed = dice.chance(0.5);
+  const nodes = Array.from({ length: size }, (_, i) => drawNode(dice, `d${i + 1}`, i < liars, skewed));
+  const calm: LinkFaults = { delayMs: dice.between(1, 20), loss: 0, duplication: 0, longDelay: 0, longDelayMs: 0 };
+  return {
+    seed,
+    policy,
+    nodes,
+    calm,
+    links: drawLinks(dice, calm),
+    faults: drawFaults(dice),
+    outside: {
+      publishers: dice.int(3, 8),
+      dated: dice.pick([0, 0, 2, 4]),
+      floodPerSlot: dice.pick([0, 0, 8, 16]),
+      trashPerSlot: dice.pick([0, 3, 10]),
+    },
+    raft: {
+      heartbeatTimeoutMs: 1500,
+      electionTimeoutMs: 1500,
+      leaderLeaseTimeoutMs: 1000,
+      rpcTimeoutMs: 1500,
+      outcomeGraceMs: 1500,
+      snapshotIntervalMs: dice.pick([5000, 20_000, 120_000]),
+      snapshotThreshold: dice.pick([20, 100]),
+      trailingLogs: dice.pick([0, 20, 10_000]),
+    },
+    verifyMs: dice.pick([0, 0, 2, 20]),
+    shortListingBytes: dice.pick([500, 1 << 20, 1 << 20]),
+  };
+}
+
+function drawNode(dice: Dice, name: string, lies: boolean, skewed: boolean): NodePlan {
+  const within = skewed ? TOLERANCE_SECONDS / 4 : 0;
+  const calmSkewSeconds = dice.between(-within, within);
+  // A liar's clock, and now and then an honest one, is far out.
+  const wild = lies ? dice.chance(0.3) : skewed && dice.chance(0.15);
+  return {
+    name,
+    lies: lies ? drawLies(dice) : null,
+    skewSeconds: wild ? dice.between(-1.5, 1.5) * SLOT_SECONDS : calmSkewSeconds,
+    calmSkewSeconds: lies && wild ? dice.between(-1, 1) * TOLERANCE_SECONDS : calmSkewSeconds,
+    disk: dice.chance(0.5)
+      ? { immediate: true, writeMs: 0, readMs: 0 }
+      : { immediate: false, writeMs: dice.between(0.5, 10), readMs: 0 },
+  };
+}
+
+/** A liar has a few habits rather than all: what one lie prevents must not hide another. */
+function drawLies(dice: Dice): LiePlan {
+  const every = dice.pick([0.15, 0.3, 0.5]);
+  const habit = (): number => (dice.chance(every) ? dice.pick([0.1, 0.4, 0.9]) : 0);
+  return {
+    silence: habit() / 2,
+    falseVotes: habit(),
+    late: habit(),
+    twoLists: dice.chance(0.4) ? 0.9 : 0,
+    wrongDigests: habit() / 2,
+    falseFinals: habit(),
+    omission: habit(),
+    removal: habit(),
+    poison: habit(),
+    wrongTime: habit(),
+    replay: habit(),
+    garbage: habit(),
+    pretence: habit(),
+    forgedForwards: habit(),
+    forgedDirectories: habit(),
+  };
+}
+
+function drawLinks(dice: Dice, calm: LinkFaults): LinkFaults {
+  const harsh = dice.chance(0.3);
+  return {
+    delayMs: dice.pick([calm.delayMs, calm.delayMs, 60]),
+    loss: dice.pick([0, 0.01, harsh ? 0.2 : 0.05]),
+    duplication: dice.pick([0, 0.02, harsh ? 0.3 : 0.1]),
+    longDelay: dice.pick([0, 0.01, 0.05]),
+    longDelayMs: dice.pick([500, 3000, 8000]),
+  };
+}
+
+function drawFaults(dice: Dice): MachineFaults {
+  return {
+    partitionEveryMs: dice.pick([0, 8000, 20_000]),
+    crashEveryMs: dice.pick([0, 5000, 15_000]),
+    transferEveryMs: dice.pick([0, 8000, 20_000]),
+    clockEveryMs: dice.pick([0, 0, 15_000]),
+    durationMs: dice.pick([700, 2000, 8000]),
+    crashAtStep: dice.pick([0, 0.02, 0.1]),
+    storeFailure: dice.pick([0, 0, 0.03]),
+  };
+}

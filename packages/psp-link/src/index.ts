@@ -27,3 +27,6 @@ export { PspStream } from './connection/psp-stream.js';
 export { PspConnection, type ConnectionPeer, type OpenStreamOptions } from './connection/psp-connection.js';
 export { connectPsp, type ConnectOptions } from './connection/connect.js';
 export { PspListener, type ListenerCounters, type ListenOptions } from './connection/psp-listener.js';
+export { LinkKeeper, type LinkKeeperOptions, type LinkPeer } from './keeper/link-keeper.js';
+export type { KeeperCounters, LinkState } from './keeper/link-state.js';
+export type { PeerLink } from './keeper/peer-link.js';

@@ -1,15 +1,16 @@
 import { LinkError } from '../errors.js';
 import { FIXED_HEAD_BYTES, VARIABLE_HEAD_BYTES, type Cell } from './cell.js';
 import { FIXED_PAYLOAD_BYTES, isFixed, MAX_PAYLOAD_BYTES } from './command.js';
+import { unclearedBytes } from './uncleared-bytes.js';
 
-/** A cell that does not lie in one chunk begins with this much room, and doubles it as bytes arrive. */
-const FIRST_ROOM_BYTES = 2048;
+/** Room for the bytes that say how long a cell is. */
+const HEAD_ROOM_BYTES = VARIABLE_HEAD_BYTES;
 
 /**
  * Finds cells in a stream of bytes that is cut anyhow.
  *
- * A length over the limit is refused when its two bytes are there. Memory grows with what has arrived, not with what was
- * announced. A cell that lies whole in a chunk is a view of that chunk.
+ * A length over the limit is refused when its two bytes are there, before memory is taken for it: one cell at most, and
+ * untouched pages until bytes arrive. A cell that lies whole in a chunk is a view of that chunk.
  */
 export class CellReader {
   /** Longest payload of a variable cell that is taken, in bytes. May be changed between cells. */
@@ -91,8 +92,7 @@ export class CellReader {
   #fill(count: number, total: number): void {
     const needed = this.#filled + count;
     if (needed > this.#partial.length) {
-      const doubled = Math.max(needed, 2 * this.#partial.length, FIRST_ROOM_BYTES);
-      const grown = new Uint8Array(total > 0 ? Math.min(total, doubled) : doubled);
+      const grown = unclearedBytes(total > 0 ? total : HEAD_ROOM_BYTES);
       grown.set(this.#partial.subarray(0, this.#filled));
       this.#partial = grown;
     }

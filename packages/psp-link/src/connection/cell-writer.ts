@@ -1,4 +1,5 @@
-import { cellBytes, VARIABLE_HEAD_BYTES, writeCellHead } from '../cells/cell.js';
+import { VARIABLE_HEAD_BYTES, writeCellHead } from '../cells/cell.js';
+import { unclearedBytes } from '../cells/uncleared-bytes.js';
 import { Command } from '../cells/command.js';
 import type { LinkError } from '../errors.js';
 import type { SecureWire } from './secure-wire.js';
@@ -6,8 +7,8 @@ import type { SecureWire } from './secure-wire.js';
 /** Which cells go first: those of `main` go before every queued one of `bulk`. */
 export type Lane = 'main' | 'bulk';
 
-/** Small cells are put together until they fill a TLS record of the greatest length. */
-const RECORD_BYTES = 16_384;
+/** A buffer of at most so many bytes is kept while nothing is to be sent. */
+const KEPT_BYTES = 4096;
 
 interface Sending {
   readonly circuitId: number;
@@ -67,9 +68,9 @@ export interface CellWriterListener {
 /**
  * Sends cells: those of the connection and of the control of streams first, then streams by their lane, each in order.
  *
- * Only a little is handed to the wire at a time, so that what is urgent can still overtake. Where the peer may be a
- * deployed client, every cell is one write, and the next follows when the wire has taken it: writes that wait in Node
- * together become one TLS record, and such a client reads at most two cells of a record.
+ * One write is under way at a time, and no more than a little, so that what is urgent can still overtake. Where the peer
+ * may be a deployed client, a write is one cell: such a client reads at most two cells of a TLS record, and writes that
+ * wait in Node together would become one record. Between nodes a write holds many cells, and TLS cuts it into records.
  */
 export class CellWriter {
   /** Several cells a write. Only towards peers that read them: nodes that have authenticated. */
@@ -79,10 +80,12 @@ export class CellWriter {
   readonly #maxInFlightBytes: number;
   readonly #control = new Fifo<Uint8Array>();
   readonly #lanes: Readonly<Record<Lane, Fifo<Sending>>> = { main: new Fifo(), bulk: new Fifo() };
-  /** Sends whose last cell was handed to the wire. */
-  readonly #inFlight = new Set<Sending>();
   #controlBytes = 0;
+  /** The write that is under way; used again for the next. */
+  #buffer = new Uint8Array(0);
   #inFlightBytes = 0;
+  /** What the write under way completes. */
+  #finishing: Sending[] = [];
   #scheduled = false;
   #closed = false;
 
@@ -102,19 +105,17 @@ export class CellWriter {
     return this.#inFlightBytes;
   }
 
+  /** Whether nothing waits and the wire has taken everything. */
+  get idle(): boolean {
+    return this.#inFlightBytes === 0 && !this.#waiting;
+  }
+
   /** Sends a whole cell before everything else that waits. */
   control(cell: Uint8Array): void {
     if (this.#closed) return;
     this.#control.push(cell);
     this.#controlBytes += cell.length;
     this.#schedule();
-  }
-
-  /** Whether nothing waits and the wire has taken everything. */
-  get idle(): boolean {
-    const { main, bulk } = this.#lanes;
-    const waiting = this.#control.peek() ?? main.peek() ?? bulk.peek();
-    return waiting === undefined && this.#inFlightBytes === 0;
   }
 
   /**
@@ -141,16 +142,21 @@ export class CellWriter {
   close(error: LinkError): void {
     this.#closed = true;
     this.#control.clear();
+    this.#buffer = new Uint8Array(0);
+    for (const sending of this.#finishing.splice(0)) fail(sending, error);
     for (const lane of Object.values(this.#lanes)) {
       for (const sending of lane.remove(() => false)) fail(sending, error);
     }
-    for (const sending of this.#inFlight) fail(sending, error);
-    this.#inFlight.clear();
+  }
+
+  get #waiting(): boolean {
+    const { main, bulk } = this.#lanes;
+    return this.#control.peek() !== undefined || main.peek() !== undefined || bulk.peek() !== undefined;
   }
 
   /** In a microtask: what is sent in one go is put together. */
   #schedule(): void {
-    if (this.#scheduled || (this.#inFlightBytes > 0 && !this.coalesce)) return;
+    if (this.#scheduled || this.#inFlightBytes > 0) return;
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
@@ -159,55 +165,52 @@ export class CellWriter {
   }
 
   #pump(): void {
-    while (!this.#closed && this.#inFlightBytes < this.#maxInFlightBytes) {
-      if (this.#inFlightBytes > 0 && !this.coalesce) return;
-      const batch = new Batch(this.coalesce ? RECORD_BYTES : 1);
-      this.#fill(batch);
-      if (batch.cells === 0) return;
-      this.#handOver(batch);
+    if (this.#closed || this.#inFlightBytes > 0) return;
+    const batch = new Batch(this.#buffer, this.coalesce ? this.#maxInFlightBytes : 0);
+    this.#fill(batch);
+    if (batch.cells === 0) {
+      if (this.#buffer.length > KEPT_BYTES) this.#buffer = new Uint8Array(0);
+      return;
     }
+    this.#buffer = batch.buffer;
+    this.#inFlightBytes = batch.bytes;
+    this.#listener.written(batch.bytes, batch.cells);
+    this.#wire.write(batch.buffer.subarray(0, batch.bytes), () => this.#taken());
   }
 
   #fill(batch: Batch): void {
     for (let cell = this.#control.peek(); cell !== undefined; cell = this.#control.peek()) {
-      if (!batch.takesControl(cell)) return;
+      if (!batch.addCell(cell)) return;
       this.#control.shift();
       this.#controlBytes -= cell.length;
     }
-    if (!this.#fillFrom(this.#lanes.main, batch)) return;
-    this.#fillFrom(this.#lanes.bulk, batch);
+    if (this.#fillFrom(this.#lanes.main, batch)) this.#fillFrom(this.#lanes.bulk, batch);
   }
 
   /** Returns false when the batch is full. */
   #fillFrom(lane: Fifo<Sending>, batch: Batch): boolean {
     for (let sending = lane.peek(); sending !== undefined; sending = lane.peek()) {
       while (sending.next < sending.pieces.length) {
-        if (!batch.takesPiece(sending.circuitId, sending.pieces[sending.next]!)) return false;
+        if (!batch.addPiece(sending.circuitId, sending.pieces[sending.next]!)) return false;
         sending.next++;
       }
       lane.shift();
-      batch.finished.push(sending);
+      this.#finishing.push(sending);
     }
     return true;
   }
 
-  #handOver(batch: Batch): void {
-    const bytes = batch.encode();
-    const { finished } = batch;
-    this.#inFlightBytes += bytes.length;
-    for (const sending of finished) this.#inFlight.add(sending);
-    this.#listener.written(bytes.length, batch.cells);
-    this.#wire.write(bytes, () => {
-      if (this.#closed) return;
-      this.#inFlightBytes -= bytes.length;
-      for (const sending of finished) {
-        this.#inFlight.delete(sending);
-        sending.settled();
-        sending.resolve();
-      }
-      this.#listener.progressed();
-      this.#pump();
-    });
+  #taken(): void {
+    if (this.#closed) return;
+    this.#inFlightBytes = 0;
+    const finished = this.#finishing;
+    this.#finishing = [];
+    for (const sending of finished) {
+      sending.settled();
+      sending.resolve();
+    }
+    this.#pump();
+    this.#listener.progressed();
   }
 }
 
@@ -216,53 +219,43 @@ function fail(sending: Sending, error: LinkError): void {
   sending.reject(error);
 }
 
-/** Cells of one write. */
+/** Cells of one write, in a buffer that grows when it must. */
 class Batch {
-  readonly finished: Sending[] = [];
+  buffer: Uint8Array<ArrayBuffer>;
+  bytes = 0;
+  cells = 0;
   readonly #maxBytes: number;
-  #bytes = 0;
-  readonly #parts: { readonly circuitId: number; readonly payload: Uint8Array }[] = [];
-  #control: Uint8Array[] = [];
 
   /** @param maxBytes the first cell is taken whatever its length */
-  constructor(maxBytes: number) {
+  constructor(buffer: Uint8Array<ArrayBuffer>, maxBytes: number) {
+    this.buffer = buffer;
     this.#maxBytes = maxBytes;
   }
 
-  get cells(): number {
-    return this.#control.length + this.#parts.length;
-  }
-
-  takesControl(cell: Uint8Array): boolean {
-    if (!this.#takes(cell.length)) return false;
-    this.#control.push(cell);
+  addCell(cell: Uint8Array): boolean {
+    if (!this.#reserve(cell.length)) return false;
+    this.buffer.set(cell, this.bytes);
+    this.bytes += cell.length;
     return true;
   }
 
-  takesPiece(circuitId: number, payload: Uint8Array): boolean {
-    if (!this.#takes(cellBytes(Command.streamRelay, payload.length))) return false;
-    this.#parts.push({ circuitId, payload });
+  addPiece(circuitId: number, payload: Uint8Array): boolean {
+    if (!this.#reserve(VARIABLE_HEAD_BYTES + payload.length)) return false;
+    const at = writeCellHead(this.buffer, this.bytes, circuitId, Command.streamRelay, payload.length);
+    this.buffer.set(payload, at);
+    this.bytes = at + payload.length;
     return true;
   }
 
-  #takes(bytes: number): boolean {
-    if (this.#bytes > 0 && this.#bytes + bytes > this.#maxBytes) return false;
-    this.#bytes += bytes;
-    return true;
-  }
-
-  encode(): Uint8Array {
-    const target = Buffer.allocUnsafeSlow(this.#bytes);
-    let at = 0;
-    for (const cell of this.#control) {
-      target.set(cell, at);
-      at += cell.length;
+  #reserve(more: number): boolean {
+    const needed = this.bytes + more;
+    if (this.cells > 0 && needed > this.#maxBytes) return false;
+    this.cells++;
+    if (needed > this.buffer.length) {
+      const grown = unclearedBytes(Math.max(needed, Math.min(2 * needed, this.#maxBytes)));
+      grown.set(this.buffer.subarray(0, this.bytes));
+      this.buffer = grown;
     }
-    for (const { circuitId, payload } of this.#parts) {
-      writeCellHead(target, at, circuitId, Command.streamRelay, payload.length);
-      target.set(payload, at + VARIABLE_HEAD_BYTES);
-      at += VARIABLE_HEAD_BYTES + payload.length;
-    }
-    return target;
+    return true;
   }
 }

@@ -17,9 +17,9 @@ export class Deadlines<Name extends string> {
     this.#reached = reached;
   }
 
-  /** Sets or moves a moment, in milliseconds from now. */
-  set(name: Name, delayMs: number): void {
-    const at = this.#clock.now() + delayMs;
+  /** Sets or moves a moment, in milliseconds from now. @param now what the clock says, when it was asked already */
+  set(name: Name, delayMs: number, now = this.#clock.now()): void {
+    const at = now + delayMs;
     this.#at.set(name, at);
     if (at < this.#timerAt) this.#arm(at);
   }

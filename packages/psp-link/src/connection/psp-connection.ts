@@ -110,12 +110,12 @@ export class PspConnection {
 
   /** @internal Begins to read. The caller has told everybody about the connection. */
   start(): void {
-    const { wire, limits } = this.#parts;
+    const { wire, limits, clock } = this.#parts;
     this.#deadlines.set('padding', limits.paddingAfterMs);
     this.#deadlines.set('idle', limits.idleTimeoutMs);
     if (this.#isAnonymousClient()) this.#deadlines.set('useful', limits.anonymousIdleTimeoutMs);
     this.#parts.reader.maxPayloadBytes = MAX_PAYLOAD_BYTES;
-    this.#guarded(() => this.#readCells());
+    this.#guarded(() => this.#readCells(clock.now()));
     wire.attach({ data: (chunk) => this.#received(chunk), closed: (error) => this.#closed(error) });
     if (this.#state !== 'closed' && this.#pauses.size === 0) wire.resume();
   }
@@ -162,32 +162,37 @@ export class PspConnection {
 
   #received(chunk: Uint8Array): void {
     if (this.#state !== 'open') return;
+    const { reader, limits, clock } = this.#parts;
+    const now = clock.now();
     this.#counters.bytesReceived += chunk.length;
-    this.#deadlines.set('idle', this.#parts.limits.idleTimeoutMs);
+    this.#deadlines.set('idle', limits.idleTimeoutMs, now);
     this.#guarded(() => {
-      this.#parts.reader.push(chunk);
-      this.#readCells();
+      reader.push(chunk);
+      this.#readCells(now);
     });
   }
 
-  #readCells(): void {
+  #readCells(now: number): void {
     const { reader, limits } = this.#parts;
     let cells = 0;
+    let useful = 0;
     for (let cell = reader.next(); cell !== null; cell = reader.next()) {
       cells++;
+      if (cell.command === Command.padding) continue;
+      useful++;
       this.#take(cell);
       if (this.#state !== 'open') break;
     }
     this.#counters.cellsReceived += cells;
+    if (this.#state !== 'open') return;
+    if (useful > 0 && this.#isAnonymousClient()) this.#deadlines.set('useful', limits.anonymousIdleTimeoutMs, now);
     if (!reader.insideCell) this.#deadlines.clear('cell');
-    else if (cells > 0 || !this.#deadlines.has('cell')) this.#deadlines.set('cell', limits.cellTimeoutMs);
+    else if (cells > 0 || !this.#deadlines.has('cell')) this.#deadlines.set('cell', limits.cellTimeoutMs, now);
     if (this.#writer.controlBytes > MAX_CONTROL_BYTES) this.#pause('control');
   }
 
   #take(cell: Cell): void {
     const { command, circuitId } = cell;
-    if (command === Command.padding) return;
-    if (this.#isAnonymousClient()) this.#deadlines.set('useful', this.#parts.limits.anonymousIdleTimeoutMs);
     if (command >= Command.streamCreate && command <= Command.streamCreated) return this.#streams.take(cell);
     if (command === Command.create && circuitId !== CONNECTION_ID) {
       // Circuits belong to onion nodes. The connection goes on.
@@ -211,12 +216,13 @@ export class PspConnection {
   }
 
   #written(bytes: number, cells: number): void {
-    const { limits } = this.#parts;
+    const { limits, clock } = this.#parts;
     this.#counters.bytesSent += bytes;
     this.#counters.cellsSent += cells;
     if (this.#state !== 'open') return;
-    this.#deadlines.set('padding', limits.paddingAfterMs);
-    if (!this.#deadlines.has('write')) this.#deadlines.set('write', limits.writeTimeoutMs);
+    const now = clock.now();
+    this.#deadlines.set('padding', limits.paddingAfterMs, now);
+    if (!this.#deadlines.has('write')) this.#deadlines.set('write', limits.writeTimeoutMs, now);
   }
 
   #progressed(): void {

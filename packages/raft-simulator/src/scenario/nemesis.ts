@@ -9,7 +9,7 @@ import { LONGEST_RELOAD, type Scenario } from './scenario.js';
 /** How the network is divided. An echo has to fall on a leader at the right time, so it comes more often. */
 const DIVISIONS = [
   ...(['halves', 'isolate', 'bridge', 'oneWay', 'deaf', 'mute', 'random'] as const),
-  ...(['isolate', 'echo', 'echo', 'echo'] as const),
+  ...(['strand', 'strand', 'echo', 'echo', 'echo'] as const),
 ];
 
 /** What the nemesis asks the simulation to do. */
@@ -145,6 +145,8 @@ export class Nemesis {
         break;
       case 'echo':
         return this.#echo(this.#victim(1).id, all);
+      case 'strand':
+        return this.#strand(this.#victim(1), all);
       case 'random':
         for (const from of all) for (const to of all) if (this.#dice.chance(0.3)) cuts.cutOneWay(from, to);
         break;
@@ -157,6 +159,29 @@ export class Nemesis {
       if (this.#over) return;
       this.#network.cuts.heal();
       this.#hands.note('heal', '');
+    });
+  }
+
+  /**
+   * A leader gathers entries that will never be committed, and returns into an election: its disk is slow then, and what it
+   * hears it hears twice, so that its own entries, another leader's and the vote are on their way to the disk at once.
+   */
+  #strand(victim: SimNode, all: readonly string[]): void {
+    const { cuts, faults } = this.#network;
+    const { heartbeatTimeoutMs } = this.#config;
+    cuts.partition([[victim.id], all.filter((id) => id !== victim.id)], all);
+    this.#hands.flood(victim);
+    this.#world.schedule(heartbeatTimeoutMs * this.#dice.between(2.5, 4), () => {
+      if (this.#over) return;
+      cuts.heal();
+      this.#hands.note('heal', victim.id);
+      this.#slowDown(victim);
+      faults.duplication = 0.5;
+      const leader = this.#nodes.find((node) => node !== victim && node.raft?.state === 'leader');
+      if (leader !== undefined) this.#hands.transfer(leader, null);
+      this.#world.schedule(heartbeatTimeoutMs, () => {
+        if (!this.#over) faults.duplication = this.#scenario.links.duplication;
+      });
     });
   }
 

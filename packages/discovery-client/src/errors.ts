@@ -40,7 +40,7 @@ export interface SourceAnswer {
   /** The node's `host:port`, or the URL or path. */
   readonly source: string;
   /**
-   * `good`, `nothingNewer`, `pending` (no answer yet), the code of a refusal (`quorumMissing`, `rolledBack`, …), a
+   * `good`, `noDirectory`, `nothingNewer`, `pending` (no answer yet), the code of a refusal (`quorumMissing`, `rolledBack`, …), a
    * publish code, or the code of an error.
    */
   readonly code: string;
@@ -72,7 +72,9 @@ export class ClientError extends Error {
 
 /** The code and a short text of anything that was thrown. */
 export function describeFailure(error: unknown): { readonly code: string; readonly detail: string } {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  const detail = error instanceof Error ? error.message : String(error);
+  // By shape, not by class: errors of Node's own can come from another realm.
+  const { code, message }: { readonly code?: unknown; readonly message?: unknown } =
+    typeof error === 'object' && error !== null ? error : {};
+  const detail = typeof message === 'string' ? message : String(error);
   return { code: typeof code === 'string' ? code : 'unknown', detail: detail.slice(0, 200) };
 }

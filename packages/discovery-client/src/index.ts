@@ -22,3 +22,18 @@ export {
   type VerifyDirectoryOptions,
 } from './directory/verify-directory.js';
 export { freshnessOf, renewalDueAt, type DirectoryDates, type Freshness } from './directory/freshness.js';
+export type { SeenMark } from './directory/seen-mark.js';
+export {
+  formatAddress,
+  type ConnectNode,
+  type ConnectOptions,
+  type NodeAddress,
+  type NodeConnection,
+} from './node/node-address.js';
+export { connectOverTls, type ConnectOverTlsOptions } from './node/connect-over-tls.js';
+export { fetchDirectory, type FetchDirectoryOptions } from './source/fetch-directory.js';
+export { DiscoveryClient } from './client/discovery-client.js';
+export type { FullList } from './client/full-list.js';
+export type { DiscoveryClientOptions } from './client/options.js';
+export type { PublishResult } from './client/publish-packet.js';
+export type { WatchOptions } from './client/watch.js';

@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ClientError, describeFailure } from '../errors.js';
+import { CACHE_OVERHEAD_BYTES, decodeCache, encodeCache, type CachedState } from './cache-format.js';
+
+/** What was found on disk. */
+export type LoadedCache =
+  { readonly found: 'nothing' | 'damaged' } | { readonly found: 'state'; readonly state: CachedState };
+
+/**
+ * The newest directory and the mark of it in one file, mode 0600, that one client owns. It is replaced in one step: a
+ * crash leaves the old file or the new one.
+ */
+export class DirectoryCache {
+  readonly #path: string;
+  readonly #maxFileBytes: number;
+  /** Writes go one after the other, so that an older one never lands last. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(path: string, maxDirectoryBytes: number) {
+    this.#path = path;
+    this.#maxFileBytes = maxDirectoryBytes + CACHE_OVERHEAD_BYTES;
+  }
+
+  /**
+   * Reads the file. Its signatures are for the caller to verify again: the disk is not to be trusted more than the net.
+   *
+   * @throws ClientError CLIENT_CACHE_FAILED when there is a file that cannot be read
+   */
+  async load(): Promise<LoadedCache> {
+    let file;
+    try {
+      file = await open(this.#path, 'r');
+    } catch (error) {
+      if (describeFailure(error).code === 'ENOENT') return { found: 'nothing' };
+      throw new ClientError('CLIENT_CACHE_FAILED', 'the cache file cannot be opened', { path: this.#path }, error);
+    }
+    try {
+      const { size } = await file.stat();
+      if (size > this.#maxFileBytes) return { found: 'damaged' };
+      const bytes = new Uint8Array(size);
+      const { bytesRead } = await file.read(bytes, 0, size, 0);
+      const state = bytesRead === size ? decodeCache(bytes) : undefined;
+      return state === undefined ? { found: 'damaged' } : { found: 'state', state };
+    } catch (error) {
+      throw new ClientError('CLIENT_CACHE_FAILED', 'the cache file cannot be read', { path: this.#path }, error);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Replaces the file; durable when it resolves. @throws ClientError CLIENT_CACHE_FAILED */
+  save(state: CachedState): Promise<void> {
+    const saved = this.#turn.then(() => this.#save(encodeCache(state)));
+    this.#turn = saved.catch(() => undefined);
+    return saved;
+  }
+
+  async #save(bytes: Uint8Array): Promise<void> {
+    const path = this.#path;
+    const folder = dirname(path);
+    const fresh = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      try {
+        const file = await open(fresh, 'wx', 0o600);
+        try {
+          await file.writeFile(bytes);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(fresh, path);
+      } catch (error) {
+        await rm(fresh, { force: true });
+        throw error;
+      }
+      await syncFolder(folder);
+    } catch (error) {
+      throw new ClientError('CLIENT_CACHE_FAILED', 'the cache file cannot be written', { path }, error);
+    }
+  }
+}
+
+/** Makes the new name durable; without it a crash could bring the older file back. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

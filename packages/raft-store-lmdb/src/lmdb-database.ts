@@ -1,4 +1,14 @@
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Logger } from '@discovery-raft/raft-core';
 import { open, type RootDatabase } from 'lmdb';
@@ -9,6 +19,9 @@ import { codeOf, StoreError, storeErrorOf } from './store-error.js';
 
 /** Name that LMDB gives to its file. */
 const DATA_FILE = 'data.mdb';
+
+const EIO = 5;
+const MAX_PROBE_BYTES = 4 << 20;
 
 /** What `getStats` gives, as far as it is used here; LMDB's `MDB_stat` and `MDB_envinfo`. */
 interface TreeStats {
@@ -84,7 +97,10 @@ export class LmdbDatabase implements Database {
         }
       });
     } catch (error) {
-      throw await causeOf(error);
+      const cause = await causeOf(error);
+      if (codeOf(cause) !== EIO) throw cause;
+      const bytes = changes.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+      throw whyShort(join(this.#path, DATA_FILE), bytes) ?? cause;
     }
   }
 
@@ -104,6 +120,30 @@ export class LmdbDatabase implements Database {
 /** lmdb's keys of kind `binary` are Buffers. */
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/**
+ * LMDB says "input/output error" when the system took less than it was given, which is how a full disk begins. Asks the
+ * system again, behind the end of the file, where nothing is: it refuses with the true reason. Undefined when it does not.
+ */
+function whyShort(name: string, bytes: number): unknown {
+  let file: number | null = null;
+  try {
+    file = openSync(name, 'r+');
+    const { size } = fstatSync(file);
+    const piece = new Uint8Array(64 << 10);
+    const end = size + Math.min(bytes, MAX_PROBE_BYTES) + piece.length;
+    try {
+      for (let at = size; at < end;) at += writeSync(file, piece, 0, piece.length, at);
+      return undefined;
+    } finally {
+      ftruncateSync(file, size);
+    }
+  } catch (error) {
+    return error;
+  } finally {
+    if (file !== null) closeSync(file);
+  }
 }
 
 /** lmdb rejects with an error that carries the promise of the true one. */

@@ -296,8 +296,9 @@ export class LmdbLogStore implements LogStore {
     return blockKey(this.#index.firstIndexOf(slot), this.#index.entriesOf(slot));
   }
 
-  /** Refuses a write while another runs: both would plan on the same state. */
+  /** Refuses a write while another runs: both would plan on the same state. And after a failed one, before it plans. */
   async #write(work: () => Promise<void>): Promise<void> {
+    this.#gate.checkWritable();
     if (this.#writing) throw this.#misuse('a write while another is under way');
     this.#writing = true;
     try {

@@ -104,7 +104,7 @@ export class Redactions {
 
   addStone(blockIndex: LogIndex, stone: Stone): void {
     let waiting = this.blocks.get(blockIndex);
-    if (waiting === undefined) this.blocks.set(blockIndex, (waiting = new Map()));
+    if (waiting === undefined) this.blocks.set(blockIndex, (waiting = new Map<LogIndex, Stone>()));
     const old = waiting.get(stone.entry.index);
     if (old === undefined) this.#count++;
     else this.#release(old);
@@ -153,7 +153,7 @@ export class RedactionPlan {
   /** A new tombstone for this block. */
   add(blockIndex: LogIndex, tombstone: LogEntry): void {
     let fresh = this.#fresh.get(blockIndex);
-    if (fresh === undefined) this.#fresh.set(blockIndex, (fresh = new Map()));
+    if (fresh === undefined) this.#fresh.set(blockIndex, (fresh = new Map<LogIndex, LogEntry>()));
     fresh.set(tombstone.index, tombstone);
   }
 

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { SnapshotMeta, SnapshotSink } from '@discovery-raft/raft-core';
 import { CHUNK_BYTES, encodeChunk, encodeHead } from './snapshot-format.js';
-import { StoreError } from './store-error.js';
+import { type StoreError } from './store-error.js';
 
 /** What becomes of a sink's file in the end. */
 export interface SinkEnd {

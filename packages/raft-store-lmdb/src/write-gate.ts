@@ -64,10 +64,15 @@ export class WriteGate {
     }
   }
 
-  /** Resolves when all changes are durable. @throws StoreError `full`, `io`, `poisoned`, `closed` */
-  async commit(changes: readonly Change[]): Promise<void> {
+  /** @throws StoreError `poisoned`, `closed` */
+  checkWritable(): void {
     this.#checkOpen();
     if (this.#failure !== null) throw this.#poisoned(this.#failure);
+  }
+
+  /** Resolves when all changes are durable. @throws StoreError `full`, `io`, `poisoned`, `closed` */
+  async commit(changes: readonly Change[]): Promise<void> {
+    this.checkWritable();
     const beganMs = performance.now();
     const bytes = changes.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
     try {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LmdbStore, type LmdbStoreOptions } from '../../src/index.js';
+import { type LmdbStore, type LmdbStoreOptions } from '../../src/index.js';
 import { openStore, type StoreLayers } from '../../src/lmdb-store.js';
 
 const directories: string[] = [];

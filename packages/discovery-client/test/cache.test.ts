@@ -59,7 +59,7 @@ describe('the file', () => {
     await expect(new DirectoryCache(folder.path('nothing'), 1000).load()).resolves.toEqual({ found: 'nothing' });
     const path = folder.path('a-folder');
     await mkdir(path);
-    const cache = new DirectoryCache(path, 1000);
+    const cache = new DirectoryCache(path, 100_000);
     await expect(cache.load()).rejects.toMatchObject({ code: 'CLIENT_CACHE_FAILED' });
     const state = { seen: { creation: 1, fullDigest: new Uint8Array(32) }, directory: null };
     await expect(cache.save(state)).rejects.toMatchObject({ code: 'CLIENT_CACHE_FAILED', retryable: true });

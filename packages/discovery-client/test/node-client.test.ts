@@ -1,15 +1,19 @@
+import type { DiscoveryDirectoryPart } from '@discovery-raft/protocol';
 import {
+  cutDirectory,
   DEFAULT_LIMITS,
   decodeDiscoveryBody,
   discoveryMessage,
   encodeDiscoveryMessage,
+  MIN_DIRECTORY_PART_BYTES,
+  noDirectoryPart,
   segment,
   type DiscoveryMessage,
 } from '@discovery-raft/psp-envelope';
 import { channelPair, MessageChannel, newChannelCounters } from '@discovery-raft/psp-link';
 import { silentLogger, SimulatedClock, type Clock, type Timer } from '@discovery-raft/raft-core';
 import { NodeClient } from '../src/index.js';
-import { VERSION } from './fixtures/network.js';
+import { sha256, VERSION } from './fixtures/network.js';
 
 /** A client, and a server that keeps what it is asked and says what the test says. */
 function connected(timeoutMs = 1000) {
@@ -35,7 +39,7 @@ function receipt(requestID: bigint, code: number, detail = ''): DiscoveryMessage
   return discoveryMessage('publishToDiscoveryResult', { requestID, code, detail });
 }
 
-function directory(...bytes: number[]): DiscoveryMessage {
+function directory(...bytes: number[]) {
   return discoveryMessage('discoveryDirectory', { directory: Uint8Array.from(bytes) });
 }
 
@@ -176,3 +180,103 @@ describe('the end of the channel', () => {
     await Promise.all([answer, sent]);
   });
 });
+
+describe('a directory in parts', () => {
+  const whole = directory(...Array.from({ length: 40_000 }, (_, i) => i & 0xff));
+  const bytes = encodeDiscoveryMessage(whole).subarray(2);
+  const parts = (requestID: bigint): DiscoveryMessage[] =>
+    [...cutDirectory(bytes, { requestID, digest: sha256(bytes), partBytes: MIN_DIRECTORY_PART_BYTES })].map((body) => ({
+      event: 'discoveryDirectoryPart',
+      body,
+    }));
+
+  test('is asked for, and put together', async () => {
+    const { client, asked, say } = connected();
+    const answer = client.pull();
+    for (const part of parts(1n)) await say(part);
+    await expect(answer).resolves.toEqual(whole.body);
+    expect(asked).toMatchObject([{ body: { requestID: 1n, newerThan: 0n } }]);
+  });
+
+  test('does not get mixed up with others, whole or in parts', async () => {
+    const { client, say } = connected();
+    const [first, second, third] = [client.pull(), client.pull(), client.pull()];
+    const [a, b] = [parts(1n), parts(3n)];
+    await say(a[0]!);
+    await say(b[0]!);
+    await say(directory(2));
+    for (const i of [1, 2]) for (const cut of [a, b]) await say(cut[i]!);
+    await expect(first).resolves.toEqual(whole.body);
+    await expect(second).resolves.toMatchObject({ directory: Uint8Array.of(2) });
+    await expect(third).resolves.toEqual(whole.body);
+  });
+
+  test('that nobody asked for is ignored', async () => {
+    const { client, server, say } = connected();
+    const answer = client.pull();
+    for (const part of parts(7n)) await say(part);
+    expect(server.open).toBe(true);
+    await say(directory(1));
+    await expect(answer).resolves.toMatchObject({ directory: Uint8Array.of(1) });
+  });
+
+  test.each<[string, string, (cut: DiscoveryMessage[]) => DiscoveryMessage[]]>([
+    ['out of order', 'CLIENT_BAD_ANSWER', ([a, , c]) => [a!, c!]],
+    ['twice the same', 'CLIENT_BAD_ANSWER', ([a]) => [a!, a!]],
+    ['without the first', 'CLIENT_BAD_ANSWER', ([, b]) => [b!]],
+    ['of two directories', 'CLIENT_BAD_ANSWER', ([a, b]) => [a!, altered(b!, { digest: new Uint8Array(32) })]],
+    ['of other bytes', 'CLIENT_BAD_ANSWER', ([a, b, c]) => [a!, altered(b!, { content: new Uint8Array(16_384) }), c!]],
+    ['over the limit', 'CLIENT_TOO_LARGE', ([a]) => [altered(a!, { totalBytes: 1n << 40n })]],
+  ])('whose parts come %s fails, and ends the channel', async (_, code, change) => {
+    const { client, server, say } = connected();
+    const answer = expect(client.pull()).rejects.toMatchObject({ code });
+    for (const part of change(parts(1n))) await say(part);
+    await answer;
+    expect(server.open).toBe(false);
+  });
+
+  test('that is none, though its digest is right', async () => {
+    const { client, say } = connected();
+    const garbage = new Uint8Array(100).fill(255);
+    const [part] = [...cutDirectory(garbage, { requestID: 1n, digest: sha256(garbage) })];
+    const answer = expect(client.pull()).rejects.toMatchObject({ code: 'CLIENT_BAD_ANSWER' });
+    await say({ event: 'discoveryDirectoryPart', body: part! });
+    await answer;
+  });
+
+  test('of which a part is missing runs into the timeout', async () => {
+    const { client, clock, say } = connected(100);
+    const answer = expect(client.pull()).rejects.toMatchObject({ code: 'CLIENT_TIMEOUT' });
+    await say(parts(1n)[0]!);
+    await clock.advance(100);
+    await answer;
+  });
+
+  test('none that is newer: null for who has one, an error for who has none', async () => {
+    const { client, asked, say } = connected();
+    const [newer, any] = [
+      client.pullNewer(900),
+      expect(client.pull()).rejects.toMatchObject({ code: 'CLIENT_NO_DIRECTORY' }),
+    ];
+    await say({ event: 'discoveryDirectoryPart', body: noDirectoryPart(1n) });
+    await say({ event: 'discoveryDirectoryPart', body: noDirectoryPart(2n) });
+    await expect(newer).resolves.toBeNull();
+    await any;
+    expect(asked).toMatchObject([{ body: { newerThan: 900n } }, { body: { newerThan: 0n } }]);
+  });
+
+  test('is not asked for by a client that is as deployed', async () => {
+    const { clock, near, asked } = connected();
+    const client = new NodeClient(near, { version: VERSION, clock, maxDirectoryBytes: 0 });
+    const answer = client.pullNewer(900).catch(() => undefined);
+    await clock.advance(0);
+    expect(asked).toMatchObject([{ body: { requestID: 0n, maxDirectoryBytes: 0n, newerThan: 0n } }]);
+    client.close();
+    await answer;
+  });
+});
+
+function altered(message: DiscoveryMessage, fields: Partial<DiscoveryDirectoryPart>): DiscoveryMessage {
+  if (message.event !== 'discoveryDirectoryPart') throw new Error('it is no part');
+  return { event: message.event, body: { ...message.body, ...fields } };
+}

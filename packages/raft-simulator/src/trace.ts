@@ -7,6 +7,7 @@ export class Trace {
   #a = 0x811c9dc5;
   #b = 0x1b873593;
   #events = 0;
+  readonly #codes = new Map<string, number>();
 
   constructor(recording: boolean) {
     this.#recording = recording;
@@ -32,8 +33,8 @@ export class Trace {
   note(timeMs: number, who: string, what: string, numbers: readonly number[], detail?: () => string): void {
     this.#events++;
     this.#mix(Math.round(timeMs * 1000));
-    this.#mixText(who);
-    this.#mixText(what);
+    this.#mix(this.#codeOf(who));
+    this.#mix(this.#codeOf(what));
     for (const number of numbers) this.#mix(number);
     if (!this.#recording) return;
     const time = timeMs.toFixed(3).padStart(11);
@@ -47,7 +48,14 @@ export class Trace {
     this.#b = Math.imul(this.#b ^ high ^ (this.#a >>> 13), 0x85ebca6b) + low;
   }
 
-  #mixText(text: string): void {
-    for (let i = 0; i < text.length; i++) this.#mix(text.charCodeAt(i));
+  /** The same few names come again and again, so each is hashed once. */
+  #codeOf(text: string): number {
+    let code = this.#codes.get(text);
+    if (code === undefined) {
+      code = 0x811c9dc5;
+      for (let i = 0; i < text.length; i++) code = Math.imul(code ^ text.charCodeAt(i), 0x01000193);
+      this.#codes.set(text, code);
+    }
+    return code;
   }
 }

@@ -192,7 +192,7 @@ export class Clients {
       const count = this.#dice.int(5, 30);
       for (let i = 0; i < count; i++) calls.push(this.#call(client, node, process, raft, 'write', key()));
     } else if (kind === 'batch') {
-      calls.push(this.#callBatch(client, node, process, raft, Array.from({ length: this.#dice.int(2, 12) }, key)));
+      calls.push(this.#callBatch(client, node, process, raft, Array.from({ length: this.#dice.int(2, 8) }, key)));
     } else {
       calls.push(this.#call(client, node, process, raft, kind, key()));
     }

@@ -19,7 +19,7 @@ export class Cuts {
   }
 
   passes(from: string, to: string): boolean {
-    return !this.#cut.has(`${from}>${to}`);
+    return this.#cut.size === 0 || !this.#cut.has(`${from}>${to}`);
   }
 
   /** Nothing goes from `from` to `to` any more; the other way stays as it is. */
@@ -47,7 +47,7 @@ export class Cuts {
   }
 
   lagMs(to: string): number {
-    return this.#lags.get(to) ?? 0;
+    return this.#lags.size === 0 ? 0 : (this.#lags.get(to) ?? 0);
   }
 
   heal(): void {

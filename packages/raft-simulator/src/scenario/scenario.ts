@@ -220,7 +220,7 @@ function drawLoad(dice: Dice, more: Dice, narrow: boolean): LoadPlan {
     readShare: dice.pick([0.1, 0.4, 0.7]),
     bursts: narrow ? dice.pick([0, 0.02]) : dice.pick([0, 0.02, 0.05]),
     maxPaddingBytes: dice.pick([0, 50, 300]),
-    batches: narrow ? more.pick([0, 0.05]) : more.pick([0, 0.03, 0.1]),
+    batches: narrow ? more.pick([0, 0.05]) : more.pick([0, 0.02, 0.05]),
     anywhere: more.pick([0, 0.2, 0.5]),
   };
 }

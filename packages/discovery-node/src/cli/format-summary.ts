@@ -17,10 +17,15 @@ export function formatSummary(summary: DemoSummary): string {
     ['a round takes', `${summary.roundMs} ms`],
     ['verified', summary.verified ? 'yes' : 'NO'],
     ['failover', `${summary.failoverMs} ms`],
+    ...(summary.catchUpMs === null ? [] : [['catch-up after a restart', `${summary.catchUpMs} ms`] as const]),
     ['lost', String(summary.lost)],
     ['wrong', String(summary.wrong)],
     ['time', `${summary.seconds} s`],
     ['peak memory', `${summary.peakRssMb} MiB`],
+    ['on the wire', `${summary.wireBytesPerItem} B an item published`],
+    ...(summary.diskBytesPerItem === null
+      ? []
+      : [['on the disks', `${summary.diskBytesPerItem} B an item listed`] as const]),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   return `\n${rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')}\n`;

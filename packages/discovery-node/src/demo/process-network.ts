@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS, type EnvelopeLimits } from '@discovery-raft/psp-envelope';
-import { connectPsp, DISCOVERY_NAMESPACE, type PspConnection } from '@discovery-raft/psp-link';
+import { connectPsp, StreamNamespace, type PspConnection } from '@discovery-raft/psp-link';
 import type { Authority, TrustRoot } from '@discovery-raft/psp-pki';
 import type { StatusReport } from '../admin/protocol.js';
 import { NodeError } from '../errors.js';
@@ -230,7 +230,7 @@ class NodeElsewhere implements DemoNode {
   async #connect(): Promise<NodeClient> {
     const { host, port, fingerprint } = this.made;
     const connection: PspConnection = await connectPsp({ host, port, expectedFingerprint: fingerprint });
-    const stream = await connection.openStream(DISCOVERY_NAMESPACE);
+    const stream = await connection.openStream(StreamNamespace.discovery);
     stream.onClose(() => connection.close());
     return new NodeClient(stream, { version: this.#version, limits: CLIENT_LIMITS, timeoutMs: CLIENT_TIMEOUT_MS });
   }

@@ -35,7 +35,7 @@ export class Truth {
   }
 
   /** Compares a directory, item by item and byte by byte. */
-  compare(directory: VerifiedDirectory): Comparison {
+  compare(directory: Pick<VerifiedDirectory, 'creation' | 'items' | 'itemBytes'>): Comparison {
     const expected = this.at(directory.creation);
     let wrong = 0;
     directory.items.forEach(({ identity }, i) => {

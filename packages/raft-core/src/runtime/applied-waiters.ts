@@ -16,7 +16,7 @@ export interface AppliedPorts {
 
 const LOST: Failure = { code: 'RAFT_LEADERSHIP_LOST', message: 'this node lost leadership while it waited' };
 
-/** Only who has lost leadership meanwhile can be so. */
+/** Without a time limit only a leader waits, so only who has lost leadership meanwhile can be so. */
 const UNREADABLE: Failure = {
   code: 'RAFT_LEADERSHIP_LOST',
   message: 'this node lost leadership, and has not applied what superseded redacted entries',
@@ -25,17 +25,24 @@ const UNREADABLE: Failure = {
 /** Those who wait until the state machine has applied an index. */
 export class AppliedWaiters {
   readonly #ports: AppliedPorts;
-  #waiting: { readonly index: LogIndex; readonly waiter: Deferred<LogIndex> }[] = [];
+  #waiting: { readonly index: LogIndex; readonly waiter: Deferred<LogIndex>; readonly limited: boolean }[] = [];
 
   constructor(ports: AppliedPorts) {
     this.#ports = ports;
   }
 
-  /** Resolves once `index` is applied and the state may be shown. @throws RaftError RAFT_TIMEOUT, RAFT_LEADERSHIP_LOST */
+  /**
+   * Resolves once `index` is applied and the state may be shown: a follower may hold tombstones by then whose successors it
+   * has yet to apply, and with a time limit that is waited for too.
+   *
+   * @throws RaftError RAFT_TIMEOUT, RAFT_LEADERSHIP_LOST
+   */
   through(index: LogIndex, limitMs = Infinity): Promise<LogIndex> {
     return new Promise((resolve, reject) => {
-      if (this.#ports.appliedIndex() < index) this.#wait(index, { resolve, reject }, limitMs);
-      else if (!this.#ports.readable()) reject(this.#ports.error(UNREADABLE));
+      const applied = this.#ports.appliedIndex() >= index;
+      const readable = this.#ports.readable();
+      if (!applied || (!readable && limitMs < Infinity)) this.#wait(index, { resolve, reject }, limitMs);
+      else if (!readable) reject(this.#ports.error(UNREADABLE));
       else resolve(index);
     });
   }
@@ -43,9 +50,10 @@ export class AppliedWaiters {
   /** Everything up to `index` is applied. */
   advanced(index: LogIndex): void {
     if (this.#waiting.length === 0) return;
-    this.#waiting = this.#waiting.filter(({ index: wanted, waiter }) => {
+    this.#waiting = this.#waiting.filter(({ index: wanted, waiter, limited }) => {
       if (wanted > index) return true;
       if (this.#ports.readable()) waiter.resolve(wanted);
+      else if (limited) return true;
       else waiter.reject(this.#ports.error(UNREADABLE));
       return false;
     });
@@ -64,7 +72,7 @@ export class AppliedWaiters {
   }
 
   #wait(index: LogIndex, waiter: Deferred<LogIndex>, limitMs: number): void {
-    const waiting = { index, waiter };
+    const waiting = { index, waiter, limited: limitMs < Infinity };
     this.#waiting.push(waiting);
     if (limitMs === Infinity) return;
     const timer = this.#ports.clock.setTimer(limitMs, () => {

@@ -108,9 +108,9 @@ export class AdminClient {
 
   #fail(error: NodeError): void {
     this.#failure ??= error;
-    for (const { reject, timer } of this.#waiting.values()) {
-      clearTimeout(timer);
-      reject(this.#failure);
+    for (const waiting of this.#waiting.values()) {
+      clearTimeout(waiting.timer);
+      waiting.reject(this.#failure);
     }
     this.#waiting.clear();
   }

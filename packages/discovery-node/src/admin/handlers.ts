@@ -17,7 +17,7 @@ export interface AdminHost {
   /** How the last round ended here. */
   lastRound(): RoundReport | null;
   /** Where the configuration says that a member is; null for one that it does not name. */
-  addressOf(identity: string): string | null;
+  readonly addressOf: (identity: string) => string | null;
   /** The time of day, when it only moves by command; null for a node in real time. */
   readonly manualClock: ManualWallClock | null;
   /** Unix seconds by the node's wall clock. */
@@ -109,9 +109,12 @@ function itemOf(packet: Uint8Array): DiscoveryItem | undefined {
   }
 }
 
-async function round(host: AdminHost, { wait, timeoutMs }: CompleteParams<'round'>): Promise<AdminResults['round']> {
+async function round(
+  host: AdminHost,
+  { begin, wait, timeoutMs }: CompleteParams<'round'>,
+): Promise<AdminResults['round']> {
   const { consensus } = host.node;
-  if (!wait) return { round: consensus.initiateVoting(), ended: null };
+  if (!wait) return { round: begin ? consensus.initiateVoting() : null, ended: null };
   let begun: number | undefined;
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
@@ -125,7 +128,7 @@ async function round(host: AdminHost, { wait, timeoutMs }: CompleteParams<'round
       resolve({ round: ended.round, ended: { ...ended } });
     });
     try {
-      begun = consensus.initiateVoting();
+      if (begin) begun = consensus.initiateVoting();
     } catch (error) {
       clearTimeout(timer);
       stopListening();

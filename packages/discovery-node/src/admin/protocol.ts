@@ -60,7 +60,12 @@ export const adminParams = {
     /** Only this identity. */
     identity: identity.optional(),
   }),
-  round: z.strictObject({ wait: z.boolean().default(true), timeoutMs }),
+  round: z.strictObject({
+    /** Begin the round of the present slot; false: only wait for the next one to end. */
+    begin: z.boolean().default(true),
+    wait: z.boolean().default(true),
+    timeoutMs,
+  }),
   transfer: z.strictObject({ target: identity.optional(), timeoutMs }),
   'members.list': nothing,
   'members.add': z.strictObject({ identity, voter: z.boolean().default(false), timeoutMs }),
@@ -146,7 +151,7 @@ export interface RoundReport {
 export interface AdminResults {
   readonly status: StatusReport;
   readonly list: { readonly items: readonly ListedItem[]; readonly next: string | null; readonly index: number };
-  readonly round: { readonly round: number; readonly ended: RoundReport | null };
+  readonly round: { readonly round: number | null; readonly ended: RoundReport | null };
   readonly transfer: { readonly leaderId: string | null };
   readonly 'members.list': { readonly index: number; readonly servers: readonly ListedServer[] };
   readonly 'members.add': { readonly index: number };

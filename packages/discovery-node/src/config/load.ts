@@ -17,7 +17,7 @@ export interface LoadedConfig {
   readonly file: string;
   readonly config: NodeConfig;
   /** Makes a path of the configuration absolute: they are relative to the file. */
-  path(written: string): string;
+  readonly path: (written: string) => string;
 }
 
 /** What becomes of reading a configuration. */

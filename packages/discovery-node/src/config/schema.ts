@@ -84,7 +84,10 @@ const consensus = z.strictObject({
 /** Every option of Raft, none needed; ranges that depend on each other are checked afterwards. */
 const raft = z.strictObject(
   Object.fromEntries(
-    Object.entries(DEFAULT_RAFT_CONFIG).map(([name, value]) => [name, raftOption(value).optional()]),
+    Object.entries<number | boolean | string>({ ...DEFAULT_RAFT_CONFIG }).map(([name, value]) => [
+      name,
+      raftOption(value).optional(),
+    ]),
   ) as Record<keyof RaftConfig, z.ZodOptional<z.ZodType<number | boolean | string>>>,
 );
 
@@ -169,11 +172,15 @@ export function settings(): readonly Setting[] {
 
 /** The names that a section of the file may have; none when there is no such section. */
 export function namesIn(section: readonly (string | number)[]): readonly string[] {
-  let inner = unwrap(configSchema).inner;
+  let inner: z.core.$ZodType = unwrap(configSchema).inner;
   for (const name of section) {
     if (inner instanceof z.ZodArray) inner = unwrap(inner.element).inner;
-    else if (inner instanceof z.ZodObject && name in inner.shape) inner = unwrap(inner.shape[name]!).inner;
-    else return [];
+    else {
+      const shape: z.core.$ZodShape = inner instanceof z.ZodObject ? inner.shape : {};
+      const child = Object.hasOwn(shape, name) ? shape[name] : undefined;
+      if (child === undefined) return [];
+      inner = unwrap(child).inner;
+    }
   }
   return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
 }
@@ -181,7 +188,7 @@ export function namesIn(section: readonly (string | number)[]): readonly string[
 function* leaves(schema: z.core.$ZodType, at: readonly string[]): Generator<Setting> {
   const facts = unwrap(schema);
   if (facts.inner instanceof z.ZodObject) {
-    for (const [name, child] of Object.entries(facts.inner.shape)) yield* leaves(child, [...at, name]);
+    for (const [name, child] of Object.entries<z.core.$ZodType>(facts.inner.shape)) yield* leaves(child, [...at, name]);
   } else if (!(facts.inner instanceof z.ZodArray)) {
     const kind = kindOf(facts.inner);
     yield { path: at, kind, description: facts.description, default: facts.default, required: facts.required };

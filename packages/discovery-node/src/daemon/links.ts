@@ -90,11 +90,12 @@ function makeKeeper(
     logger,
     limits,
   });
-  keeper.onLink((peer, { main, bulk, onClose }) => {
+  keeper.onLink((peer, link) => {
+    const { main, bulk } = link;
     // A peer of one stream gives it twice; it must be read once.
     node.attachPeer(peer, bulk === main ? { main } : { main, bulk });
     logger.info('a link is up', { peer });
-    onClose((error) => logger.info('a link is down', { peer, ...(error === null ? {} : { error }) }));
+    link.onClose((error) => logger.info('a link is down', { peer, ...(error === null ? {} : { error }) }));
   });
   return keeper;
 }

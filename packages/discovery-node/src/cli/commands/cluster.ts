@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { AdminClient } from '../../admin/admin-client.js';
+import type { RoundReport } from '../../admin/protocol.js';
 import {
   moment,
   positive,
@@ -11,7 +12,7 @@ import {
   type CliContext,
 } from '../context.js';
 import { EXIT } from '../exit-codes.js';
-import { formatTable, formatTime, shortIdentity } from '../table.js';
+import { formatSpan, formatTable, formatTime, shortIdentity } from '../table.js';
 
 interface TimedFlags extends AdminFlags {
   readonly timeout: number;
@@ -48,27 +49,45 @@ export function addClusterCommands(program: Command, context: CliContext): void 
   addClock(program, context);
 }
 
+interface RoundFlags extends TimedFlags {
+  readonly now?: true;
+  readonly next?: true;
+}
+
 function addRound(program: Command, context: CliContext): void {
   timed(program.command('round'))
-    .description(`Begin the round of the present slot now, and tell how it ends. ${LEADER}`)
-    .option('--no-wait', 'do not wait for its end')
-    .addHelpText(
-      'after',
-      '\nExit codes: 1 when no directory came of it.\n\nExamples:\n  discovery-node round\n  discovery-node round --no-wait',
-    )
-    .action(async (flags: TimedFlags & { readonly wait: boolean }) => {
-      const params = { wait: flags.wait, timeoutMs: flags.timeout * 1000 };
-      const result = await slowCall(flags, context, (client) => client.call('round', params));
-      const { round, ended } = result;
-      const text =
-        ended === null
-          ? `Round ${round} has begun.\n`
-          : ended.published
-            ? `Round ${round}: ${ended.items} items, ${ended.signatures} signatures.\n`
-            : `Round ${round} gave no directory: ${ended.reason}.\n`;
-      print(context, flags, result, text);
-      if (ended?.published === false) context.exit(EXIT.lostOrWrong);
-    });
+    .description('How the last round ended, and when the next one begins.')
+    .option('--next', 'wait for the next one to end at this node')
+    .option('--now', `begin the round of the present slot, if it had none. ${LEADER}`)
+    .addHelpText('after', ROUND_HELP)
+    .action((flags: RoundFlags) => round(flags, context));
+}
+
+const ROUND_HELP = `
+Rounds begin by themselves, with their slots. Voters agree to one only within consensus.clockToleranceSeconds after the
+begin of its slot, so --now helps in those seconds alone.
+Exit codes: 1 when no directory came of it.
+
+Examples:
+  discovery-node round
+  discovery-node round --next --timeout 1000`;
+
+async function round(flags: RoundFlags, context: CliContext): Promise<void> {
+  if (flags.now !== true && flags.next !== true) {
+    const { rounds, now } = await withNode(flags, context, (client) => client.call('status', {}));
+    const next = `The next begins in ${formatSpan(rounds.nextAt - now)}.\n`;
+    return print(context, flags, rounds, (rounds.last === null ? '' : roundText(rounds.last)) + next);
+  }
+  const params = { begin: flags.now === true, timeoutMs: flags.timeout * 1000 };
+  const { ended } = await slowCall(flags, context, (client) => client.call('round', params));
+  if (ended === null) return;
+  print(context, flags, ended, roundText(ended));
+  if (!ended.published) context.exit(EXIT.lostOrWrong);
+}
+
+function roundText({ round: number, published, items, signatures, reason }: RoundReport): string {
+  if (published) return `Round ${number}: ${items} items, ${signatures} signatures.\n`;
+  return `Round ${number} gave no directory: ${reason}.\n`;
 }
 
 function addMembers(program: Command, context: CliContext): void {

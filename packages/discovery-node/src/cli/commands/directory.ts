@@ -1,53 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { toBinary } from '@bufbuild/protobuf';
 import type { Command } from 'commander';
-import type { FullList, NodeAddress, RefusedDirectory, VerifiedDirectory } from '@discovery-raft/discovery-client';
-import type { TrustRoot } from '@discovery-raft/psp-pki';
-import { DiscoveryDirectorySchema } from '@discovery-raft/protocol';
-import { DEFAULT_LIMITS } from '@discovery-raft/psp-envelope';
-import { NodeError } from '../../errors.js';
-import { readPublisherFile, signPublication } from '../../keys/publisher-file.js';
-import { readTrustRoot } from '../../keys/trust-root-file.js';
-import {
-  collect,
-  configOf,
-  hostPort,
-  moment,
-  positive,
-  print,
-  withConfig,
-  type CliContext,
-  type ConfigFlags,
-} from '../context.js';
-import { EXIT } from '../exit-codes.js';
-import { formatFacts, formatTime, shortIdentity } from '../table.js';
+import type { ClientActions, PublishFlags, PullFlags } from '../client-actions.js';
+import { collect, moment, positive, withConfig, type CliContext } from '../context.js';
 
-/** What a directory may hold; deployed clients stop at 2 MiB, this one does not. */
-const LIMITS = { ...DEFAULT_LIMITS, maxMessageBytes: 64 * 1024 * 1024, maxBodyFields: 200_000 };
-
-interface NetworkFlags extends ConfigFlags {
-  readonly node: readonly string[];
-  readonly trustRoot?: string;
-  readonly timeout: number;
-  readonly json?: true;
-}
-
-interface PullFlags extends NetworkFlags {
-  readonly from?: string;
-  readonly out?: string;
-  readonly cache?: string;
-  readonly at?: number;
-}
-
-interface PublishFlags extends NetworkFlags {
-  readonly keys?: string;
-  readonly address: readonly string[];
-  readonly fingerprint?: string;
-  readonly handshake?: string;
-  readonly lifetime: number;
-}
+/** The client takes a moment to load, which the other commands are spared. */
+const actions = (): Promise<ClientActions> => import('../client-actions.js');
 
 /** `publish`, `pull` and `verify`: what a client does. */
 export function addDirectoryCommands(program: Command, context: CliContext): void {
@@ -61,7 +17,9 @@ export function addDirectoryCommands(program: Command, context: CliContext): voi
     .option('--handshake <hex>', 'of the item, 64 hex digits (default: random, for trying out)')
     .option('--lifetime <seconds>', 'how long the item holds', positive, 3600)
     .addHelpText('after', PUBLISH_HELP)
-    .action(async (file: string | undefined, flags: PublishFlags) => context.exit(await publish(file, flags, context)));
+    .action(async (file: string | undefined, flags: PublishFlags) =>
+      context.exit(await (await actions()).publish(file, flags, context)),
+    );
   withNetwork(program.command('pull'))
     .description('Get the directory, verify it against the trust root, and show or keep it.')
     .option('--from <place>', 'a URL or file instead of nodes: any web server or cache will do')
@@ -69,12 +27,14 @@ export function addDirectoryCommands(program: Command, context: CliContext): voi
     .option('--cache <file>', 'remember the newest directory there, and never take an older one')
     .option('--at <time>', 'the moment to judge --from at (default: now)', moment)
     .addHelpText('after', PULL_HELP)
-    .action(async (flags: PullFlags) => context.exit(await pull(flags, context)));
+    .action(async (flags: PullFlags) => context.exit(await (await actions()).pull(flags, context)));
   withNetwork(program.command('verify <file>'))
     .description('Verify a directory in a file, offline: quorum, trust root, dates.')
     .option('--at <time>', 'the moment to judge it at (default: now)', moment)
     .addHelpText('after', VERIFY_HELP)
-    .action(async (file: string, flags: PullFlags) => context.exit(await pull({ ...flags, from: file }, context)));
+    .action(async (file: string, flags: PullFlags) =>
+      context.exit(await (await actions()).pull({ ...flags, from: file }, context)),
+    );
 }
 
 const PUBLISH_HELP = `
@@ -107,168 +67,4 @@ function withNetwork(command: Command): Command {
     .option('--trust-root <file>', 'whom to believe (default: that of the configuration)')
     .option('--timeout <seconds>', 'how long it may take', positive, 30)
     .option('--json', 'print JSON');
-}
-
-async function publish(file: string | undefined, flags: PublishFlags, context: CliContext): Promise<number> {
-  const { DiscoveryClient } = await import('@discovery-raft/discovery-client');
-  const root = await readTrustRoot(await trustRootOf(flags, context));
-  const packet = file === undefined ? await signedPacket(flags, root.profile.discoveryVersion) : await bytesOf(file);
-  const client = new DiscoveryClient({ root, nodes: await nodesOf(flags, context), limits: LIMITS });
-  try {
-    const result = await client.publish(packet, flags.timeout * 1000);
-    const { status } = result;
-    const text =
-      status === 'accepted'
-        ? `Accepted by ${result.source}.\n`
-        : status === 'refused'
-          ? `Refused: ${result.code}.\n`
-          : 'Sent, and not confirmed: look for it in the next directory, or publish again.\n';
-    const said = result.answers.map(({ source, code, detail }) => `  ${source}  ${code}  ${detail}`.trimEnd() + '\n');
-    print(context, flags, result, text + (status === 'accepted' ? '' : said.join('')));
-    return status === 'accepted' ? EXIT.ok : EXIT.lostOrWrong;
-  } catch (error) {
-    return unanswered(error, context);
-  } finally {
-    await client.close();
-  }
-}
-
-async function pull(flags: PullFlags, context: CliContext): Promise<number> {
-  const client = await import('@discovery-raft/discovery-client');
-  const root = await readTrustRoot(await trustRootOf(flags, context));
-  if (flags.from !== undefined) {
-    const timeoutMs = flags.timeout * 1000;
-    const raw = await client.fetchDirectory(placeOf(flags.from), { timeoutMs });
-    const atSeconds = flags.at ?? Date.now() / 1000;
-    const verdict = await client.verifyDirectory(raw, { root, atSeconds });
-    if (verdict.ok) await keep(flags, toBinary(DiscoveryDirectorySchema, raw));
-    return tell(verdict, flags.from, flags, context);
-  }
-  if (flags.out !== undefined) return pullToFile(flags, root, context);
-  const discovery = new client.DiscoveryClient({
-    root,
-    nodes: await nodesOf(flags, context),
-    limits: LIMITS,
-    ...(flags.cache === undefined ? {} : { cachePath: resolve(flags.cache) }),
-  });
-  try {
-    const list: FullList = await discovery.refresh(flags.timeout * 1000);
-    return tell(list.directory, list.source, flags, context);
-  } catch (error) {
-    return unanswered(error, context);
-  } finally {
-    await discovery.close();
-  }
-}
-
-/** Asks one node after the other, until one gives a directory that is to be believed, and keeps its bytes. */
-async function pullToFile(flags: PullFlags, root: TrustRoot, context: CliContext): Promise<number> {
-  const { connectOverTls, formatAddress, NodeClient, verifyDirectory } =
-    await import('@discovery-raft/discovery-client');
-  const connect = connectOverTls();
-  const signal = AbortSignal.timeout(flags.timeout * 1000);
-  let refused: { readonly verdict: RefusedDirectory; readonly source: string } | undefined;
-  let failure: unknown;
-  for (const node of await nodesOf(flags, context)) {
-    const source = formatAddress(node);
-    try {
-      const connection = await connect(node, { signal });
-      try {
-        const messages = new NodeClient(connection.channel, { version: root.profile.discoveryVersion, limits: LIMITS });
-        const raw = await messages.pull();
-        const verdict = await verifyDirectory(raw, { root, atSeconds: Date.now() / 1000 });
-        if (!verdict.ok) refused = { verdict, source };
-        else {
-          await keep(flags, toBinary(DiscoveryDirectorySchema, raw));
-          return tell(verdict, source, flags, context);
-        }
-      } finally {
-        connection.close();
-      }
-    } catch (error) {
-      // The next node may do better; if none does, the last one's reason is told.
-      failure = error;
-    }
-  }
-  if (refused !== undefined) return tell(refused.verdict, refused.source, flags, context);
-  throw new NodeError('NODE_NETWORK_UNREACHABLE', 'no node gave a directory', {}, failure);
-}
-
-function tell(
-  verdict: VerifiedDirectory | RefusedDirectory,
-  source: string,
-  flags: NetworkFlags,
-  context: CliContext,
-): number {
-  if (!verdict.ok) {
-    print(context, flags, { ...verdict, source }, `Not to be believed: ${verdict.code}, ${verdict.detail}.\n`);
-    return EXIT.lostOrWrong;
-  }
-  const { creation, expiration, items, signers } = verdict;
-  const plain = items.map(({ identity, mode, address, fingerprint, expiration: ends }) => ({
-    ...{ identity, mode, address, fingerprint },
-    expiration: Number(ends),
-  }));
-  const text = formatFacts([
-    ['verified', 'yes'],
-    ['from', source],
-    ['items', String(items.length)],
-    ['created', formatTime(creation)],
-    ['expires', formatTime(expiration)],
-    ['signed by', signers.map(shortIdentity).join(', ')],
-  ]);
-  print(context, flags, { ok: true, source, creation, expiration, signers, items: plain }, text);
-  return EXIT.ok;
-}
-
-/** Tells what each source said; the exit code is whether any of them said anything. */
-function unanswered(error: unknown, context: CliContext): number {
-  const details = (error as { readonly details?: { readonly answers?: unknown } }).details;
-  if (!Array.isArray(details?.answers)) throw error;
-  const answers = details.answers as readonly { source: string; code: string; detail: string }[];
-  const lines = answers.map(({ source, code, detail }) => `  ${source}  ${code}  ${detail}`.trimEnd() + '\n');
-  context.stderr.write(`${(error as Error).message}\n${lines.join('')}`);
-  return answers.some(({ code }) => !/^(LINK|CLIENT)_|^pending$/.test(code)) ? EXIT.lostOrWrong : EXIT.unreachable;
-}
-
-async function keep({ out }: PullFlags, bytes: Uint8Array): Promise<void> {
-  if (out !== undefined) await writeFile(resolve(out), bytes);
-}
-
-async function signedPacket(flags: PublishFlags, version: string): Promise<Uint8Array> {
-  if (flags.keys === undefined || flags.address.length === 0) {
-    throw new NodeError('NODE_INVALID_OPTION', 'give a packet, or --keys and --address', { option: 'keys' });
-  }
-  const random = (): string => randomBytes(32).toString('hex').toUpperCase();
-  return signPublication(await readPublisherFile(resolve(flags.keys)), {
-    version,
-    fingerprint: flags.fingerprint ?? random(),
-    handshake: flags.handshake ?? random(),
-    address: flags.address,
-    expiration: Math.floor(Date.now() / 1000) + flags.lifetime,
-  });
-}
-
-async function bytesOf(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(resolve(file));
-  } catch (cause) {
-    throw new NodeError('NODE_INVALID_OPTION', `${file} cannot be read`, { option: 'packet' }, cause);
-  }
-}
-
-async function nodesOf(flags: NetworkFlags, context: CliContext): Promise<readonly NodeAddress[]> {
-  if (flags.node.length > 0) return flags.node.map(hostPort);
-  const { config } = await configOf(flags, context);
-  return config.members.map(({ host, port, fingerprint }) => ({ host, port, fingerprint }));
-}
-
-async function trustRootOf(flags: NetworkFlags, context: CliContext): Promise<string> {
-  if (flags.trustRoot !== undefined) return resolve(flags.trustRoot);
-  const { config, path } = await configOf(flags, context);
-  return path(config.trustRoot);
-}
-
-function placeOf(from: string): string {
-  return /^[a-z]+:\/\//i.test(from) ? from : resolve(from);
 }

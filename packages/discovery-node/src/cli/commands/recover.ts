@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { parsePeersJson } from '@discovery-raft/raft-core';
 import { configOf, print, withConfig, type CliContext, type ConfigFlags } from '../context.js';
 import { NodeError } from '../../errors.js';
 
@@ -30,38 +31,19 @@ Examples:
   discovery-node recover --peers peers.json --yes`;
 
 async function recover(flags: Flags, context: CliContext): Promise<void> {
-  const [{ parsePeersJson, recoverCluster }, { LmdbStore }, { SharedList }, { lockData }, { discoveryListSchema }] =
-    await Promise.all([
-      import('@discovery-raft/raft-core'),
-      import('@discovery-raft/raft-store-lmdb'),
-      import('@discovery-raft/raft-log-list'),
-      import('../../daemon/data-lock.js'),
-      import('../../pki/list-schema.js'),
-    ]);
-  const { config, path } = await configOf(flags, context);
+  const loaded = await configOf(flags, context);
   const configuration = parsePeersJson(await readText(resolve(flags.peers)));
-  const dataFolder = path(config.data.directory);
+  const dataFolder = loaded.path(loaded.config.data.directory);
   const servers = configuration.servers.map(({ id, suffrage }) => ({ id, suffrage }));
   if (flags.yes !== true) {
     const lines = servers.map(({ id, suffrage }) => `  ${suffrage.padEnd(8)}  ${id}\n`).join('');
     const text = `The cluster of ${dataFolder} would become\n${lines}Nothing was done; --yes does it.\n`;
     return print(context, flags, { done: false, dataFolder, servers }, text);
   }
-  const lock = await lockData(dataFolder);
-  try {
-    const store = await LmdbStore.open({ path: join(dataFolder, 'raft'), maxBytes: config.data.maxBytes });
-    try {
-      const { logStore, stableStore, snapshotStore } = store;
-      const stateMachine = new SharedList({ schema: discoveryListSchema });
-      const { index } = await recoverCluster({ logStore, stableStore, snapshotStore, stateMachine, configuration });
-      const text = `Recovered at entry ${index}. Do the same on the other nodes, then start them.\n`;
-      print(context, flags, { done: true, dataFolder, servers, index }, text);
-    } finally {
-      await store.close();
-    }
-  } finally {
-    await lock.release();
-  }
+  const { recoverNode } = await import('../../daemon/recover-node.js');
+  const index = await recoverNode(loaded, configuration);
+  const text = `Recovered at entry ${index}. Do the same on the other nodes, then start them.\n`;
+  print(context, flags, { done: true, dataFolder, servers, index }, text);
 }
 
 async function readText(file: string): Promise<string> {

@@ -392,5 +392,5 @@ class Simulation {
  */
 function isExcused({ kind, error }: Operation): boolean {
   if (error === 'RAFT_OVERLOADED' || error === 'RAFT_ENTRY_TOO_LARGE') return true;
-  return kind === 'read' && (error === 'RAFT_TIMEOUT' || error === 'RAFT_LEADERSHIP_LOST');
+  return kind === 'read' && error === 'RAFT_TIMEOUT';
 }

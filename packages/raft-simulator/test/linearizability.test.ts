@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { whyNotLinearizable } from '../src/checkers/linearizability.js';
+import { Linearizability, whyNotLinearizable } from '../src/checkers/linearizability.js';
 import type { Operation, Outcome } from '../src/clients/operation.js';
 
 interface Call {
@@ -98,5 +98,54 @@ describe('whyNotLinearizable', () => {
       { numRuns: 2000, seed: 7 },
     );
     expect(moment).toBeGreaterThan(1000);
+  });
+});
+
+describe('a history that begins with something', () => {
+  const call = (kind: Call['kind'], value: string | null, from: number, to: number): Call => ({
+    kind,
+    value,
+    from,
+    to,
+  });
+
+  test('what was there is seen until it is overwritten, and not after', () => {
+    const before = [call('read', 'old', 1, 2), call('write', 'a', 3, 4), call('read', 'a', 5, 6)];
+    expect(whyNotLinearizable(history(before), 'old')).toBeNull();
+    expect(whyNotLinearizable(history([...before, call('read', 'old', 7, 8)]), 'old')).not.toBeNull();
+  });
+
+  test('it is not empty', () => {
+    expect(whyNotLinearizable(history([call('read', null, 1, 2)]), 'old')).toMatch('nothing');
+  });
+});
+
+describe('the checker of a whole simulation', () => {
+  const run = (calls: readonly Call[], prepare: (checker: Linearizability) => void): string[] => {
+    const reports: string[] = [];
+    const checker = new Linearizability((message) => reports.push(message));
+    prepare(checker);
+    checker.finished(history(calls));
+    return reports;
+  };
+  const stale: readonly Call[] = [
+    { kind: 'write', value: 'a', from: 1, to: 2 },
+    { kind: 'write', value: 'b', from: 3, to: 4 },
+    { kind: 'read', value: 'a', from: 5, to: 6 },
+  ];
+
+  test('a stale read is reported, unless a restore of which nobody can be sure was under way', () => {
+    expect(run(stale, () => undefined)).toHaveLength(1);
+    expect(run(stale, (checker) => checker.doubt(4))).toEqual([]);
+    const over = (checker: Linearizability): void => {
+      checker.doubt(2);
+      checker.certain(5);
+    };
+    expect(run(stale, over)).toHaveLength(1);
+  });
+
+  test('after a disaster only what comes later is judged, by what was left', () => {
+    expect(run(stale, (checker) => checker.split(history(stale.slice(0, 2)), new Map([['k', 'a']])))).toEqual([]);
+    expect(run(stale, (checker) => checker.split(history(stale.slice(0, 2)), new Map([['k', 'b']])))).toHaveLength(1);
   });
 });

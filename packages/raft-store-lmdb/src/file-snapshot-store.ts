@@ -1,6 +1,6 @@
 import * as nodeFiles from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Logger, SnapshotMeta, SnapshotSink, SnapshotSource, SnapshotStore } from '@discovery-raft/raft-core';
 import { readTail, SnapshotFileSource, type SnapshotPlace } from './snapshot-file.js';
 import { SnapshotFileSink, writeAll, type SinkEnd } from './snapshot-file-sink.js';
@@ -106,7 +106,8 @@ export class FileSnapshotStore implements SnapshotStore {
 
   async #load(): Promise<void> {
     const { directory } = this.#options;
-    if ((await this.#files.mkdir(directory, { recursive: true })) !== undefined) await this.#syncDirectory();
+    const created = (await this.#files.mkdir(directory, { recursive: true })) !== undefined;
+    if (created) await this.#syncDirectory(dirname(directory));
     for (const name of await this.#files.readdir(directory)) {
       const number = Number(/-(\d+)\.\w+$/.exec(name)?.[1] ?? 0);
       if (name.endsWith(PARTIAL)) {
@@ -131,7 +132,7 @@ export class FileSnapshotStore implements SnapshotStore {
     await file.sync();
     await file.close();
     await this.#files.rename(this.#pathOf(meta.id + PARTIAL), this.#pathOf(meta.id + FINISHED));
-    await this.#syncDirectory();
+    await this.#syncDirectory(this.#options.directory);
     this.#add(tail);
     await this.#retire();
     return meta;
@@ -164,9 +165,9 @@ export class FileSnapshotStore implements SnapshotStore {
     }
   }
 
-  async #syncDirectory(): Promise<void> {
+  async #syncDirectory(path: string): Promise<void> {
     if (process.platform === 'win32') return;
-    const directory = await this.#files.open(this.#options.directory, 'r');
+    const directory = await this.#files.open(path, 'r');
     try {
       await directory.sync();
     } finally {

@@ -212,12 +212,15 @@ export class LmdbLogStore implements LogStore {
 
   /** Reads every block and checks it. Gives way to others now and then. @throws StoreError `corrupt`, `io`, `closed` */
   async verify(): Promise<void> {
-    for (let index = this.#firstIndex, blocks = 0; index <= this.lastIndex; blocks++) {
-      const slot = this.#index.find(index);
-      this.#blocks.forget(this.#index.firstIndexOf(slot));
-      index += this.#blocks.entries(slot).length;
-      if (blocks % 16 === 15) await new Promise((resolve) => setImmediate(resolve));
-      index = Math.max(index, this.#firstIndex);
+    let next = this.#firstIndex;
+    for (let blocks = 1; next <= this.lastIndex; blocks++) {
+      const slot = this.#index.find(next);
+      const firstIndex = this.#index.firstIndexOf(slot);
+      this.#blocks.forget(firstIndex);
+      next = firstIndex + this.#blocks.entries(slot).length;
+      if (blocks % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
+      // The beginning may have been cut off meanwhile.
+      next = Math.max(next, this.#firstIndex);
     }
   }
 

@@ -104,9 +104,17 @@ export function decodeTrailer(bytes: Uint8Array): { readonly metaBytes: number; 
 /** @throws FormatError */
 export function decodeTail(json: Uint8Array, checksum: number): SnapshotTail {
   if (crc32(json) !== checksum) throw new FormatError('the checksum of its meta is wrong');
-  const tail: unknown = JSON.parse(new TextDecoder().decode(json));
+  const tail = parse(json);
   if (!isTail(tail)) throw new FormatError('its meta lacks a field');
   return tail;
+}
+
+function parse(json: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(json));
+  } catch {
+    throw new FormatError('its meta is no JSON');
+  }
 }
 
 function isTail(value: unknown): value is SnapshotTail {

@@ -28,7 +28,7 @@ export function handleAppendEntries(node: CoreNode, requestId: number, request: 
   }
   const conflict = firstNewEntry(node, request);
   if (conflict > 0) {
-    const entries = request.entries.slice(conflict - prev - 1);
+    const entries = conflict === prev + 1 ? request.entries : request.entries.slice(conflict - prev - 1);
     if (conflict <= log.lastIndex && !truncate(node, conflict)) return;
     if (!appendReceived(node, requestId, entries)) return;
   }

@@ -14,9 +14,9 @@ export interface Proposal {
   readonly id: number;
   readonly type: EntryType;
   readonly data: Uint8Array;
-  readonly extensions?: Uint8Array;
+  readonly extensions?: Uint8Array | undefined;
   /** On the first of a batch: how many, this one included, are appended together or not at all. Default 1. */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
 }
 
 /** Everything that can happen to the core. */

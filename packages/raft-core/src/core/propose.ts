@@ -14,7 +14,7 @@ export function propose(node: CoreNode, proposals: readonly Proposal[], wallNowM
   ): void =>
     node.emit({
       type: 'refuseProposals',
-      ids: refused.map((p) => p.id),
+      ids: idsOf(refused, refused.length),
       outcome: 'notAppended',
       failure: { code, message },
     });
@@ -37,14 +37,12 @@ export function propose(node: CoreNode, proposals: readonly Proposal[], wallNowM
   let batchEnd = 0;
   let accepted = 0;
   for (const { type, data, extensions, batchSize } of proposals) {
-    const entry: LogEntry = {
-      index: ++index,
-      term: node.term,
-      type,
-      data,
-      ...(extensions ? { extensions } : {}),
-      appendedAtMs: wallNowMs,
-    };
+    index++;
+    // Written out: this is made once for every entry, and spreading would cost an object more.
+    const entry: LogEntry =
+      extensions === undefined
+        ? { index, term: node.term, type, data, appendedAtMs: wallNowMs }
+        : { index, term: node.term, type, data, extensions, appendedAtMs: wallNowMs };
     if (batchSize !== undefined) batchEnd = entries.length + batchSize;
     bytes += entrySize(entry);
     if (bytes > node.config.maxUncommittedBytes) break;
@@ -56,7 +54,7 @@ export function propose(node: CoreNode, proposals: readonly Proposal[], wallNowM
   if (entries.length > 0) {
     node.emit({
       type: 'proposed',
-      ids: proposals.slice(0, entries.length).map((p) => p.id),
+      ids: idsOf(proposals, entries.length),
       firstIndex: entries[0]!.index,
       term: node.term,
     });
@@ -70,4 +68,11 @@ export function propose(node: CoreNode, proposals: readonly Proposal[], wallNowM
       `more than maxUncommittedBytes (${node.config.maxUncommittedBytes}) wait to be committed`,
     );
   }
+}
+
+/** The ids of the first proposals. */
+function idsOf(proposals: readonly Proposal[], count: number): readonly number[] {
+  const ids: number[] = [];
+  for (let i = 0; i < count; i++) ids.push(proposals[i]!.id);
+  return ids;
 }

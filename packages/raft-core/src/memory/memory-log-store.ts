@@ -2,15 +2,20 @@ import { RaftError } from '../core/errors.js';
 import { entrySize, type LogEntry, type LogIndex } from '../core/types.js';
 import type { LogStore } from '../ports/log-store.js';
 
-/** Slots of deleted entries that may be kept before the rest is moved down. */
-const MAX_FREE_SLOTS = 4096;
+/** Entries in one piece of the log. */
+const SEGMENT_ENTRIES = 1024;
 
-/** A log in memory; answers every call at once. What it holds dies with the process: for tests and for caches. */
+/**
+ * A log in memory; answers every call at once. What it holds dies with the process: for tests and for caches. It is kept in
+ * pieces of a fixed length, so that a long log is never copied to make room, and compaction frees whole pieces.
+ */
 export class MemoryLogStore implements LogStore {
-  #entries: (LogEntry | undefined)[] = [];
-  /** Slots at the front that are free. */
-  #free = 0;
+  /** Piece i holds the entries from `#base` + i × {@link SEGMENT_ENTRIES} on. */
+  #segments: (LogEntry | undefined)[][] = [];
+  /** Index that the first slot of the first piece stands for. */
+  #base: LogIndex = 1;
   #firstIndex: LogIndex = 1;
+  #lastIndex: LogIndex = 0;
   #bytes = 0;
 
   get firstIndex(): LogIndex {
@@ -18,7 +23,7 @@ export class MemoryLogStore implements LogStore {
   }
 
   get lastIndex(): LogIndex {
-    return this.#firstIndex + this.#entries.length - this.#free - 1;
+    return this.#lastIndex;
   }
 
   /** Bytes of all entries, by {@link entrySize}. */
@@ -27,11 +32,11 @@ export class MemoryLogStore implements LogStore {
   }
 
   read(from: LogIndex, to: LogIndex, maxBytes: number): readonly LogEntry[] {
-    if (from < this.#firstIndex || to > this.lastIndex || from > to) throw outside(`${from} to ${to}`, this);
+    if (from < this.#firstIndex || to > this.#lastIndex || from > to) throw outside(`${from} to ${to}`, this);
     const result: LogEntry[] = [];
     let bytes = 0;
     for (let index = from; index <= to; index++) {
-      const entry = this.#entries[this.#slot(index)]!;
+      const entry = this.#at(index);
       bytes += entrySize(entry);
       if (bytes > maxBytes && result.length > 0) break;
       result.push(entry);
@@ -40,44 +45,47 @@ export class MemoryLogStore implements LogStore {
   }
 
   append(entries: readonly LogEntry[]): void {
-    let next = this.lastIndex + 1;
     for (const entry of entries) {
-      if (entry.index !== next) throw outside(`an append at ${entry.index}`, this);
-      next++;
-      this.#entries.push(entry);
+      if (entry.index !== this.#lastIndex + 1) throw outside(`an append at ${entry.index}`, this);
+      this.#lastIndex++;
       this.#bytes += entrySize(entry);
+      if ((entry.index - this.#base) % SEGMENT_ENTRIES === 0) {
+        this.#segments.push(new Array<LogEntry | undefined>(SEGMENT_ENTRIES));
+      }
+      this.#put(entry.index, entry);
     }
   }
 
   truncateSuffix(from: LogIndex): void {
-    while (this.lastIndex >= Math.max(from, this.#firstIndex)) this.#bytes -= entrySize(this.#entries.pop()!);
+    for (; this.#lastIndex >= Math.max(from, this.#firstIndex); this.#lastIndex--) {
+      this.#bytes -= entrySize(this.#at(this.#lastIndex));
+      this.#put(this.#lastIndex, undefined);
+    }
+    if (this.#lastIndex < this.#firstIndex) return this.#clear(this.#firstIndex);
+    this.#segments.length = Math.floor((this.#lastIndex - this.#base) / SEGMENT_ENTRIES) + 1;
   }
 
   truncatePrefix(through: LogIndex): void {
-    const end = Math.min(through, this.lastIndex);
+    const end = Math.min(through, this.#lastIndex);
     for (; this.#firstIndex <= end; this.#firstIndex++) {
-      this.#bytes -= entrySize(this.#entries[this.#free]!);
-      this.#entries[this.#free] = undefined;
-      this.#free++;
+      this.#bytes -= entrySize(this.#at(this.#firstIndex));
+      this.#put(this.#firstIndex, undefined);
     }
-    if (this.#free > MAX_FREE_SLOTS && this.#free * 2 > this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#free);
-      this.#free = 0;
-    }
+    if (this.#lastIndex < this.#firstIndex) return this.#clear(this.#firstIndex);
+    const free = Math.floor((this.#firstIndex - this.#base) / SEGMENT_ENTRIES);
+    this.#segments.splice(0, free);
+    this.#base += free * SEGMENT_ENTRIES;
   }
 
   reset(nextIndex: LogIndex): void {
-    this.#entries = [];
-    this.#free = 0;
-    this.#bytes = 0;
-    this.#firstIndex = nextIndex;
+    this.#clear(nextIndex);
   }
 
   redact(tombstones: readonly LogEntry[]): void {
     for (const tombstone of tombstones) {
-      if (tombstone.index < this.#firstIndex || tombstone.index > this.lastIndex) continue;
-      const slot = this.#slot(tombstone.index);
-      const old = this.#entries[slot]!;
+      const { index } = tombstone;
+      if (index < this.#firstIndex || index > this.#lastIndex) continue;
+      const old = this.#at(index);
       if (old.term !== tombstone.term) {
         throw new RaftError(
           'RAFT_STORE_FAILED',
@@ -85,14 +93,29 @@ export class MemoryLogStore implements LogStore {
         );
       }
       this.#bytes += entrySize(tombstone) - entrySize(old);
-      this.#entries[slot] = tombstone;
+      this.#put(index, tombstone);
     }
   }
 
   close(): void {}
 
-  #slot(index: LogIndex): number {
-    return this.#free + index - this.#firstIndex;
+  /** The entry at an index that the log holds. */
+  #at(index: LogIndex): LogEntry {
+    const offset = index - this.#base;
+    return this.#segments[Math.floor(offset / SEGMENT_ENTRIES)]![offset % SEGMENT_ENTRIES]!;
+  }
+
+  #put(index: LogIndex, entry: LogEntry | undefined): void {
+    const offset = index - this.#base;
+    this.#segments[Math.floor(offset / SEGMENT_ENTRIES)]![offset % SEGMENT_ENTRIES] = entry;
+  }
+
+  #clear(nextIndex: LogIndex): void {
+    this.#segments = [];
+    this.#bytes = 0;
+    this.#base = nextIndex;
+    this.#firstIndex = nextIndex;
+    this.#lastIndex = nextIndex - 1;
   }
 }
 

@@ -21,10 +21,33 @@ export interface ProposalPorts {
   error(failure: Failure): RaftError;
 }
 
-/** A proposal that is not in the log yet. */
-interface Unflushed<Response> {
-  readonly proposal: Proposal;
-  readonly waiter: Waiter<Response>;
+/** A proposal that is not in the log yet, and who waits for it: one object, since there is one for every command. */
+class OpenProposal<Response> implements Proposal, Waiter<Response> {
+  readonly id: number;
+  readonly type: Proposal['type'];
+  readonly data: Uint8Array;
+  readonly extensions: Uint8Array | undefined;
+  readonly batchSize: number | undefined;
+  readonly resolve: Waiter<Response>['resolve'];
+  readonly reject: Waiter<Response>['reject'];
+
+  constructor(
+    id: number,
+    type: Proposal['type'],
+    data: Uint8Array,
+    extensions: Uint8Array | undefined,
+    batchSize: number | undefined,
+    resolve: Waiter<Response>['resolve'],
+    reject: Waiter<Response>['reject'],
+  ) {
+    this.id = id;
+    this.type = type;
+    this.data = data;
+    this.extensions = extensions;
+    this.batchSize = batchSize;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
 }
 
 /**
@@ -34,16 +57,31 @@ interface Unflushed<Response> {
 export class ProposalQueue<Response> {
   readonly #ports: ProposalPorts;
   readonly #pending = new PendingProposals<Response>();
-  /** Handed to the core, which has not said yet what it does with them. */
+  /** Changes of the membership, of which the core has not said yet what it does with them. */
   readonly #submitted = new Map<number, Waiter<Response>>();
   /** One for each leadership that ended, so that none puts another off. */
   readonly #graceTimers = new Set<Timer>();
-  #unflushed: Unflushed<Response>[] = [];
+  #unflushed: OpenProposal<Response>[] = [];
+  /** Those that the core is being given, and how many of them it has answered: the first ones. */
+  #flushing: readonly OpenProposal<Response>[] = [];
+  #answered = 0;
   #unflushedBytes = 0;
   #flushScheduled = false;
   #ids = 0;
   /** The newest leadership in which something was proposed. */
   #leadership = 0;
+
+  /** What settles the promise that is just being made. */
+  #resolve: Waiter<Response>['resolve'] = () => undefined;
+  #reject: Waiter<Response>['reject'] = () => undefined;
+  /** One function for every promise, and not one a promise: a commit costs 120 bytes less. */
+  readonly #keepSettlers = (
+    resolve: (applied: Applied<Response>) => void,
+    reject: (error: RaftError) => void,
+  ): void => {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  };
 
   constructor(ports: ProposalPorts) {
     this.#ports = ports;
@@ -56,16 +94,22 @@ export class ProposalQueue<Response> {
 
   /** Takes a proposal; see `Raft.apply` for how it may end. */
   propose(type: Proposal['type'], data: Uint8Array, options: ApplyOptions): Promise<Applied<Response>> {
-    return new Promise((resolve, reject) => {
-      const { extensions } = options;
-      const size = proposalSize(data, extensions);
-      if (!this.#hasRoom(size)) return reject(this.#overloaded());
-      const proposal: Proposal = { id: ++this.#ids, type, data, ...(extensions ? { extensions } : {}) };
-      const waiter = this.#limit({ resolve, reject }, proposal.id, 1, options);
-      if (waiter === null) return;
-      this.#unflushed.push({ proposal, waiter });
-      this.#flushLater(size);
-    });
+    const { extensions, timeoutMs, signal } = options;
+    const size = proposalSize(data, extensions);
+    if (!this.#hasRoom(size)) return Promise.reject(this.#overloaded());
+    const id = ++this.#ids;
+    const promise = new Promise<Applied<Response>>(this.#keepSettlers);
+    let resolve = this.#resolve;
+    let reject = this.#reject;
+    if (timeoutMs !== undefined || signal !== undefined) {
+      const waiter = this.#limit({ resolve, reject }, id, 1, options);
+      if (waiter === null) return promise;
+      resolve = (applied) => waiter.resolve(applied);
+      reject = (error) => waiter.reject(error);
+    }
+    this.#unflushed.push(new OpenProposal(id, type, data, extensions, undefined, resolve, reject));
+    this.#flushLater(size);
+    return promise;
   }
 
   /** Takes commands that are appended together or not at all; see `Raft.applyBatch` for how they may end. */
@@ -78,15 +122,13 @@ export class ProposalQueue<Response> {
       const firstId = this.#ids + 1;
       const waiter = this.#limit(new BatchWaiter(datas.length, { resolve, reject }), firstId, datas.length, options);
       if (waiter === null) return;
+      const settle = (applied: Applied<Response>): void => waiter.resolve(applied);
+      const fail = (error: RaftError): void => waiter.reject(error);
       datas.forEach((data, i) => {
-        const proposal: Proposal = {
-          id: ++this.#ids,
-          type: EntryType.command,
-          data,
-          ...(extensions ? { extensions } : {}),
-          ...(i === 0 ? { batchSize: datas.length } : {}),
-        };
-        this.#unflushed.push({ proposal, waiter });
+        const batchSize = i === 0 ? datas.length : undefined;
+        this.#unflushed.push(
+          new OpenProposal(++this.#ids, EntryType.command, data, extensions, batchSize, settle, fail),
+        );
       });
       this.#flushLater(size);
     });
@@ -110,15 +152,18 @@ export class ProposalQueue<Response> {
   /** The core appended proposals in leadership `epoch`. */
   appended({ ids, firstIndex, term }: Extract<Effect, { type: 'proposed' }>, epoch: number): void {
     this.#leadership = epoch;
-    ids.forEach((id, i) => {
+    const proposals = this.#takeFlushed(ids);
+    if (proposals !== null) return this.#pending.add(firstIndex, term, epoch, proposals);
+    for (const id of ids) {
       const waiter = this.#take(id);
-      if (waiter !== undefined) this.#pending.add(firstIndex + i, term, epoch, waiter);
-    });
+      if (waiter !== undefined) this.#pending.add(firstIndex, term, epoch, [waiter]);
+    }
   }
 
   /** The core refused proposals. */
   refused({ ids, outcome, failure }: Extract<Effect, { type: 'refuseProposals' }>): void {
-    for (const id of ids) this.#take(id)?.reject(this.#error(failure.code, failure.message, outcome));
+    const waiters = this.#takeFlushed(ids) ?? ids.map((id) => this.#take(id));
+    for (const waiter of waiters) waiter?.reject(this.#error(failure.code, failure.message, outcome));
   }
 
   /** An entry was applied here. */
@@ -145,7 +190,8 @@ export class ProposalQueue<Response> {
   stop(): void {
     for (const timer of this.#graceTimers) timer.cancel();
     this.#graceTimers.clear();
-    const waiters = [...this.#unflushed.map(({ waiter }) => waiter), ...this.#submitted.values()];
+    const waiters = [...this.#flushing.slice(this.#answered), ...this.#unflushed, ...this.#submitted.values()];
+    this.#flushing = [];
     this.#unflushed = [];
     this.#submitted.clear();
     for (const waiter of waiters) waiter.reject(this.#error('RAFT_SHUTDOWN', 'this node stopped', 'notAppended'));
@@ -174,8 +220,20 @@ export class ProposalQueue<Response> {
     this.#unflushedBytes = 0;
     if (batch.length === 0) return;
     this.#unflushed = [];
-    for (const { proposal, waiter } of batch) this.#submitted.set(proposal.id, waiter);
-    this.#ports.submit(batch.map(({ proposal }) => proposal));
+    this.#flushing = batch;
+    this.#answered = 0;
+    // The core answers each at once.
+    this.#ports.submit(batch);
+    this.#flushing = [];
+  }
+
+  /** The proposals of these ids, if they are the next of those that the core is being given; else null. */
+  #takeFlushed(ids: readonly number[]): readonly OpenProposal<Response>[] | null {
+    const flushing = this.#flushing;
+    const begin = this.#answered;
+    if (begin >= flushing.length || flushing[begin]!.id !== ids[0]) return null;
+    this.#answered += ids.length;
+    return ids.length === flushing.length ? flushing : flushing.slice(begin, this.#answered);
   }
 
   #take(id: number): Waiter<Response> | undefined {
@@ -230,29 +288,39 @@ export class ProposalQueue<Response> {
 
   /** Takes proposals of one call back that have not gone to the core; false when they have. */
   #withdraw(firstId: number, count: number): boolean {
-    const at = this.#unflushed.findIndex(({ proposal }) => proposal.id === firstId);
+    const at = this.#unflushed.findIndex(({ id }) => id === firstId);
     if (at < 0) return false;
-    for (const { proposal } of this.#unflushed.splice(at, count)) {
-      this.#unflushedBytes -= proposalSize(proposal.data, proposal.extensions);
+    for (const { data, extensions } of this.#unflushed.splice(at, count)) {
+      this.#unflushedBytes -= proposalSize(data, extensions);
     }
     return true;
   }
 }
 
-/** The error for commands that can never be appended, however long one waits; null when they can. */
-export function refuseSize(
+/** The error for a command that can never be appended, however long one waits; null when it can. */
+export function refuseEntry(
+  data: Uint8Array,
+  extensions: Uint8Array | undefined,
+  { maxEntryBytes }: Pick<RaftConfig, 'maxEntryBytes'>,
+): RaftError | null {
+  const size = data.length + (extensions?.length ?? 0);
+  if (size <= maxEntryBytes) return null;
+  const message = `an entry of ${size} bytes is over maxEntryBytes (${maxEntryBytes})`;
+  return new RaftError('RAFT_ENTRY_TOO_LARGE', message, { outcome: 'notAppended', size });
+}
+
+/** The same for commands that are to be appended together. */
+export function refuseBatch(
   datas: readonly Uint8Array[],
   extensions: Uint8Array | undefined,
-  { maxEntryBytes, maxUncommittedBytes }: Pick<RaftConfig, 'maxEntryBytes' | 'maxUncommittedBytes'>,
+  config: Pick<RaftConfig, 'maxEntryBytes' | 'maxUncommittedBytes'>,
 ): RaftError | null {
+  const { maxUncommittedBytes } = config;
   let total = 0;
   for (const data of datas) {
-    const size = data.length + (extensions?.length ?? 0);
     total += proposalSize(data, extensions);
-    if (size > maxEntryBytes) {
-      const message = `an entry of ${size} bytes is over maxEntryBytes (${maxEntryBytes})`;
-      return new RaftError('RAFT_ENTRY_TOO_LARGE', message, { outcome: 'notAppended', size });
-    }
+    const refused = refuseEntry(data, extensions, config);
+    if (refused !== null) return refused;
   }
   if (total <= maxUncommittedBytes) return null;
   const message = `${datas.length} entries of ${total} bytes are over maxUncommittedBytes (${maxUncommittedBytes})`;

@@ -21,7 +21,7 @@ import { loadState } from './load-state.js';
 import type { PeerMetrics, RaftHistograms, RaftMetrics } from './metrics.js';
 import type { ObserveOptions, Observer } from './observer.js';
 import type { Applied } from './pending-proposals.js';
-import { refuseSize } from './proposal-queue.js';
+import { refuseBatch, refuseEntry } from './proposal-queue.js';
 import type {
   ApplyOptions,
   CallOptions,
@@ -33,6 +33,9 @@ import type {
 import { histogramsOf, lastContactOf, metricsOf, peerMetricsOf, stateOf, statsOf } from './readings.js';
 import { transferLeadership } from './transfer-call.js';
 import { userRestore, type RestoreMeta, type UserRestorePorts } from './user-restore.js';
+
+/** One for all calls: an empty object for each would be the garbage of each commit. */
+const NO_OPTIONS: ApplyOptions = Object.freeze({});
 
 /**
  * One node of a Raft cluster, as its users see it. What moves it is the {@link Driver}.
@@ -161,8 +164,8 @@ export class Raft<Response = unknown> {
    * @throws RaftError RAFT_NOT_LEADER, RAFT_ENTRY_TOO_LARGE, RAFT_OVERLOADED, RAFT_TRANSFER_IN_PROGRESS,
    *   RAFT_LEADERSHIP_LOST, RAFT_TIMEOUT, RAFT_ABORTED, RAFT_SHUTDOWN; `details.outcome` tells whether it may have happened
    */
-  apply(data: Uint8Array, options: ApplyOptions = {}): Promise<Applied<Response>> {
-    const refused = refuseSize([data], options.extensions, this.#driver.config);
+  apply(data: Uint8Array, options: ApplyOptions = NO_OPTIONS): Promise<Applied<Response>> {
+    const refused = refuseEntry(data, options.extensions, this.#driver.config);
     if (refused !== null) return Promise.reject(refused);
     return this.#propose(EntryType.command, data, options);
   }
@@ -178,7 +181,7 @@ export class Raft<Response = unknown> {
    * @throws RaftError as {@link Raft.apply}; RAFT_ENTRY_TOO_LARGE also when the batch is over maxUncommittedBytes
    */
   applyBatch(datas: readonly Uint8Array[], options: ApplyOptions = {}): Promise<readonly Applied<Response>[]> {
-    const refused = refuseSize(datas, options.extensions, this.#driver.config) ?? this.#refuseProposal();
+    const refused = refuseBatch(datas, options.extensions, this.#driver.config) ?? this.#refuseProposal();
     if (refused !== null) return Promise.reject(refused);
     if (datas.length === 0) return Promise.resolve([]);
     return this.#driver.proposals.proposeBatch(datas, options);
@@ -376,10 +379,11 @@ export class Raft<Response = unknown> {
   }
 
   #refuseProposal(): RaftError | null {
+    if (this.#driver.core.state === 'leader' && !this.#driver.stopped) return null;
     const refuse = (code: RaftErrorCode, message: string): RaftError =>
       this.#driver.withLeader({ code, message, details: { outcome: 'notAppended' } });
     if (this.#driver.stopped) return refuse('RAFT_SHUTDOWN', 'this node is stopped');
-    return this.#driver.core.state === 'leader' ? null : refuse('RAFT_NOT_LEADER', 'this node does not lead');
+    return refuse('RAFT_NOT_LEADER', 'this node does not lead');
   }
 
   async #change(change: MembershipChange, options: MembershipOptions): Promise<LogIndex> {

@@ -340,16 +340,16 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'another-entry-acknowledged',
     rule: '10: a command is acknowledged when the next leader commits its own entry at that index',
-    edits: [{ file: 'runtime/pending-proposals', find: 'pending.term === term', replace: 'pending.term > 0' }],
+    edits: [{ file: 'runtime/pending-proposals', find: 'batch.term === term', replace: 'batch.term > 0' }],
   },
   {
     name: 'one-commits-all-resolve',
     rule: '10: of commands proposed together each takes the first one for itself',
     edits: [
       {
-        file: 'runtime/proposal-queue',
-        find: 'this.#pending.add(firstIndex + i,',
-        replace: 'this.#pending.add(firstIndex,',
+        file: 'runtime/pending-proposals',
+        find: 'batch.firstIndex + batch.settled <= index',
+        replace: 'batch.firstIndex <= index',
       },
     ],
   },

@@ -2,7 +2,7 @@ import type { Clock, LogIndex } from '@discovery-raft/raft-core';
 import { ListError } from '../errors.js';
 import { requireInteger } from '../limits.js';
 import type { FrozenList } from '../list-events.js';
-import type { Attestation, NewAttestation } from '../record.js';
+import type { Attestation, NewAttestation, StoredRecord } from '../record.js';
 import type { ListResult, SharedList } from '../shared-list.js';
 import { describePacket, readAttestation } from '../state/apply-entry.js';
 import type { ReadPacket } from './lane.js';
@@ -117,6 +117,18 @@ export class ListWriter {
    */
   async remove(identity: string): Promise<number> {
     return this.#leading().remove(identity, (records) => records);
+  }
+
+  /**
+   * Removes those records of an identity that the caller finds bad, such as forged ones that a former leader wrote; after
+   * what was asked for the identity before.
+   *
+   * @param isBad asked of each live record of the identity when its turn comes
+   * @returns how many were removed
+   * @throws ListError LIST_NOT_LEADER, LIST_LEADERSHIP_LOST, LIST_PROPOSAL_FAILED
+   */
+  async removeRecords(identity: string, isBad: (record: StoredRecord) => boolean): Promise<number> {
+    return this.#leading().remove(identity, (records) => records.filter(isBad));
   }
 
   /**

@@ -184,6 +184,11 @@ export interface ListLeader {
   upsert(packet: Uint8Array, attestation: ListedAttestation): Promise<unknown>;
   /** Removes what has expired at that Unix second. */
   expire(nowSeconds: number): Promise<unknown>;
+  /**
+   * Removes those records of an identity that are bad. A leader needs it to heal a list into which a lying leader has
+   * written forged records: without it they stay until they expire, which they may say is never.
+   */
+  removeRecords?(identity: string, isBad: (record: ListedRecord) => boolean): Promise<unknown>;
   /** Appends the freeze marker of a round. */
   freeze(round: number): Promise<{ readonly index: number }>;
   /** This node begins to lead. */

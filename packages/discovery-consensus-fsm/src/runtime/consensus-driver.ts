@@ -13,6 +13,7 @@ import { DirectoryExchange } from './directory-exchange.js';
 import { DirectoryShelf } from './directory-shelf.js';
 import { FrozenLists } from './frozen-lists.js';
 import { LeaderMessages } from './leader-messages.js';
+import { ListWeeding } from './list-weeding.js';
 import { OwnVote } from './own-vote.js';
 import { PublishDesk } from './publish-desk.js';
 import { RecordBook } from './record-book.js';
@@ -42,6 +43,7 @@ export class ConsensusDriver {
   readonly #frozen: FrozenLists;
   readonly #ledger: SigningLedger;
   readonly #attestations: AttestationRound;
+  readonly #weeding: ListWeeding;
   readonly #timers = new Map<string, () => void>();
   #subscriptions: Unsubscribe[] = [];
   #machine: MachineState = INITIAL_STATE;
@@ -72,6 +74,7 @@ export class ConsensusDriver {
     this.voter = new RoundVoter(context, this.#frozen, ownVote, dispatch);
     this.leaderMessages = new LeaderMessages(context, this, this.voter, this.desk);
     this.#attestations = new AttestationRound(context, this.book, this.desk);
+    this.#weeding = new ListWeeding(context, this.book);
     this.#subscribe();
   }
 
@@ -232,7 +235,7 @@ export class ConsensusDriver {
     this.desk.tick(now);
     if (this.#writing && this.#machine.name === 'LeaderRunning' && now >= this.#nextEnhanceAt) {
       this.#nextEnhanceAt = now + this.#context.config.enhanceSeconds;
-      void this.#attestations.run();
+      void this.#enhanceList();
     }
     this.#setTimer('tick', now + TICK_SECONDS, () => this.#tick());
   }
@@ -297,7 +300,12 @@ export class ConsensusDriver {
     const { config } = this.#context;
     this.#nextEnhanceAt = this.#now() + config.enhanceSeconds;
     const done = (): void => this.dispatch({ type: 'enhanced', round });
-    within(clock, this.#now() + config.voteSeconds, this.#attestations.run()).then(done, done);
+    within(clock, this.#now() + config.voteSeconds, this.#enhanceList()).then(done, done);
+  }
+
+  async #enhanceList(): Promise<void> {
+    await this.#weeding.run();
+    await this.#attestations.run();
   }
 
   // Following.

@@ -70,7 +70,9 @@ export class DirectoryShelf {
     this.#makingInterim ??= this.#makeInterim().finally(() => {
       this.#makingInterim = undefined;
     });
-    return this.#makingInterim;
+    const interim = await this.#makingInterim;
+    // While it was being made, the round may have ended.
+    return this.unexpired ?? interim;
   }
 
   /** Makes the directory of a round public, then saves it. */
@@ -157,14 +159,16 @@ export class DirectoryShelf {
 
   /**
    * This node's own verified list with its own signature. Its creation is never the start of a slot, so it cannot be
-   * taken for the directory of a round, nor count as a second listing signed in one.
+   * taken for the directory of a round, nor count as a second listing signed in one. Its lifetime is another one than any
+   * other member's, so the bytes are: the interim lists that several members make of the same list at the same second must
+   * not add up to a quorum, since an entry is in them with a single attestation.
    */
   async #makeInterim(): Promise<StoredDirectory | null> {
     const { config, ports } = this.#context;
     const now = Math.floor(ports.clock.now());
     const creation = roundOfCreation(config, now) === undefined ? now : now - 1;
     if (config.slotSeconds === 1) return null;
-    const expiration = creation + config.slotSeconds;
+    const expiration = creation + config.slotSeconds + this.#place();
     const header = { version: config.protocolVersion, creation, expiration };
     try {
       const entries = await this.#book.judge(ports.list.view(), creation);
@@ -181,6 +185,12 @@ export class DirectoryShelf {
       return null;
     }
     return this.#interim;
+  }
+
+  /** This node's place among the members, the same on every node. */
+  #place(): number {
+    const { members, self } = this.#context;
+    return [...members].filter((member) => member < self).length;
   }
 }
 

@@ -320,11 +320,16 @@ export class PublishDesk {
     });
   }
 
-  /** What this node attested and has not expired at `creation`, attested at `attestedBy` or before. */
+  /**
+   * What this node attested and may be listed at `creation`, attested at `attestedBy` or before. An item whose publisher's
+   * certificate has run out by then is nobody's omission.
+   */
   ownEntries(creation: number, attestedBy: number): OwnEntry[] {
     const entries: OwnEntry[] = [];
     for (const own of this.#own.values()) {
-      if (own.expiration > creation && own.attestedAt <= attestedBy) entries.push(own);
+      if (own.expiration <= creation || own.attestedAt > attestedBy) continue;
+      const { verdict } = own.entry;
+      if (verdict?.ok === true && verdict.notBefore <= creation && creation <= verdict.notAfter) entries.push(own);
     }
     return entries;
   }

@@ -185,6 +185,28 @@ export class RecordBook {
     return entries;
   }
 
+  /**
+   * What a record is worth, by the verdicts that are there.
+   *
+   * - `good`: nothing speaks against it, perhaps because a verdict is still out;
+   * - `forged`: its packet is not what the list takes it for, now or ever;
+   * - `partly`: the packet is good, but an attestation is not by whom it names. It keeps the real one out.
+   */
+  worthOf(record: ListedRecord): 'good' | 'forged' | 'partly' {
+    const judged = this.#judgedRecord(record);
+    const { verdict } = judged.entry;
+    if (verdict === undefined) return 'good';
+    if (!verdict.ok) return verdict.timeDependent === true ? 'good' : 'forged';
+    if (!this.#fits(record, judged, verdict)) return 'forged';
+    return judged.attestations.some(isForged) ? 'partly' : 'good';
+  }
+
+  /** Whether an attestation that a record carries is known not to be by whom it names. */
+  isForgedAttestation(record: ListedRecord, attester: string): boolean {
+    const slot = this.#judgedRecord(record).attestations.find((judged) => judged.attester === attester);
+    return slot !== undefined && isForged(slot);
+  }
+
   /** Forgets packets that neither the view nor `isNeeded` knows any more. O(n). */
   prune(view: ListedView, isNeeded: (entry: BookEntry) => boolean): void {
     const present = ++this.#prunings;
@@ -311,6 +333,11 @@ export class RecordBook {
     const { verifier } = this.#context.ports;
     return this.#lane.run(() => guarded(() => verifier.verifySignature(signature, entry.packet, atSeconds)));
   }
+}
+
+function isForged({ verdict, attester }: JudgedAttestation): boolean {
+  if (verdict === undefined) return false;
+  return verdict.ok ? verdict.identity !== attester : verdict.timeDependent !== true;
 }
 
 /** The verdict, as soon as it is there. */

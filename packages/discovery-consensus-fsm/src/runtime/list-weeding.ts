@@ -1,0 +1,58 @@
+import type { ListedAttestation, ListedRecord } from '../ports.js';
+import type { Context } from './context.js';
+import type { RecordBook } from './record-book.js';
+
+/** Identities that are weeded at once. */
+const MAX_UNDER_WAY = 64;
+
+/**
+ * The leader's search for what a lying leader has left in the list: forged packets, which claim to be newer than the real
+ * ones, and forged attestations, which keep the real ones out. Nobody lists either; but while they stand, the writer takes
+ * nothing beside them. A record with a forged attestation is written anew with the good ones.
+ */
+export class ListWeeding {
+  readonly #context: Context;
+  readonly #book: RecordBook;
+  #running: Promise<void> | undefined;
+
+  constructor(context: Context, book: RecordBook) {
+    this.#context = context;
+    this.#book = book;
+  }
+
+  /** One pass over the list; a call while one runs joins it. What cannot be written now is left for the next pass. O(n). */
+  run(): Promise<void> {
+    this.#running ??= this.#pass().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #pass(): Promise<void> {
+    const { list, writer } = this.#context.ports;
+    if (writer.removeRecords === undefined) return;
+    let underWay: Promise<void>[] = [];
+    for (const record of list.view().entries()) {
+      const worth = this.#book.worthOf(record);
+      if (worth === 'good') continue;
+      underWay.push(this.#weed(record, worth));
+      if (underWay.length < MAX_UNDER_WAY) continue;
+      await Promise.all(underWay);
+      underWay = [];
+    }
+    await Promise.all(underWay);
+  }
+
+  async #weed(record: ListedRecord, worth: 'forged' | 'partly'): Promise<void> {
+    const { writer, members } = { ...this.#context.ports, ...this.#context };
+    const keeps = ({ attester }: ListedAttestation): boolean =>
+      members.has(attester) && !this.#book.isForgedAttestation(record, attester);
+    const good = worth === 'partly' ? record.attestations.filter(keeps) : [];
+    try {
+      await writer.removeRecords?.(record.identity, ({ index }) => index === record.index);
+      for (const attestation of good) void writer.upsert(record.packet, attestation).catch(() => undefined);
+    } catch {
+      // This node leads no more, or cannot write now.
+    }
+  }
+}

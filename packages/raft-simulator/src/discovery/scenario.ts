@@ -113,13 +113,13 @@ export function drawDiscoveryScenario(seed: number, policy: PolicyName): Discove
     outside: {
       publishers: dice.int(3, 8),
       dated: dice.pick([0, 0, 2, 4]),
-      floodPerSlot: dice.pick([0, 0, 8, 16]),
-      trashPerSlot: dice.pick([0, 3, 10]),
+      floodPerSlot: dice.pick([0, 0, 6, 10]),
+      trashPerSlot: dice.pick([0, 3, 6]),
     },
     raft: {
-      heartbeatTimeoutMs: 1500,
-      electionTimeoutMs: 1500,
-      leaderLeaseTimeoutMs: 1000,
+      heartbeatTimeoutMs: 2000,
+      electionTimeoutMs: 2000,
+      leaderLeaseTimeoutMs: 1500,
       rpcTimeoutMs: 1500,
       outcomeGraceMs: 1500,
       snapshotIntervalMs: dice.pick([5000, 20_000, 120_000]),

@@ -1,4 +1,5 @@
 import type { DiscoveryMessage, PolicyName } from '@discovery-raft/discovery-consensus-fsm';
+import type { StoredRecord } from '@discovery-raft/raft-log-list';
 import type { Violation } from '../checkers/checker.js';
 import { SimDisk } from '../disk/sim-disk.js';
 import { Journal } from '../journal.js';
@@ -11,7 +12,7 @@ import type { DiscoveryChecker, Receipt } from './checkers/checker.js';
 import { makeDiscoveryPanel, type DiscoveryPanel } from './checkers/panel.js';
 import { Keyring } from './crypto/keyring.js';
 import { ListingReader } from './crypto/listings.js';
-import { identityOf } from './crypto/packets.js';
+import { identityOf, nameOf, splitPacket } from './crypto/packets.js';
 import { Conspiracy } from './liars/conspiracy.js';
 import { Liar } from './liars/liar.js';
 import { Mischief } from './liars/mischief.js';
@@ -23,9 +24,9 @@ import { Outside } from './outside/publishers.js';
 import { drawDiscoveryScenario, type DiscoveryScenario, type NodePlan } from './scenario.js';
 
 /** Slots with faults. */
-const FAULT_SLOTS = 7;
+const FAULT_SLOTS = 6;
 /** Slots at the end in which everything must work. */
-const GOOD_SLOTS = 3;
+const GOOD_SLOTS = 2;
 /** So long after a good slot has begun, its directory must be everywhere; by then no clock is in the next slot. */
 const GOOD_WITHIN_MS = 10_000;
 /** Within so many slots without faults an honest node must lead. */
@@ -34,6 +35,8 @@ const ELECTION_SLOTS = 4;
 const PULL_EVERY_MS = 1500;
 /** Every so many log entries the lists are compared, and at each freeze marker. */
 const COMPARED_EVERY = 50;
+/** A clock that is set back further than this asks for a restart of its node. */
+const RESTART_SECONDS = 1;
 /** A lying leader is switched off for so long, when there are no faults any more. */
 const REMEDY_MS = 4000;
 
@@ -93,6 +96,7 @@ class DiscoverySimulation {
   readonly #byId = new Map<string, DiscoverySimNode>();
   readonly #liars = new Map<string, Liar>();
   readonly #panel: DiscoveryPanel;
+  readonly #network: NodeWorld;
   readonly #nemesis: DiscoveryNemesis;
   readonly #clockSetMs = new Map<string, number>();
   readonly #counts: DiscoveryCounts = {
@@ -106,6 +110,7 @@ class DiscoverySimulation {
     this.#links = { ...scenario.calm };
     this.#ring = new Keyring(scenario.seed, (identity, content) => this.#signed(identity, content));
     const world = this.#makeWorld();
+    this.#network = world;
     this.#nodes = scenario.nodes.map((plan) => this.#makeNode(plan, world));
     for (const node of this.#nodes) this.#byId.set(node.id, node);
     this.#makeLiars(world);
@@ -213,11 +218,15 @@ class DiscoverySimulation {
   /** The faults are over, but not the lies: once an honest node leads, the second slot from then on must be good. */
   async #calm(): Promise<void> {
     this.#journal.note('sim', 'faults over');
-    this.#nemesis.stop();
+    this.#network.raftNetwork.loseAll();
+    this.#network.network.loseAll();
+    // Who sets a node's clock back restarts it: what waits for a time of day would wait for that much longer.
     for (const node of this.#nodes) {
+      if (node.plan.calmSkewSeconds < node.skewSeconds - RESTART_SECONDS) this.#crash(node, 100);
       this.#clockSetMs.set(node.id, this.#world.now);
-      node.start();
     }
+    this.#nemesis.stop();
+    for (const node of this.#nodes) node.start();
     const limitMs = this.#world.now + ELECTION_SLOTS * SLOT_SECONDS * 1000;
     await this.#until(limitMs, () => this.#honestLeader());
     if (this.#failed) return;
@@ -329,10 +338,12 @@ class DiscoverySimulation {
       this.#tell(node, (checker) => checker.viewed?.(node, list.view()));
     };
     list.on('inserted', ({ record }) => {
+      this.#journal.note(node.plan.name, 'inserted', [record.index], () => describeRecord(record));
       this.#tell(node, (checker) => checker.inserted?.(node, record));
       view(record.index, false);
     });
     list.on('deleted', ({ record, index }) => {
+      this.#journal.note(node.plan.name, 'deleted', [index], () => describeRecord(record));
       this.#tell(node, (checker) => checker.deleted?.(node, record));
       view(index, false);
     });
@@ -380,7 +391,7 @@ class DiscoverySimulation {
     if (!node.honest) return;
     if (outcome.code === 'accepted') this.#counts.accepted++;
     else this.#counts.refused++;
-    this.#journal.note(node.plan.name, outcome.code, [receipt.packet.length]);
+    this.#journal.note(node.plan.name, outcome.code, [receipt.packet.length], () => describePacket(receipt.packet));
     this.#tell(node, (checker) => checker.receipt?.(receipt));
   }
 
@@ -422,4 +433,14 @@ class DiscoverySimulation {
       counts: { ...this.#counts, found, forgotten },
     };
   }
+}
+
+function describePacket(packet: Uint8Array): string {
+  const item = splitPacket(packet)?.item;
+  return item === undefined ? 'no packet' : `${nameOf(item.identity)} until ${item.expiration}`;
+}
+
+function describeRecord({ identity, expiration, attestations }: StoredRecord): string {
+  const by = attestations.map(({ attester }) => nameOf(attester)).join(' ');
+  return `${nameOf(identity)} until ${expiration}, by ${by}`;
 }

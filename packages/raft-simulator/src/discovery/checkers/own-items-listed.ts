@@ -2,10 +2,10 @@ import { GRACE_SECONDS, roundOf } from '../calendar.js';
 import { readItem } from '../crypto/packets.js';
 import type { DiscoverySimNode } from '../node/discovery-node.js';
 import type { DiscoveryChecker, Report, SignedListing } from './checker.js';
-import type { KnownPackets } from './known-packets.js';
+import { validAt, type KnownPacket, type KnownPackets } from './known-packets.js';
 
 interface Attested {
-  readonly expiration: number;
+  readonly packet: KnownPacket;
   /** By the node's own clock. */
   readonly atSeconds: number;
 }
@@ -34,7 +34,7 @@ export class OwnItemsListed implements DiscoveryChecker {
     if (known === null || node?.process?.number !== 1) return;
     let own = this.#attested.get(identity);
     if (own === undefined) this.#attested.set(identity, (own = new Map<string, Attested>()));
-    own.set(known.identity, { expiration: known.expiration, atSeconds: node.wallNow() });
+    own.set(known.identity, { packet: known, atSeconds: node.wallNow() });
   }
 
   listingSigned({ node, listing }: SignedListing): void {
@@ -49,9 +49,9 @@ export class OwnItemsListed implements DiscoveryChecker {
       if (item !== undefined) listed.set(item.identity, Number(item.expiration));
     }
     const own = [...(this.#attested.get(node.id) ?? [])].filter(
-      ([, { expiration, atSeconds }]) => expiration > creation && atSeconds <= creation - GRACE_SECONDS,
+      ([, { packet, atSeconds }]) => validAt(packet, creation) && atSeconds <= creation - GRACE_SECONDS,
     );
-    const there = own.filter(([identity, { expiration }]) => (listed.get(identity) ?? 0) >= expiration);
+    const there = own.filter(([identity, { packet }]) => (listed.get(identity) ?? 0) >= packet.expiration);
     if (there.length >= own.length * SHARE) return;
     this.#report(
       `${node.plan.name} signs a listing of round ${round} with ${there.length} of the ${own.length} items that it attested`,

@@ -16,6 +16,7 @@ export class MessageNetwork {
   readonly #faults: LinkFaults;
   readonly #cuts: Cuts;
   readonly #deliver: Deliver;
+  #era = 0;
 
   constructor(parts: { world: VirtualClock; dice: Dice; faults: LinkFaults; cuts: Cuts; deliver: Deliver }) {
     this.#world = parts.world;
@@ -23,6 +24,11 @@ export class MessageNetwork {
     this.#faults = parts.faults;
     this.#cuts = parts.cuts;
     this.#deliver = parts.deliver;
+  }
+
+  /** Everything that is under way is lost: what the faults have delayed must not reach into a time without faults. */
+  loseAll(): void {
+    this.#era++;
   }
 
   /** Whether a link stands, as far as the sender can tell. */
@@ -33,11 +39,12 @@ export class MessageNetwork {
   /** @returns false when the sender is told at once that nobody is there */
   send(from: string, to: string, message: DiscoveryMessage): boolean {
     if (!this.stands(from, to) && this.#dice.chance(0.5)) return false;
+    const era = this.#era;
     const copies = this.#dice.chance(this.#faults.duplication) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
       if (this.#dice.chance(this.#faults.loss) || !this.#cuts.passes(from, to)) continue;
       this.#world.schedule(this.#delayMs() + this.#cuts.lagMs(to), () => {
-        if (this.#cuts.passes(from, to)) this.#deliver(from, to, message);
+        if (era === this.#era && this.#cuts.passes(from, to)) this.#deliver(from, to, message);
       });
     }
     return true;

@@ -268,6 +268,7 @@ function listLeader(
   return {
     upsert: (packet, attestation) => writer.upsert(packet, attestation),
     expire: (nowSeconds) => writer.expire(Math.floor(nowSeconds)),
+    removeRecords: (identity, isBad) => writer.removeRecords(identity, isBad),
     freeze: (round) => writer.freeze(round),
     takeOver: async () => {
       await raft().barrier();

@@ -1,0 +1,173 @@
+import type { Mutant } from '../../mutants/mutant.js';
+
+/** Bugs of discovery-consensus-fsm that break one rule each; the simulator has to report every one of them. */
+export const DISCOVERY_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'vote-without-durable-promise',
+    rule: '§3: a node records that it signs before it signs, and remembers it after a crash',
+    edits: [{ file: 'runtime/signing-ledger', find: 'await store.recordSigned(this.#last);', replace: '' }],
+  },
+  {
+    name: 'second-listing-in-a-round',
+    rule: '§3: a node signs at most one listing per round',
+    edits: [
+      {
+        file: 'runtime/signing-ledger',
+        find: 'if (last?.round === round && !sameBytes(last.digest, listing.digest))',
+        replace: 'if (last?.round === -1)',
+      },
+    ],
+  },
+  {
+    name: 'no-digest-comparison',
+    rule: '§3: a voter compares its digest with the leader’s',
+    edits: [{ file: 'policy/judgement', find: 'if (!facts.digestMatches)', replace: 'if (facts.entries < 0)' }],
+  },
+  {
+    name: 'quorum-one-less',
+    rule: '§3: floor((n + f) / 2) + 1 signatures',
+    edits: [
+      {
+        file: 'policy/thresholds',
+        find: "return directoryQuorum(nodes, policy.quorum === 'half' ? 'documented' : 'safe');",
+        replace: "return directoryQuorum(nodes, policy.quorum === 'half' ? 'documented' : 'safe') - 1;",
+      },
+    ],
+  },
+  {
+    name: 'attestations-counted-twice',
+    rule: '§3: an entry needs the attestations of half of the nodes, each counted once',
+    edits: [{ file: 'runtime/record-book', find: 'countable++;', replace: 'countable += 2;' }],
+  },
+  {
+    name: 'forged-attestations-count',
+    rule: '§3: an attestation counts when its signature is good',
+    edits: [
+      {
+        file: 'runtime/record-book',
+        find: 'word?.ok === true && word.identity === slot.attester && expirations[i]',
+        replace: 'word !== undefined && expirations[i]',
+      },
+    ],
+  },
+  {
+    name: 'validity-at-local-clock',
+    rule: '§3: validity is judged at creation, never at the local clock',
+    edits: [
+      {
+        file: 'runtime/frozen-lists',
+        find: 'await this.#book.judge(view, creation)',
+        replace: 'await this.#book.judge(view, Math.floor(ports.clock.now()))',
+      },
+    ],
+  },
+  {
+    name: 'final-set-not-verified',
+    rule: '§3: everybody verifies the final set again',
+    edits: [{ file: 'runtime/round-voter', find: 'if (good.length < quorum)', replace: 'if (good.length < 0)' }],
+  },
+  {
+    name: 'votes-not-verified',
+    rule: '§3: the leader verifies each vote against its own bytes',
+    edits: [
+      {
+        file: 'runtime/round-leader',
+        find: 'if (signature === undefined || signer !== from)',
+        replace: 'if (signature === undefined)',
+      },
+    ],
+  },
+  {
+    name: 'requests-out-of-time',
+    rule: '§3: a voter checks the slot against its clock, so early and replayed requests are refused',
+    edits: [
+      {
+        file: 'policy/request-check',
+        find: 'Math.abs(nowSeconds - creation) > config.clockToleranceSeconds',
+        replace: 'config.clockToleranceSeconds < 0',
+      },
+    ],
+  },
+  {
+    name: 'anybody-may-ask',
+    rule: '§2: only the leader that Raft names is heard',
+    edits: [
+      {
+        file: 'runtime/discovery-consensus',
+        find: 'this.#driver.leaderMessages.voteRequested(from, request)',
+        replace: "this.#driver.leaderMessages.voteRequested(this.#driver.machine.leaderId ?? '', request)",
+      },
+    ],
+  },
+  {
+    name: 'own-items-not-looked-for',
+    rule: '§3: a voter refuses when more than a quarter of what it attested is missing',
+    edits: [
+      {
+        file: 'policy/judgement',
+        find: 'reachesShare(facts.ownEntriesListed, facts.ownEntries, policy.voteShare)',
+        replace: 'reachesShare(facts.ownEntries, facts.ownEntries, policy.voteShare)',
+      },
+    ],
+  },
+  {
+    name: 'not-forwarded-to-a-new-leader',
+    rule: '§4: an accepted item is sent again until it is seen, also to a new leader',
+    edits: [
+      {
+        file: 'runtime/forward-queue',
+        find: 'pending.attempts = 0;',
+        replace: 'pending.attempts = 99; this.#pending.delete(pending.identity);',
+      },
+    ],
+  },
+  {
+    name: 'removed-items-not-sent-again',
+    rule: '§4: what a leader takes out of the list, those who attested it bring back',
+    edits: [
+      {
+        file: 'runtime/publish-desk',
+        find: 'if (signature === undefined || this.queue.get(identity) !== undefined || this.#isListed(own))',
+        replace: 'if (this.queue.size >= 0)',
+      },
+    ],
+  },
+  {
+    name: 'forged-records-stay',
+    rule: '§2: a leader heals the list of what a liar wrote into it',
+    edits: [{ file: 'runtime/list-weeding', find: "if (worth === 'good')", replace: "if (worth !== 'none')" }],
+  },
+  {
+    name: 'offered-directory-not-verified',
+    rule: '§5: a directory of a peer must carry a quorum',
+    edits: [{ file: 'runtime/directory-shelf', find: 'if (good.length < quorum)', replace: 'if (good.length < 0)' }],
+  },
+  {
+    name: 'older-directory-taken',
+    rule: '§5: never a directory that is older than the own one',
+    edits: [
+      {
+        file: 'runtime/directory-shelf',
+        find: 'if (now >= expiration || round <= (this.#current?.round ?? 0))',
+        replace: 'if (now >= expiration)',
+      },
+      {
+        file: 'runtime/directory-shelf',
+        find: 'if (round <= (this.#current?.round ?? 0))',
+        replace: 'if (round < 0)',
+      },
+      {
+        file: 'runtime/directory-shelf',
+        find: 'if (before !== null && before.round > directory.round)',
+        replace: 'if (before !== null && before.round < 0)',
+      },
+    ],
+  },
+  {
+    name: 'interim-lists-add-up',
+    rule: '§5: what a node makes by itself is no part of a quorum',
+    edits: [
+      { file: 'runtime/directory-shelf', find: 'config.slotSeconds + this.#place()', replace: 'config.slotSeconds' },
+    ],
+  },
+];

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { connect as connectTls } from 'node:tls';
 import { once } from 'node:events';
 import { connectPsp, fingerprintOfCredentials, linkLimits, type PspConnection, type PspStream } from '../src/index.js';
@@ -48,14 +48,13 @@ describe('a connection over TLS', () => {
     });
   });
 
-  test.each(['TLSv1.2', 'TLSv1.3'] as const)('a node authenticates over %s', async (version) => {
+  test('a node authenticates, and both ends know each other', async () => {
     const { port, accepted } = await network.listen({
       trusted: (fingerprint) => fingerprint === fingerprintOfCredentials(ADA),
     });
     const client = await network.connect(port, {
       credentials: ADA,
       expectedFingerprint: fingerprintOfCredentials(SERVER),
-      ...(version === 'TLSv1.2' && { maxTlsVersion: version }),
     });
     const server = await accepted();
     expect(server.peer.fingerprint).toBe(fingerprintOfCredentials(ADA));

@@ -20,7 +20,7 @@ export class TlsWire implements SecureWire {
     this.peerCertificate = new Uint8Array(socket.getPeerX509Certificate()?.raw ?? []);
     socket.setNoDelay(true);
     socket.setTimeout(0);
-    socket.on('error', (cause) => {
+    socket.on('error', (cause: Error) => {
       this.#error ??= new LinkError('LINK_CONNECTION_CLOSED', 'the connection broke', { reason: codeOf(cause) }, cause);
     });
     socket.on('close', () => {

@@ -22,6 +22,10 @@ export function handleAppendEntries(node: CoreNode, requestId: number, request: 
   if (known !== undefined && known !== request.prevLogTerm) {
     return mismatch(node, requestId, known, log.firstIndexOfTermAt(prev));
   }
+  if (contradictsSnapshot(node, request)) {
+    const message = `this server holds a state at ${log.firstIndex - 1} that the leader of term ${request.term} does not`;
+    return node.halt({ code: 'RAFT_STORE_CORRUPT', message, details: { index: log.firstIndex - 1 } });
+  }
   if (!isConsecutive(request)) {
     const message = `the entries after ${prev} are not consecutive, or of a term later than ${request.term}`;
     return node.emit({ type: 'refuseRequest', requestId, failure: { code: 'RAFT_MALFORMED', message } });
@@ -96,6 +100,18 @@ function mismatch(node: CoreNode, requestId: number, conflictTerm: number, confl
     conflictTerm,
     conflictIndex,
   });
+}
+
+/**
+ * Whether what lies before this log is not what the leader has there. It is known by its last term only, and terms never
+ * fall along a log. It happens when this server has installed a user's restore above its log, and lost leadership before a
+ * quorum had it: the leader's entries in the gap must not be acknowledged as if the snapshot covered them.
+ */
+function contradictsSnapshot({ log }: CoreNode, { prevLogIndex, prevLogTerm, entries }: AppendEntriesRequest): boolean {
+  const base = log.firstIndex - 1;
+  const baseTerm = log.termAt(base) ?? 0;
+  if (prevLogIndex < base && prevLogTerm > baseTerm) return true;
+  return prevLogIndex < base && entries.some(({ index, term }) => index <= base && term > baseTerm);
 }
 
 function isConsecutive(request: AppendEntriesRequest): boolean {

@@ -94,7 +94,7 @@ async function node(handlers: Partial<AdminHandlers>): Promise<string> {
   const refuse = (): never => {
     throw new AdminError('ADMIN_NOT_ALLOWED', 'not in this test');
   };
-  const all = new Proxy(handlers, { get: (of, name) => Reflect.get(of, name) ?? refuse });
+  const all = new Proxy(handlers, { get: (of, name): unknown => Reflect.get(of, name) ?? refuse });
   servers.push(await AdminServer.listen({ socket, handlers: all as AdminHandlers, logger: silentLogger }));
   return socket;
 }

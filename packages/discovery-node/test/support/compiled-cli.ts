@@ -26,8 +26,7 @@ export function compileCli(folder: string): CompiledCli {
   const file = join(folder, 'start.js');
   writeFileSync(file, ENTRY);
   const modules = [join(PACKAGES, SELF, 'node_modules'), join(PACKAGES, '../node_modules')].join(delimiter);
-  const { NODE_OPTIONS: _, ...environment } = process.env;
-  return { file, env: { ...environment, NODE_PATH: modules, NO_COLOR: '1' } };
+  return { file, env: { ...process.env, NODE_OPTIONS: '', NODE_PATH: modules, NO_COLOR: '1' } };
 }
 
 /** What `cli.ts` does, without the module syntax that only the built package has. */

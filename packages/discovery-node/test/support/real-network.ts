@@ -103,14 +103,12 @@ export class RealNetwork {
 
   /** Ends whatever still runs. */
   async end(): Promise<void> {
-    await Promise.all(
-      [...this.#children].map((child) => {
-        if (child.exitCode !== null || child.signalCode !== null) return undefined;
-        const gone = new Promise((resolve) => child.once('exit', resolve));
-        child.kill('SIGKILL');
-        return gone;
-      }),
-    );
+    for (const child of this.#children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await gone;
+    }
   }
 
   async #start(made: MadeNode, flags: readonly string[]): Promise<RealNode> {

@@ -5,8 +5,6 @@
 const CODES = {
   /** An option is missing or out of its range; `details.option` names it. */
   CLIENT_INVALID_OPTION: { retryable: false },
-  /** No connection to the node; `cause` says why. */
-  CLIENT_UNREACHABLE: { retryable: true },
   /** No answer in time. */
   CLIENT_TIMEOUT: { retryable: true },
   /** The caller's signal fired, or the operation was no longer wanted. */
@@ -21,8 +19,6 @@ const CODES = {
   CLIENT_NO_DIRECTORY: { retryable: true },
   /** A file or URL cannot be read; `details.status` is the answer of a web server. */
   CLIENT_SOURCE_FAILED: { retryable: true },
-  /** A directory is not to be believed; `details.refusal` says why. */
-  CLIENT_REFUSED: { retryable: false },
   /** No source gave a directory that is to be believed; `details.answers` has what each one said. */
   CLIENT_NO_GOOD_ANSWER: { retryable: true },
   /** The cache file cannot be read or written. */

@@ -1,4 +1,4 @@
-import { ClientError, type DiscoveryClient, type FullList, type WatchOptions } from '../src/index.js';
+import { type ClientError, type DiscoveryClient, type FullList, type WatchOptions } from '../src/index.js';
 import { listing, listingOfRound, network, NOON, signed, SLOT } from './fixtures/network.js';
 import { World } from './fixtures/world.js';
 

@@ -105,7 +105,7 @@ describe('a listing that deployed clients cannot take', () => {
 
 describe('the short listing never costs a round its directory', () => {
   test.each<[string, (vote: DiscoveryConsensusVote) => DiscoveryConsensusVote]>([
-    ['voters without the extension', (vote) => ({ ...vote, shortSignature: undefined }) as DiscoveryConsensusVote],
+    ['voters without the extension', (vote) => ({ ...vote, shortSignature: undefined })],
     ['voters that sign something else', (vote) => ({ ...vote, shortSignature: vote.signature! })],
   ])('%s', async (_, change) => {
     const cluster = await large(4);

@@ -58,7 +58,8 @@ export function* answerPull(
       maxMessageBytes: Math.min(deployedMessageBytes, limits.maxMessageBytes),
     });
   if (full !== null && full.creation > Number(pull.newerThan) && fits(full)) {
-    return yield { event: 'discoveryDirectory', body: full.body };
+    yield { event: 'discoveryDirectory', body: full.body };
+    return;
   }
   if (pull.requestID === 0n) {
     const short = full === null || fits(full) ? null : offer.short();
@@ -69,7 +70,8 @@ export function* answerPull(
     full !== null && full.creation > Number(pull.newerThan) && BigInt(full.body.length) <= pull.maxDirectoryBytes;
   const partBytes = partBytesOf(options);
   if (!wanted || partBytes < MIN_DIRECTORY_PART_BYTES) {
-    return yield encoded(toBinary(DiscoveryDirectoryPartSchema, noDirectoryPart(pull.requestID)));
+    yield encoded(toBinary(DiscoveryDirectoryPartSchema, noDirectoryPart(pull.requestID)));
+    return;
   }
   for (const part of cutDirectory(full.body, { requestID: pull.requestID, digest: full.digest, partBytes })) {
     yield encoded(toBinary(DiscoveryDirectoryPartSchema, part));

@@ -7,8 +7,9 @@
  * short one again. docs/adr/0013-large-directories.md argues for the choice.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { DiscoveryItemSchema, DiscoveryListingSchema, type DiscoveryListing } from '@discovery-raft/protocol';
+import { DiscoveryListingSchema, type DiscoveryListing } from '@discovery-raft/protocol';
 import { EnvelopeError } from '../errors.js';
+import { ProtoReader } from '../protobuf/proto-reader.js';
 
 /**
  * Most bytes of a listing that goes to deployed clients: their 2 MiB, less 128 KiB for the signatures (31 nodes with
@@ -35,6 +36,10 @@ export interface ShortListingOptions {
   readonly maxBytes?: number;
   readonly sha256: Sha256;
 }
+
+/** Field 2 of a `DiscoveryItem`, a string. */
+const IDENTITY_TAG = (2 << 3) | 2;
+const DOT = 0x2e;
 
 interface Candidate {
   /** Where it stands in the full listing. */
@@ -86,7 +91,7 @@ function rank(items: readonly Uint8Array[], seed: Uint8Array, sha256: Sha256): C
     seeded.set(seed);
     seeded.set(item, seed.length);
     const candidate = { at, rank: sha256(seeded) };
-    const name = readIdentity(item).split('.', 2)[1] ?? '';
+    const name = groupOf(item);
     const group = groups.get(name);
     if (group === undefined) groups.set(name, [candidate]);
     else group.push(candidate);
@@ -97,13 +102,26 @@ function rank(items: readonly Uint8Array[], seed: Uint8Array, sha256: Sha256): C
   return inOrder;
 }
 
-function readIdentity(item: Uint8Array): string {
+/**
+ * The sub-namespace of an item's identity, read without making an item of it. An item that is none is of no group: a
+ * quorum signed it as it is, and whoever reads the listing judges it.
+ */
+function groupOf(item: Uint8Array): string {
+  let identity: Uint8Array | undefined;
   try {
-    return fromBinary(DiscoveryItemSchema, item, { readUnknownFields: false }).identity;
+    const reader = new ProtoReader(item);
+    while (!reader.done) {
+      const tag = reader.tag();
+      if (tag === IDENTITY_TAG) identity = reader.bytes();
+      else reader.skip(tag);
+    }
   } catch {
-    // A quorum signed it as it is: it is of no group, and whoever reads the listing judges it.
     return '';
   }
+  if (identity === undefined) return '';
+  const from = identity.indexOf(DOT) + 1;
+  const to = identity.indexOf(DOT, from);
+  return from === 0 || to === -1 ? '' : String.fromCharCode(...identity.subarray(from, Math.min(to, from + 255)));
 }
 
 /**

@@ -39,6 +39,7 @@ export class FileSnapshotStore implements SnapshotStore {
   #finished: SnapshotTail[] = [];
   #created = 0;
   #closed = 0;
+  readonly #sinks = new Set<SnapshotFileSink>();
 
   private constructor(options: FileSnapshotOptions) {
     this.#options = options;
@@ -67,10 +68,13 @@ export class FileSnapshotStore implements SnapshotStore {
     const file = await this.#guard('creating a snapshot', () => this.#files.open(partial, 'wx', 0o600));
     const end: SinkEnd = {
       finish: (handle, size) => this.#finish(handle, { ...head, id, size }),
+      ended: (sink) => void this.#sinks.delete(sink),
       drop: (handle) => this.#drop(handle, id),
       errorOf: (error) => this.#errorOf('writing a snapshot', error, id + PARTIAL),
     };
-    return SnapshotFileSink.begin(id, file, end);
+    const sink = await SnapshotFileSink.begin(id, file, end);
+    this.#sinks.add(sink);
+    return sink;
   }
 
   /** @throws StoreError `missing`, `io` */
@@ -100,8 +104,14 @@ export class FileSnapshotStore implements SnapshotStore {
     }
   }
 
-  close(): Promise<void> {
-    return this.#options.onClose();
+  /** Drops what is being written. Whoever reads a snapshot closes that himself. */
+  async dropUnfinished(): Promise<void> {
+    for (const sink of this.#sinks) await sink.cancel();
+  }
+
+  async close(): Promise<void> {
+    await this.dropUnfinished();
+    await this.#options.onClose();
   }
 
   async #load(): Promise<void> {

@@ -141,9 +141,10 @@ export class LmdbStore {
     };
   }
 
-  /** Closes all three ports; idempotent. Waits for the write under way. The last port that is closed by itself does the same. */
-  close(): Promise<void> {
-    return this.#parts.gate.close();
+  /** Closes all three ports; idempotent. Waits for the write under way, and drops snapshots that are being written. The last port that is closed by itself does the same. */
+  async close(): Promise<void> {
+    await this.#parts.snapshots.dropUnfinished();
+    await this.#parts.gate.close();
   }
 }
 

@@ -9,6 +9,8 @@ export interface SinkEnd {
   finish(file: FileHandle, size: number): Promise<SnapshotMeta>;
   /** Takes the file away. Never rejects. */
   drop(file: FileHandle): Promise<void>;
+  /** The sink takes no more. */
+  ended(sink: SnapshotFileSink): void;
   /** What the error of a failed write is. */
   errorOf(error: unknown): StoreError;
 }
@@ -59,12 +61,14 @@ export class SnapshotFileSink implements SnapshotSink {
     if (this.#filled > 0) await this.#flush();
     const meta = await this.#guard(() => this.#end.finish(this.#file, this.#size));
     this.#open = false;
+    this.#end.ended(this);
     return meta;
   }
 
   async cancel(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
+    this.#end.ended(this);
     await this.#end.drop(this.#file);
   }
 

@@ -96,6 +96,18 @@ test('what was proposed before is settled first, what is proposed meanwhile is r
   expect(leader.machine.lines).toEqual(['new']);
 });
 
+test('who asked hears when the node stops, though the bytes never come to an end', async () => {
+  const leader = await settledCluster();
+  async function* endless(): SnapshotBytes {
+    yield Buffer.from('[');
+    await new Promise(() => undefined);
+  }
+  const refused = errorOf(leader.raft.restore({ version: 1, index: 2, size: 10 }, endless()));
+  await cluster.clock.advance(100);
+  await leader.raft.shutdown();
+  await expect(refused).resolves.toMatchObject({ code: 'RAFT_SHUTDOWN' });
+});
+
 test('only the leader restores', async () => {
   const leader = await settledCluster();
   const follower = cluster.up.find(({ id }) => id !== leader.id)!;

@@ -49,6 +49,8 @@ export class Driver<Response> {
   readonly events: TypedEvents<RaftEvents>;
   readonly transfers = new OpenCalls<Transferred>();
   readonly restores = new OpenCalls<RestoreBegun>();
+  /** Work of users' restores, whatever store or stream it waits for: who asked hears when this node stops. */
+  readonly restoring = new OpenCalls<void>();
   readonly counters = newCounters();
   readonly histograms = newHistograms();
   config: RaftConfig;
@@ -184,7 +186,8 @@ export class Driver<Response> {
     this.snapshots.stop();
     this.proposals.stop();
     const stopped = this.stoppedError();
-    for (const calls of [this.#rpcs, this.#reads, this.transfers, this.restores]) calls.rejectAll(stopped);
+    for (const calls of [this.#rpcs, this.#reads, this.transfers, this.restores, this.restoring])
+      calls.rejectAll(stopped);
     this.#waiters.rejectAll(stopped);
     this.events.emit('shutdown', { error });
     // Otherwise what was observed is still to be told.

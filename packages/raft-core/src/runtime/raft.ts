@@ -306,7 +306,13 @@ export class Raft<Response = unknown> {
    */
   async restore(meta: RestoreMeta, bytes: SnapshotBytes, options: { signal?: AbortSignal } = {}): Promise<LogIndex> {
     if (this.#driver.stopped) throw this.#driver.stoppedError();
-    await userRestore(this.#restorePorts(options.signal), meta, bytes);
+    const { restoring } = this.#driver;
+    await restoring.open((id) => {
+      userRestore(this.#restorePorts(options.signal), meta, bytes).then(
+        () => restoring.take(id)?.resolve(),
+        (error: RaftError) => restoring.take(id)?.reject(error),
+      );
+    });
     this.#driver.advanced(this.appliedIndex);
     return this.barrier();
   }

@@ -24,6 +24,8 @@ export interface BenchContext {
 export interface Bench {
   /** Lower case, parts joined by `/`, for instance `ed25519/verify`; `--only ed25519` runs all that begin so. */
   readonly name: string;
+  /** Left out of a run that does not ask for it by `--full` or by its whole name. Default false. */
+  readonly onlyInFull?: boolean;
   /** Unit of the value, for instance `op/s`, `ms`, `MiB`. */
   readonly unit: string;
   run(context: BenchContext): Promise<Measurement>;

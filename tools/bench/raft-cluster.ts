@@ -8,7 +8,9 @@ import {
   type LogEntry,
   type RaftConfig,
   type StateMachine,
+  type Transport,
 } from '@discovery-raft/raft-core';
+import { TcpTransport } from './tcp-transport.js';
 
 /** Counts what it applies, as the baseline's state machine does. */
 class Counter implements StateMachine<number> {
@@ -27,28 +29,33 @@ class Counter implements StateMachine<number> {
   }
 }
 
-/** Nodes in this process. Nothing is copied between them: neither does the baseline's in-memory transport. */
+/** How the nodes reach each other. In memory nothing is copied between them: neither does the baseline's transport. */
+export type Medium = 'inmem' | 'tcp';
+
+/** Nodes in this process. */
 export class BenchCluster {
   readonly network = new MemoryNetwork({ clock: systemClock });
   rafts: Raft<number>[] = [];
-  readonly #transports: MemoryTransport[] = [];
+  readonly #transports: Transport[] = [];
 
-  static async start(nodes: number, config: Partial<RaftConfig> = {}): Promise<BenchCluster> {
+  static async start(nodes: number, config: Partial<RaftConfig> = {}, medium: Medium = 'inmem'): Promise<BenchCluster> {
     const cluster = new BenchCluster();
     const ids = Array.from({ length: nodes }, (_, i) => `node-${i}`);
-    const servers = ids.map((id) => ({ id, address: id, suffrage: 'voter' as const }));
-    for (const id of ids) {
-      const transport = new MemoryTransport({ id, address: id, copy: false });
-      cluster.network.connect(transport);
-      cluster.#transports.push(transport);
+    for (const id of ids) cluster.#transports.push(await cluster.#connect(id, medium));
+    const servers = cluster.#transports.map((transport) => ({
+      id: transport.localId,
+      address: transport.localAddress,
+      suffrage: 'voter' as const,
+    }));
+    for (const transport of cluster.#transports) {
       const stores = {
         logStore: new MemoryLogStore(),
         stableStore: new MemoryStableStore(),
         snapshotStore: new MemorySnapshotStore(),
       };
       const raft = await Raft.create<number>({
-        id,
-        address: id,
+        id: transport.localId,
+        address: transport.localAddress,
         transport,
         ...stores,
         stateMachine: new Counter(),
@@ -58,6 +65,13 @@ export class BenchCluster {
       cluster.rafts.push(raft);
     }
     return cluster;
+  }
+
+  async #connect(id: string, medium: Medium): Promise<Transport> {
+    if (medium === 'tcp') return TcpTransport.listen(id);
+    const transport = new MemoryTransport({ id, address: id, copy: false });
+    this.network.connect(transport);
+    return transport;
   }
 
   /** The node that leads and can commit; waits for it. */

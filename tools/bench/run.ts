@@ -11,6 +11,7 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true },
     json: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '2' },
     repeats: { type: 'string', default: '3' },
   },
@@ -46,7 +47,10 @@ async function main(): Promise<void> {
     effort: { seconds: Math.max(0.05, positive('seconds')), repeats: Math.ceil(positive('repeats')) },
     progress: (text) => void process.stderr.write(`${text}\n`),
   };
-  const benches = values.only ? chosen(all, values.only) : all;
+  const named = values.only ? chosen(all, values.only) : all;
+  const wanted = (bench: Bench): boolean =>
+    values.full || bench.onlyInFull !== true || (values.only?.includes(bench.name) ?? false);
+  const benches = named.filter(wanted);
   if (values.list) {
     process.stdout.write(benches.map((bench) => `${bench.name} (${bench.unit})\n`).join(''));
     return;

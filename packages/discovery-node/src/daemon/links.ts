@@ -64,7 +64,8 @@ export async function openLinks(options: LinksOptions): Promise<NodeLinks> {
   return {
     port: listener.port,
     states: () => statesOf(deployment, keeper, clock),
-    counters: () => flat({ listener: listener.counters, keeper: keeper.counters }),
+    // What is open now goes up and down, and is no counter.
+    counters: () => flat({ listener: listener.counters, keeper: keeper.counters }, (name) => !name.endsWith('Open')),
     stopAccepting() {
       accepting = false;
     },
@@ -132,12 +133,12 @@ function statesOf({ loaded: { config } }: Deployment, keeper: LinkKeeper, clock:
   });
 }
 
-/** Numbers of nested objects under names such as `listener.refused.LINK_TIMEOUT`. */
-function flat(value: object, prefix = ''): Record<string, number> {
+/** The numbers of nested objects whose names are wanted, under names such as `listener.refused.LINK_TIMEOUT`. */
+function flat(value: object, wanted: (name: string) => boolean, prefix = ''): Record<string, number> {
   const numbers: Record<string, number> = {};
   for (const [name, of] of Object.entries(value) as [string, unknown][]) {
-    if (typeof of === 'number') numbers[prefix + name] = of;
-    else if (typeof of === 'object' && of !== null) Object.assign(numbers, flat(of, `${prefix}${name}.`));
+    if (typeof of === 'number' && wanted(name)) numbers[prefix + name] = of;
+    else if (typeof of === 'object' && of !== null) Object.assign(numbers, flat(of, wanted, `${prefix}${name}.`));
   }
   return numbers;
 }

@@ -18,6 +18,7 @@ import { lockData } from './data-lock.js';
 import { foundCluster } from './found-cluster.js';
 import { expiryWarnings, type Deployment } from './deployment.js';
 import { openLinks, type NodeLinks } from './links.js';
+import { logEvents } from './log-events.js';
 import { readiness } from './readiness.js';
 
 /** How often a node that stops looks whether what it accepted has reached the list. */
@@ -92,8 +93,8 @@ export class NodeProcess {
     const { options, node, closers } = this.#parts;
     const { config, path } = options.deployment.loaded;
     node.raft.on('shutdown', ({ error }) => this.#raftEnded(error));
-    const metrics = nodeMetrics(this.#metricsHost(), { processMetrics: true });
-    const text = (): Promise<string> => metrics.metrics();
+    logEvents(node, options.logger);
+    const text = nodeMetrics(this.#metricsHost(), { processMetrics: true });
     let http: HttpServer | null = null;
     if (config.http.enabled) {
       http = await HttpServer.listen(this.#httpHost(text), { ...config.http, logger: options.logger });

@@ -1,6 +1,7 @@
-import { RAFT_METRICS } from '@discovery-raft/raft-core';
+import { RAFT_METRICS, RAFT_PEER_METRICS, type RaftMetrics } from '@discovery-raft/raft-core';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { DiscoveryNode } from '../node/discovery-node.js';
+import { formatHistograms, snake } from './format-histograms.js';
 
 /** What is measured beside the node itself. */
 export interface MetricsHost {
@@ -18,17 +19,22 @@ type Labels = Readonly<Record<string, string>>;
 type Values = readonly (readonly [Labels, number])[];
 
 /**
- * Everything that is measured, as a registry of Prometheus. Values are read when they are asked for; nothing is counted
+ * Everything that is measured, in the text format of Prometheus. Values are read when they are asked for; nothing is counted
  * twice and nothing is kept here.
+ *
+ * @returns gives the text of the moment
  */
-export function nodeMetrics(host: MetricsHost, options: { readonly processMetrics?: boolean } = {}): Registry {
+export function nodeMetrics(
+  host: MetricsHost,
+  options: { readonly processMetrics?: boolean } = {},
+): () => Promise<string> {
   const registry = new Registry();
   const add = adder(registry);
   raftMetrics(host, add);
   consensusMetrics(host, add);
   linkMetrics(host, add);
   if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
-  return registry;
+  return async () => (await registry.metrics()) + formatHistograms(host.node.raft.histograms());
 }
 
 type Add = (
@@ -63,15 +69,20 @@ function adder(registry: Registry): Add {
   };
 }
 
-function raftMetrics({ node }: MetricsHost, add: Add): void {
+function raftMetrics({ node: { raft } }: MetricsHost, add: Add): void {
   for (const [name, { kind, help }] of Object.entries(RAFT_METRICS)) {
     add(kind, `raft_${snake(name)}${kind === 'counter' ? '_total' : ''}`, help, [], () => [
-      [{}, node.raft.metrics()[name as keyof typeof RAFT_METRICS]],
+      [{}, raft.metrics()[name as keyof RaftMetrics]],
     ]);
   }
-  add('gauge', 'raft_peer_match_index', 'on the leader: what each peer has', ['peer'], () =>
-    Object.entries(node.raft.stats().peers).map(([peer, { match }]) => [{ peer }, match]),
-  );
+  for (const [name, { help }] of Object.entries(RAFT_PEER_METRICS)) {
+    add('gauge', `raft_peer_${snake(name)}`, `on the leader: ${help}`, ['peer'], () =>
+      Object.entries(raft.peerMetrics()).map(([peer, metrics]) => [
+        { peer },
+        metrics[name as keyof typeof RAFT_PEER_METRICS],
+      ]),
+    );
+  }
 }
 
 function consensusMetrics({ node }: MetricsHost, add: Add): void {
@@ -158,8 +169,3 @@ const CONSENSUS_HELP = {
   pendingForwardBytes: 'their bytes',
   pendingVerifications: 'verifications under way or waiting',
 } as const;
-
-/** `lastContactMs` becomes `last_contact_ms`. */
-function snake(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}

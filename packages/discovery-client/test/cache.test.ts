@@ -66,6 +66,15 @@ describe('the file', () => {
     expect((await readdir(folder.path(''))).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
 
+  test('keeps the mark when a server pads a directory beyond the bound', async () => {
+    const cachePath = folder.path('padded');
+    const signatures = [...good.signatures, ...Array.from({ length: 50 }, () => good.signatures[0]!)];
+    const world = new World([{ directory: { ...good, signatures } }]);
+    const client = world.client({ root, cachePath, maxDirectoryBytes: good.directory.length });
+    await world.settled(client.getFullList(1000));
+    expect(decodeCache(await readFile(cachePath))).toMatchObject({ seen: { creation: NOON }, directory: null });
+  });
+
   test('over the bound is not read', async () => {
     const path = folder.path('large');
     await writeFile(path, '');

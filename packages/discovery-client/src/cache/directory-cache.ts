@@ -14,13 +14,13 @@ export type LoadedCache =
  */
 export class DirectoryCache {
   readonly #path: string;
-  readonly #maxFileBytes: number;
+  readonly #maxDirectoryBytes: number;
   /** Writes go one after the other, so that an older one never lands last. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(path: string, maxDirectoryBytes: number) {
     this.#path = path;
-    this.#maxFileBytes = maxDirectoryBytes + CACHE_OVERHEAD_BYTES;
+    this.#maxDirectoryBytes = maxDirectoryBytes;
   }
 
   /**
@@ -38,7 +38,7 @@ export class DirectoryCache {
     }
     try {
       const { size } = await file.stat();
-      if (size > this.#maxFileBytes) return { found: 'damaged' };
+      if (size > this.#maxDirectoryBytes + CACHE_OVERHEAD_BYTES) return { found: 'damaged' };
       const bytes = new Uint8Array(size);
       const { bytesRead } = await file.read(bytes, 0, size, 0);
       const state = bytesRead === size ? decodeCache(bytes) : undefined;
@@ -50,9 +50,16 @@ export class DirectoryCache {
     }
   }
 
-  /** Replaces the file; durable when it resolves. @throws ClientError CLIENT_CACHE_FAILED */
-  save(state: CachedState): Promise<void> {
-    const saved = this.#turn.then(() => this.#save(encodeCache(state)));
+  /**
+   * Replaces the file; durable when it resolves. A directory over the bound, which signatures that count for nothing can
+   * bring about, is left out, or `load` would refuse the mark along with it.
+   *
+   * @throws ClientError CLIENT_CACHE_FAILED
+   */
+  save({ seen, directory }: CachedState): Promise<void> {
+    const fits = directory !== null && directory.length <= this.#maxDirectoryBytes;
+    const bytes = encodeCache({ seen, directory: fits ? directory : null });
+    const saved = this.#turn.then(() => this.#save(bytes));
     this.#turn = saved.catch(() => undefined);
     return saved;
   }

@@ -98,8 +98,7 @@ export class DirectoryMemory {
     this.#held = { directory, source };
     this.#seen = markOf(directory);
     // Only what was judged: whatever else came along is not kept.
-    const { signatures, shortSignatures } = raw;
-    const kept = create(DiscoveryDirectorySchema, { directory: raw.directory, signatures, shortSignatures });
+    const kept = create(DiscoveryDirectorySchema, { directory: raw.directory, signatures: raw.signatures });
     this.#encoded = toBinary(DiscoveryDirectorySchema, kept, { writeUnknownFields: false });
     await this.#save();
     return null;

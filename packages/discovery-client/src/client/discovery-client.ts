@@ -24,6 +24,9 @@ import { race, type Answer } from './race.js';
 import { within } from './within.js';
 import { watchDirectory, type WatchOptions } from './watch.js';
 
+/** Where only deployed nodes serve a large directory, each question for the complete one would wait in vain. */
+const COMPLETE_RETRY_MS = 60_000;
+
 interface Candidate {
   readonly raw: DiscoveryDirectory;
   readonly directory: VerifiedDirectory;
@@ -47,6 +50,8 @@ export class DiscoveryClient {
   readonly #sources: readonly DirectorySource[];
   readonly #memory: DirectoryMemory;
   readonly #closed = new AbortController();
+  /** Monotonic milliseconds: before, a short directory of the present round is not asked to be completed again. */
+  #askForCompleteAt = 0;
   #refreshing: Promise<readonly SourceAnswer[]> | undefined;
   #lastAnswers: readonly SourceAnswer[] = [];
 
@@ -76,8 +81,7 @@ export class DiscoveryClient {
   async getFullList(timeoutMs: number): Promise<FullList> {
     await this.#memory.load();
     const held = this.#usable();
-    if (held !== null && held.directory.complete && this.#now() < this.#nextCreation(held))
-      return this.#present(held, []);
+    if (held !== null && this.#isLatest(held)) return this.#present(held, []);
     return this.refresh(timeoutMs);
   }
 
@@ -212,6 +216,7 @@ export class DiscoveryClient {
       signal: this.#closed.signal,
     });
     this.#lastAnswers = answers;
+    this.#askForCompleteAt = this.#clock.now() + COMPLETE_RETRY_MS;
     if (best !== undefined) await this.#memory.take(best.value.raw, best.value.directory, best.source.name);
     return answers;
   }
@@ -235,8 +240,10 @@ export class DiscoveryClient {
     return held !== null && this.#present(held, []).missedRounds === 0;
   }
 
-  #nextCreation({ directory: { creation, expiration } }: HeldDirectory): number {
-    return creation + slotSecondsOf({ creation, expiration });
+  /** Whether there is nothing better to be had at this moment, as far as one can know without asking. */
+  #isLatest({ directory }: HeldDirectory): boolean {
+    if (this.#now() >= directory.creation + slotSecondsOf(directory)) return false;
+    return directory.complete || this.#clock.now() < this.#askForCompleteAt;
   }
 
   #present(held: HeldDirectory, answers: readonly SourceAnswer[]): FullList {

@@ -46,7 +46,8 @@ test('a store that is open in this process is refused', async () => {
     message: expect.stringContaining('another store of this process') as string,
     details: { failure: 'locked' },
   });
-  // The refused one has taken nothing away from the first.
+  // The refused one has taken nothing away from the first, nor has it opened the door for others.
+  expect(await hold(store.path)).toMatch(/is open in process \d+/);
   await store.stableStore.save({ term: 3, votedFor: null });
   await store.close();
   expect(await (await openTemp({ path: store.path })).stableStore.load()).toEqual({ term: 3, votedFor: null });

@@ -323,6 +323,11 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'gap-taken-for-covered',
+    rule: '8: a state that only this server restored is taken to cover what the leader has before it',
+    edits: [{ file: 'core/append', find: 'if (contradictsSnapshot(node, request))', replace: 'if (node.now < 0)' }],
+  },
+  {
     name: 'recovery-without-the-log',
     rule: '8: the state that a cluster is recovered from lacks what is behind its last snapshot',
     edits: [{ file: 'runtime/recover-cluster', find: 'apply(stateMachine, entry);', replace: 'void entry;' }],

@@ -1,8 +1,7 @@
 import { DiscoveryClient } from '@discovery-raft/discovery-client';
-import { createIdentity, issueRegularCertificate, SigningKey } from '@discovery-raft/psp-pki';
-import { signPublication } from '../src/keys/publisher-file.js';
 import { newFolder, removeFolders } from './fixtures/folder.js';
 import { compileCli } from './support/compiled-cli.js';
+import { publishNew } from './support/publish-new.js';
 import { RealNetwork, until, untilStatus, type RealNode } from './support/real-network.js';
 
 /** Real processes in real time, on a machine that others use too. */
@@ -15,34 +14,6 @@ afterEach(async () => {
   await network?.end();
 });
 afterAll(removeFolders);
-
-/** Somebody new who publishes; gives the identity once a node says that the item is in the shared list. */
-async function publish(client: DiscoveryClient): Promise<string | null> {
-  const { root, authorities } = network!.made;
-  const now = Math.floor(Date.now() / 1000);
-  const masterKey = SigningKey.generate();
-  const key = SigningKey.generate();
-  const identity = createIdentity({
-    namespace: root.profile.systemNamespace,
-    subNamespace: 'onion',
-    type: 'node',
-    publicKey: masterKey.publicKey,
-  });
-  const dates = { notBefore: now - 3600, notAfter: now + 3600 };
-  const certificate = issueRegularCertificate({ identity, masterKey, publicKey: key.publicKey, ...dates }, authorities);
-  const packet = signPublication(
-    { identity: identity.text, certificate, key },
-    {
-      version: root.profile.discoveryVersion,
-      fingerprint: 'AB'.repeat(32),
-      handshake: 'CD'.repeat(32),
-      address: ['192.0.2.1:1'],
-      expiration: now + 3000,
-    },
-  );
-  const result = await client.publish(packet, 20_000).catch(() => null);
-  return result?.status === 'accepted' ? identity.text : null;
-}
 
 async function identitiesOf({ admin }: RealNode): Promise<ReadonlySet<string>> {
   return new Set((await admin.call('list', { limit: 2000 })).items.map(({ identity }) => identity));
@@ -60,7 +31,7 @@ test(
     let going = true;
     const publishing = (async () => {
       while (going) {
-        const identity = await publish(client);
+        const identity = await publishNew(client, network!.made);
         if (identity !== null) accepted.push(identity);
       }
     })();

@@ -35,7 +35,7 @@ const data = z.strictObject({
   directory: path.default('data').describe('folder of log, list and directories; one process at a time'),
   maxBytes: z
     .int()
-    .min(1 << 24)
+    .min(1 << 20)
     .default(8 * 2 ** 30)
     .describe('most bytes that the store may take on disk'),
 });

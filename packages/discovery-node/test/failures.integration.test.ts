@@ -1,9 +1,11 @@
 import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { DiscoveryClient } from '@discovery-raft/discovery-client';
+import { rotateKeys } from '../src/keys/key-folder.js';
 import { newFolder, removeFolders } from './fixtures/folder.js';
 import { compileCli, type CompiledCli } from './support/compiled-cli.js';
 import { publishNew } from './support/publish-new.js';
-import { RealNetwork, until, untilStatus } from './support/real-network.js';
+import { RealNetwork, until, untilStatus, type RealNode } from './support/real-network.js';
 
 /** Real processes in real time, on a machine that others use too. */
 const LIMIT_MS = 240_000;
@@ -19,6 +21,21 @@ afterEach(async () => {
   network = undefined;
 });
 afterAll(removeFolders);
+
+/** Has one of these lead. */
+async function ledByOneOf(healthy: readonly RealNode[], all: readonly RealNode[]): Promise<void> {
+  await until('a healthy node to lead', async () => {
+    const { leader } = await network!.leaderOf(all);
+    if (healthy.includes(leader)) return true;
+    await leader.admin.call('transfer', { target: healthy[0]!.made.identity }).catch(() => undefined);
+    return false;
+  });
+}
+
+/** What a node says over HTTP of the directory that it serves. */
+async function quorumOf({ made }: RealNode): Promise<string | null> {
+  return (await fetch(`http://127.0.0.1:${made.httpPort}/directory`)).headers.get('x-discovery-quorum');
+}
 
 test(
   'a node whose store is full stops with 6 and says what to do; the others go on; with room it comes back and catches up',
@@ -88,6 +105,56 @@ test(
       const { items } = await leader.admin.call('list', {});
       return accepted.every((identity) => items.some((item) => item.identity === identity));
     });
+  },
+  LIMIT_MS,
+);
+
+test(
+  'a follower whose clock is ten minutes ahead refuses to vote; the others make directories, and it claims no quorum',
+  async () => {
+    network = await RealNetwork.init(newFolder(), 3, cli, { slotSeconds: 5 });
+    const [early] = network.made.nodes;
+    appendFileSync(early!.configFile, 'clock:\n  offsetSeconds: 600\n');
+    const nodes = await network.start();
+    const [ahead, ...healthy] = nodes;
+    await ledByOneOf(healthy, nodes);
+    const client = new DiscoveryClient({ root: network.made.root, nodes: healthy.map(({ made }) => made) });
+    expect(await publishNew(client, network.made)).not.toBeNull();
+    for (const node of healthy) {
+      await untilStatus('a directory of the two', node, ({ directory }) => directory?.items === 1);
+      const { directory } = await node.admin.call('status', {});
+      expect(directory).toMatchObject({ signatures: 2 });
+      expect(await quorumOf(node)).toBe('yes');
+    }
+    expect(await quorumOf(ahead!)).not.toBe('yes');
+    expect((await client.refresh(10_000)).directory.items).toHaveLength(1);
+    client.close();
+  },
+  LIMIT_MS,
+);
+
+test(
+  'a node whose certificates expire while it runs is counted no more; directories go on without it; new keys bring it back',
+  async () => {
+    network = await RealNetwork.init(newFolder(), 3, cli, { slotSeconds: 5 });
+    const [made] = network.made.nodes;
+    const now = Math.floor(Date.now() / 1000);
+    const folder = join(made!.folder, 'keys');
+    await rotateKeys(folder, { notBefore: now - 60, notAfter: now + 15, rsaBits: 2048 });
+    const nodes = await network.start();
+    const [expiring, ...healthy] = nodes;
+    await ledByOneOf(healthy, nodes);
+    expect(network.logOf(made!)).toContain('the signing certificate expires at');
+    await untilStatus('directories without it', healthy[0]!, ({ directory }) => {
+      return directory !== null && directory.creation > now + 15 && directory.signatures === 2;
+    });
+    expect(await quorumOf(healthy[0]!)).toBe('yes');
+    expiring!.signal('SIGTERM');
+    await expiring!.exited;
+    await rotateKeys(folder, { notBefore: now - 60, notAfter: now + 86_400, rsaBits: 2048 });
+    const [renewed] = await network.start([made!]);
+    await untilStatus('links to come back', renewed!, ({ links }) => links.every(({ state }) => state === 'up'));
+    await untilStatus('all three to sign', healthy[0]!, ({ directory }) => directory?.signatures === 3);
   },
   LIMIT_MS,
 );

@@ -100,11 +100,12 @@ export interface Load {
 }
 
 const MAX_SAMPLES = 2_000_000;
+/** One for all loads: 16 MiB for each would bring the collector on. */
+const samples = new Float64Array(MAX_SAMPLES);
 
 /** Keeps `inFlight` proposals of `bytes` under way for a while. */
 export async function load(leader: Raft<number>, inFlight: number, bytes: number, seconds: number): Promise<Load> {
   const data = new Uint8Array(bytes).fill(7);
-  const samples = new Float64Array(MAX_SAMPLES);
   const begin = performance.now();
   const end = begin + seconds * 1000;
   let committed = 0;

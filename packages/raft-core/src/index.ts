@@ -31,6 +31,7 @@ export type { RestoreMeta } from './runtime/user-restore.js';
 export { recoverCluster, type RecoverOptions } from './runtime/recover-cluster.js';
 export { parsePeersJson } from './runtime/peers-json.js';
 export { hasExistingState } from './runtime/load-state.js';
+export { readConfiguration } from './runtime/read-configuration.js';
 export {
   DEFAULT_RAFT_CONFIG,
   RELOADABLE_OPTIONS,

@@ -1,3 +1,5 @@
+import { checkConfiguration } from './configuration.js';
+import { RaftError } from './errors.js';
 import { acceptLeader, announceConfiguration } from './append.js';
 import type { LeaderRole, CoreNode } from './node.js';
 import { advanceCommit } from './leadership.js';
@@ -9,6 +11,13 @@ import type { LogIndex, ServerId, SnapshotMeta } from './types.js';
 /** Raft paper, figure 13. The bytes are the runtime's business; the core decides whether they are wanted. */
 export function handleInstallSnapshot(node: CoreNode, requestId: number, request: InstallSnapshotRequest): void {
   if (request.term < node.term) return answerSnapshot(node, requestId, false, 0);
+  try {
+    checkConfiguration(request.configuration);
+  } catch (error) {
+    if (!(error instanceof RaftError)) throw error;
+    const failure = { code: 'RAFT_MALFORMED', message: `the snapshot's configuration: ${error.message}` } as const;
+    return node.emit({ type: 'refuseRequest', requestId, failure });
+  }
   if (!acceptLeader(node, requestId, request)) return;
   if (request.lastLogIndex <= node.commitIndex) return answerSnapshot(node, requestId, true, request.size);
   node.emit({ type: 'receiveSnapshot', requestId, request });

@@ -63,7 +63,8 @@ async function loadHardState(stableStore: StableStore): Promise<HardStateValue |
   return storeCall('loading term and vote', () => stableStore.load());
 }
 
-async function listSnapshots(snapshotStore: SnapshotStore): Promise<readonly SnapshotMeta[]> {
+/** Complete snapshots, newest first. @throws RaftError RAFT_STORE_FAILED */
+export async function listSnapshots(snapshotStore: SnapshotStore): Promise<readonly SnapshotMeta[]> {
   return storeCall('listing the snapshots', () => snapshotStore.list());
 }
 
@@ -121,18 +122,23 @@ async function alignLog(logStore: LogStore, snapshot: SnapshotMeta | null): Prom
       `the log begins at ${before + 1}, but the newest snapshot ends at ${snapshot.index}`,
     );
   }
-  if (before === snapshot.index) return;
-  const joins =
-    logStore.lastIndex >= snapshot.index &&
-    (await readLog(logStore, snapshot.index, snapshot.index))[0]!.term === snapshot.term;
-  if (!joins) await storeCall('resetting the log', () => logStore.reset(snapshot.index + 1));
+  if (!(await logJoins(logStore, snapshot))) {
+    await storeCall('resetting the log', () => logStore.reset(snapshot.index + 1));
+  }
+}
+
+/** Whether the log, which does not begin behind the snapshot's end by more than one, goes on from it. */
+export async function logJoins(logStore: LogStore, { index, term }: SnapshotMeta): Promise<boolean> {
+  if (logStore.firstIndex - 1 >= index) return true;
+  return logStore.lastIndex >= index && (await readLog(logStore, index, index))[0]!.term === term;
 }
 
 async function readLog(logStore: LogStore, from: LogIndex, to: LogIndex): Promise<readonly LogEntry[]> {
   return storeCall('reading the log', () => logStore.read(from, to, READ_BYTES));
 }
 
-async function scanLog(
+/** What the log says of terms, configurations and tombstones, on top of the snapshot. @throws RaftError as {@link loadState} */
+export async function scanLog(
   logStore: LogStore,
   snapshot: SnapshotMeta | null,
 ): Promise<Pick<LoadedState, 'terms' | 'configurations' | 'redactedThrough'>> {

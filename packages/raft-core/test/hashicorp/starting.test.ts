@@ -1,5 +1,5 @@
 /** hashicorp/raft's scenarios of starting, stopping and observing, on our API; see docs/raft-coverage.md. */
-import { hasExistingState } from '../../src/index.js';
+import { MemoryLogStore, hasExistingState, readConfiguration } from '../../src/index.js';
 import { TestCluster } from '../support/test-cluster.js';
 import { addressOf, applyLines, codeOf, followersOf, settled } from './acts.js';
 
@@ -74,5 +74,24 @@ describe('starting', () => {
     await cluster.stop('a');
     await cluster.restart('a');
     expect(cluster.raft('a').getConfiguration()).toEqual(before);
+  });
+
+  test('the configuration can be read from the stores of a server that does not run', async () => {
+    cluster = await TestCluster.start(3);
+    const stores = cluster.server('a');
+    await applyLines(cluster, 3);
+    await cluster.converge();
+    const configuration = cluster.raft('a').getConfiguration();
+    await cluster.stop('a');
+    expect(await readConfiguration(stores)).toEqual(configuration);
+    expect(await readConfiguration({ logStore: new MemoryLogStore(), snapshotStore: stores.snapshotStore })).toBeNull();
+    // From a snapshot that has overtaken the log; and it stays as it is.
+    await cluster.restart('a');
+    await cluster.converge();
+    const { index } = await cluster.clock.resolve(cluster.raft('a').snapshot(), 1000);
+    await cluster.stop('a');
+    const behind = new MemoryLogStore();
+    expect(await readConfiguration({ logStore: behind, snapshotStore: stores.snapshotStore })).toEqual(configuration);
+    expect([behind.lastIndex, index > 3]).toEqual([0, true]);
   });
 });

@@ -262,6 +262,28 @@ describe('rule 3: figures 2 and 13, literally', () => {
     expect(driver.core.configuration.index).toBe(0);
   });
 
+  test('a snapshot with a configuration that is none is refused, before its sender is taken for the leader', () => {
+    const driver = new CoreDriver({ term: 1 });
+    driver.request({
+      kind: 'installSnapshot',
+      header: { protocolVersion: 3, id: 'c', address: 'x' },
+      version: 1,
+      term: 7,
+      lastLogIndex: 10,
+      lastLogTerm: 6,
+      configuration: { servers: [voter('a'), voter('a')] },
+      configurationIndex: 1,
+      size: 1,
+      offset: 0,
+      chunk: Buffer.from('x'),
+      crc: 0,
+      done: true,
+    });
+    expect(driver.ofType('refuseRequest')[0]?.failure.code).toBe('RAFT_MALFORMED');
+    expect(driver.ofType('receiveSnapshot')).toEqual([]);
+    expect(driver.core).toMatchObject({ term: 1, leader: null });
+  });
+
   test.each([
     ['a gap', [entry(1, 1), entry(3, 1)]],
     ['a wrong first index', [entry(2, 1)]],

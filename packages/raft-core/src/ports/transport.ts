@@ -7,7 +7,8 @@ export type RpcHandler = (request: RpcRequest) => Promise<RpcResponse>;
 /**
  * How a node reaches its peers (hashicorp/raft's `Transport`).
  *
- * Requests to one peer are delivered in order where the medium can; Raft is correct without, only slower. Bytes inside
+ * Requests to one peer are delivered in order where the medium can; Raft is correct without, only slower. Answers
+ * go back as soon as there are any, in any order: a follower answers a heartbeat while it still writes the append before it. Bytes inside
  * requests and responses are never written to by either side after they were handed over.
  */
 export interface Transport {

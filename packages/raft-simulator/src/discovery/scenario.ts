@@ -147,6 +147,18 @@ function drawNode(dice: Dice, name: string, lies: boolean, skewed: boolean): Nod
   };
 }
 
+/** Tells no lie. */
+export const NO_LIES: LiePlan = {
+  ...{ silence: 0, falseVotes: 0, late: 0, twoLists: 0, wrongDigests: 0, falseFinals: 0, omission: 0, removal: 0 },
+  ...{ poison: 0, wrongTime: 0, replay: 0, garbage: 0, pretence: 0, forgedForwards: 0, forgedDirectories: 0 },
+};
+
+/** Machines on which nothing goes wrong. */
+export const NO_MACHINE_FAULTS: MachineFaults = {
+  ...{ partitionEveryMs: 0, crashEveryMs: 0, transferEveryMs: 0, clockEveryMs: 0 },
+  ...{ durationMs: 0, crashAtStep: 0, storeFailure: 0 },
+};
+
 /** A liar has a few habits rather than all: what one lie prevents must not hide another. */
 function drawLies(dice: Dice): LiePlan {
   const every = dice.pick([0.15, 0.3, 0.5]);

@@ -80,7 +80,12 @@ export function simulateDiscovery(
   seed: number,
   options: { readonly record?: boolean; readonly policy?: PolicyName } = {},
 ): Promise<DiscoveryResult> {
-  return new DiscoverySimulation(drawDiscoveryScenario(seed, options.policy ?? 'safe'), options.record ?? false).run();
+  return runDiscoveryScenario(drawDiscoveryScenario(seed, options.policy ?? 'safe'), options.record);
+}
+
+/** Runs a scenario, drawn or written by hand. */
+export function runDiscoveryScenario(scenario: DiscoveryScenario, record = false): Promise<DiscoveryResult> {
+  return new DiscoverySimulation(scenario, record).run();
 }
 
 /** Discovery nodes, some of which lie, in virtual time. */
@@ -185,10 +190,8 @@ class DiscoverySimulation {
       const liar = new Liar({
         ...{ node, network, members, conspiracy, plan: node.plan.lies!, dice: this.#dice.fork() },
         ...{ world: this.#world, ring: this.#ring },
-        note: (what, detail) => {
-          this.#counts.lies++;
-          this.#journal.note(node.plan.name, what, [], () => detail);
-        },
+        note: (what, detail) => this.#journal.note(node.plan.name, what, [], () => detail),
+        lied: () => void this.#counts.lies++,
       });
       node.disguise = liar;
       this.#liars.set(node.id, liar);

@@ -22,6 +22,8 @@ export interface LiarParts {
   readonly ring: Keyring;
   readonly members: readonly string[];
   readonly note: (what: string, detail: string) => void;
+  /** Told of each lie. */
+  readonly lied: (lie: keyof LiePlan) => void;
 }
 
 /**
@@ -43,7 +45,9 @@ export class Liar implements Disguise {
 
   /** Whether it lies so this time. */
   lies(lie: keyof LiePlan): boolean {
-    return this.parts.dice.chance(this.parts.plan[lie]);
+    const does = this.parts.dice.chance(this.parts.plan[lie]);
+    if (does) this.parts.lied(lie);
+    return does;
   }
 
   /** Sends what it likes; only while it runs. */

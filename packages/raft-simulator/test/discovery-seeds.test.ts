@@ -1,0 +1,37 @@
+import { simulateDiscovery } from '../src/index.js';
+
+/** CI runs a hundred by the command; these show what the command rests on. */
+describe('fixed seeds of the discovery simulation', () => {
+  test.each([2, 49, 75])('seed %i breaks no rule', async (seed) => {
+    const { violation, counts } = await simulateDiscovery(seed);
+    expect(violation).toBeNull();
+    expect(counts.published).toBeGreaterThan(0);
+    expect(counts.found).toBeGreaterThan(0);
+  });
+
+  test('the same seed gives the same trace, recorded or not; another seed another', async () => {
+    const first = await simulateDiscovery(3);
+    const second = await simulateDiscovery(3, { record: true });
+    const other = await simulateDiscovery(4);
+    expect(second.traceHash).toBe(first.traceHash);
+    expect(second.trace).toHaveLength(first.traceEvents);
+    expect(other.traceHash).not.toBe(first.traceHash);
+  });
+});
+
+/** docs/consensus.md tells of these seeds. */
+describe('the documented policy has two holes', () => {
+  test('without any liar, two halves sign two different directories of one round', async () => {
+    const { violation, liars, nodes } = await simulateDiscovery(25, { policy: 'documented' });
+    expect({ liars, nodes }).toEqual({ liars: 0, nodes: 4 });
+    expect(violation).toMatchObject({ kind: 'safety', rule: 'one directory a round' });
+    await expect(simulateDiscovery(25, { policy: 'safe' })).resolves.toMatchObject({ violation: null });
+  });
+
+  test('without any liar, one outsider who floods one node stops every round', async () => {
+    const { violation, liars } = await simulateDiscovery(6, { policy: 'documented' });
+    expect(liars).toBe(0);
+    expect(violation).toMatchObject({ kind: 'liveness', rule: 'the next slot succeeds' });
+    await expect(simulateDiscovery(6, { policy: 'safe' })).resolves.toMatchObject({ violation: null });
+  });
+});

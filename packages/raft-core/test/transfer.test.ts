@@ -1,5 +1,5 @@
 // What a caller can do about a leadership transfer that it asked for.
-import { RaftError, type Transferred } from '../src/index.js';
+import type { RaftError, Transferred } from '../src/index.js';
 import { TestCluster, type TestServer } from './support/test-cluster.js';
 
 let cluster: TestCluster;

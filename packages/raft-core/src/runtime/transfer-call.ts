@@ -7,7 +7,7 @@ import type { CallOptions, Transferred } from './raft-options.js';
 /** What a transfer needs of its node. */
 interface TransferPorts {
   readonly transfers: OpenCalls<Transferred>;
-  feed(input: Input): void;
+  readonly feed: (input: Input) => void;
 }
 
 /** Asks the core to hand leadership over, and to give that up when the caller's signal says so. */

@@ -31,7 +31,7 @@ test(
     let going = true;
     const publishing = (async () => {
       while (going) {
-        const identity = await publishNew(client, network!.made);
+        const identity = await publishNew(client, network.made);
         if (identity !== null) accepted.push(identity);
       }
     })();

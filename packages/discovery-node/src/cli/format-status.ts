@@ -54,12 +54,14 @@ function describeDirectory(directory: NonNullable<StatusReport['directory']>, qu
   return `round ${round}, ${items} items, ${signatures} signatures (${quorum} needed)${enough}, ${end}`;
 }
 
-/** What a cluster of this size stands; three nodes stand a crash and no liar. */
-function tolerance({ peers }: StatusReport): string {
+/** What a cluster of this size stands. Directories need more nodes than the list; three nodes stand no liar. */
+function tolerance({ peers, consensus: { quorum } }: StatusReport): string {
   const nodes = peers.length + 1;
-  const crashes = Math.floor((nodes - 1) / 2);
-  const liars = Math.floor((nodes - 1) / 3);
-  return `${count(crashes, 'crashed node')}, ${count(liars, 'lying node')}, of ${nodes}`;
+  const down = nodes - quorum;
+  const liars = Math.max(0, Math.min(down, 2 * quorum - nodes - 1));
+  const list = Math.floor((nodes - 1) / 2);
+  const alone = list === down ? '' : ` (the list alone: ${list})`;
+  return `${count(down, 'node')} down${alone}, ${count(liars, 'lying node')}, of ${nodes}`;
 }
 
 function count(n: number, what: string): string {

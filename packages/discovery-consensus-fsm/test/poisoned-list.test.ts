@@ -64,6 +64,44 @@ describe('a list that a lying leader has poisoned', () => {
     await expect(cluster.directory(3)).resolves.toMatchObject({ items: 1 });
   });
 
+  test('attestations that a lying leader left out are put back by who has verified them, whoever has forgotten them', async () => {
+    const cluster = await Cluster.started(4);
+    const packet = makePacket({ name: 'a', expiration: LATER });
+    for (let i = 0; i < 4; i++) await cluster.publish(i, packet);
+    await cluster.time.advance(5);
+    const identity = identityOf('a');
+    const [kept] = cluster.node(0).list.get(identity)[0]!.attestations;
+    cluster.log.push({ kind: 'delete', identity }, { kind: 'upsert', packet, attestation: kept! });
+    await cluster.elect(1);
+    for (const i of [2, 3]) await cluster.restart(i);
+    await cluster.runRound();
+    await cluster.runRound();
+    expect(cluster.node(0).list.get(identity)[0]?.attestations).toHaveLength(4);
+    await expect(cluster.directory(3)).resolves.toMatchObject({ items: 1 });
+  });
+
+  test('a packet that came before its certificate held is attested by all once it does', async () => {
+    const cluster = await Cluster.started(4);
+    const notBefore = START + 20;
+    cluster.node(3).skew = 20;
+    await cluster.publish(3, makePacket({ name: 'a', expiration: LATER, notBefore }));
+    await cluster.time.advance(2);
+    cluster.log.push({
+      kind: 'upsert',
+      packet: makePacket({ name: 'a', expiration: LATER, notBefore }),
+      attestation: {
+        attester: cluster.node(3).id,
+        signature: await cluster.node(3).signer.sign(makePacket({ name: 'a', expiration: LATER, notBefore })),
+        expiration: LATER,
+      },
+    });
+    cluster.node(3).skew = 0;
+    await cluster.time.advance(30);
+    await cluster.runRound();
+    await cluster.runRound();
+    expect(cluster.node(0).list.get(identityOf('a'))[0]?.attestations).toHaveLength(4);
+  });
+
   test('what another time could make good is left alone', async () => {
     const cluster = await Cluster.started(3);
     for (let i = 0; i < 3; i++) {

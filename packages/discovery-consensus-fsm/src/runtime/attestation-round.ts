@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { DiscoveryRequestAttestationSchema } from '@discovery-raft/protocol';
+import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { ListedRecord } from '../ports.js';
 import type { Context } from './context.js';
 import { sendCounted } from './context.js';
@@ -10,9 +11,10 @@ import type { BookEntry, RecordBook } from './record-book.js';
 const MAX_REQUESTS_PER_PASS = 64;
 
 /**
- * The leader's search for missing attestations: packets that a member has not attested are sent to that member, and the
- * leader attests itself what it has not. Packets that came in just now are left alone, as attestations of them are
- * probably on their way.
+ * The leader's search for missing attestations: what a record lacks and this node has verified before (a lying leader may
+ * have taken it out) goes back into the list; packets that a member has not attested are sent to that member, and the leader
+ * attests itself what it has not. Packets that came in just now are left alone, as attestations of them are probably on
+ * their way.
  */
 export class AttestationRound {
   readonly #context: Context;
@@ -45,8 +47,10 @@ export class AttestationRound {
       const entry = this.#lacking(record, now);
       if (entry === undefined) continue;
       for (const member of members) {
-        if (this.#book.attestationOf(entry, member) !== 'missing') continue;
-        if (member === self) mine.push(record.packet);
+        if (isNamed(record, member) || this.#book.attestationOf(entry, member) === 'underWay') continue;
+        const signature = this.#book.verifiedSignature(entry, member);
+        if (signature !== undefined) this.#restore(record, member, signature);
+        else if (member === self) mine.push(record.packet);
         else getOrMake(missing, member).push(record.packet);
       }
     }
@@ -58,10 +62,21 @@ export class AttestationRound {
     const { members, config } = this.#context;
     if (this.#complete.has(record) || record.expiration <= now) return undefined;
     const entry = this.#book.enter(record);
-    if (now - entry.seenAt < config.resendSeconds || entry.verdict?.ok !== true) return undefined;
-    const words = [...members].map((member) => this.#book.attestationOf(entry, member));
-    if (words.every((word) => word === 'verified')) this.#complete.add(record);
-    return words.includes('missing') ? entry : undefined;
+    const { verdict } = entry;
+    if (now - entry.seenAt < config.resendSeconds || verdict === undefined) return undefined;
+    // A certificate that did not hold yet when the packet came: the others judge at their own time, and so does this node.
+    if (!verdict.ok && verdict.timeDependent !== true) return undefined;
+    if ([...members].some((member) => !isNamed(record, member))) return entry;
+    if (this.#book.worthOf(record) === 'good') this.#complete.add(record);
+    return undefined;
+  }
+
+  #restore(record: ListedRecord, attester: string, signature: DiscoverySignature): void {
+    const { packet, expiration } = record;
+    const upsert = async (): Promise<unknown> =>
+      this.#context.ports.writer.upsert(packet, { attester, signature, expiration });
+    // What cannot be written now is found again in the next pass.
+    upsert().catch(() => undefined);
   }
 
   async #ask(peer: string, packets: readonly Uint8Array[]): Promise<void> {
@@ -85,6 +100,10 @@ export class AttestationRound {
     }
     if (batch.length > 0) await flush();
   }
+}
+
+function isNamed(record: ListedRecord, member: string): boolean {
+  return record.attestations.some(({ attester }) => attester === member);
 }
 
 function getOrMake(map: Map<string, Uint8Array[]>, key: string): Uint8Array[] {

@@ -154,6 +154,11 @@ export class RecordBook {
     return verdict;
   }
 
+  /** A member's signature over a packet, if one was verified. */
+  verifiedSignature(entry: BookEntry, attester: string): DiscoverySignature | undefined {
+    return entry.attestations.find((slot) => slot.attester === attester && isVerified(slot))?.signature;
+  }
+
   /** What is known of a member's word for a packet. */
   attestationOf(entry: BookEntry, attester: string): 'verified' | 'underWay' | 'missing' {
     let isUnderWay = false;
@@ -333,6 +338,10 @@ export class RecordBook {
     const { verifier } = this.#context.ports;
     return this.#lane.run(() => guarded(() => verifier.verifySignature(signature, entry.packet, atSeconds)));
   }
+}
+
+function isVerified({ verdict, attester }: JudgedAttestation): boolean {
+  return verdict?.ok === true && verdict.identity === attester;
 }
 
 function isForged({ verdict, attester }: JudgedAttestation): boolean {

@@ -68,7 +68,10 @@ export class DiscoveryNemesis {
     // Not within the step itself: a machine loses its power between two instructions.
     const { process } = node;
     world.schedule(0, () => {
-      if (node.process === process && process !== null) this.#crash(node);
+      if (node.process !== process || process === null) return;
+      // Mostly for a moment only, so that it is back while the round goes on.
+      if (dice.chance(0.7)) this.#parts.hands.crash(node, dice.between(20, 600));
+      else this.#crash(node);
     });
   }
 

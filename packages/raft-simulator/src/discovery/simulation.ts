@@ -185,7 +185,10 @@ class DiscoverySimulation {
 
   #makeLiars({ network, members }: NodeWorld): void {
     const lying = this.#nodes.filter((node) => !node.honest);
-    const conspiracy = new Conspiracy(lying.map((node) => node.key));
+    const conspiracy = new Conspiracy(
+      lying.map((node) => node.key),
+      this.#ring.key(identityOf('accomplice', 'onion')),
+    );
     for (const node of lying) {
       const liar = new Liar({
         ...{ node, network, members, conspiracy, plan: node.plan.lies!, dice: this.#dice.fork() },
@@ -237,7 +240,10 @@ class DiscoverySimulation {
       const what = `no honest leader ${ELECTION_SLOTS} slots after the faults`;
       return this.#journal.report('liveness', 'somebody leads', what);
     }
-    const first = Math.floor(this.#world.now / 1000 / SLOT_SECONDS) + 2;
+    // A node whose clock was ahead has promised not to sign again until the time that it took for the present has come.
+    const promised = this.#nodes.map(({ honest, directoryDisk }) => (honest ? (directoryDisk.signed?.round ?? 0) : 0));
+    const promisedUntil = Math.max(...promised);
+    const first = Math.max(Math.floor(this.#world.now / 1000 / SLOT_SECONDS) + 2, promisedUntil + 1);
     for (let slot = first; slot < first + GOOD_SLOTS && !this.#failed; slot++) {
       await this.#until(slotStartMs(slot) + GOOD_WITHIN_MS);
       if (this.#failed) return;

@@ -1,5 +1,6 @@
 import type { StoredRecord } from '@discovery-raft/raft-log-list';
 import { creationOf, SLOT_SECONDS } from '../calendar.js';
+import type { Keyring } from '../crypto/keyring.js';
 import type { ListingReader } from '../crypto/listings.js';
 import { nameOf, readItem } from '../crypto/packets.js';
 import type { DiscoveryProcess, DiscoverySimNode } from '../node/discovery-node.js';
@@ -25,6 +26,7 @@ interface Accepted {
 export class AcceptedItems implements DiscoveryChecker {
   readonly #parts: {
     readonly packets: KnownPackets;
+    readonly ring: Keyring;
     readonly listings: ListingReader;
     readonly honest: readonly DiscoverySimNode[];
     readonly now: () => number;
@@ -38,6 +40,7 @@ export class AcceptedItems implements DiscoveryChecker {
 
   constructor(parts: {
     packets: KnownPackets;
+    ring: Keyring;
     listings: ListingReader;
     honest: readonly DiscoverySimNode[];
     now: () => number;
@@ -60,7 +63,10 @@ export class AcceptedItems implements DiscoveryChecker {
   }
 
   inserted(node: DiscoverySimNode, record: StoredRecord): void {
-    if (record.attestations.some(({ attester }) => attester === node.id)) this.#keep(node, record.packet);
+    const own = record.attestations.find(({ attester }) => attester === node.id);
+    // A liar may have written it in this node's name.
+    if (own === undefined || this.#parts.ring.signer(own.signature, record.packet)?.identity !== node.id) return;
+    this.#keep(node, record.packet);
   }
 
   deleted(_node: DiscoverySimNode, record: StoredRecord): void {

@@ -48,7 +48,7 @@ export function makeDiscoveryPanel(parts: PanelParts): DiscoveryPanel {
   const honest = nodes.filter((node) => node.honest);
   const packets = new KnownPackets(ring);
   const members = new Set(nodes.map(({ id }) => id));
-  const accepted = new AcceptedItems({ packets, listings, honest, now, report: safety('accepted items') });
+  const accepted = new AcceptedItems({ packets, ring, listings, honest, now, report: safety('accepted items') });
   const always: DiscoveryChecker[] = [
     new OneDirectoryARound(quorum, safety('one directory a round')),
     new OneSignatureARound(safety('one signature a round')),

@@ -24,9 +24,12 @@ export class Conspiracy {
   readonly keys: readonly Key[];
   readonly memory: Remembered[] = [];
   second: SecondList | null = null;
+  /** A publisher's key that they hold: its packets are authentic, and nobody honest has attested them. */
+  readonly publisher: Key;
 
-  constructor(keys: readonly Key[]) {
+  constructor(keys: readonly Key[], publisher: Key) {
     this.keys = keys;
+    this.publisher = publisher;
   }
 
   has(identity: string): boolean {

@@ -4,12 +4,13 @@ import type { Dice } from '../../scenario/dice.js';
 import type { VirtualClock } from '../../time/virtual-clock.js';
 import { creationOf } from '../calendar.js';
 import type { Keyring } from '../crypto/keyring.js';
+import { makeItem, makePacket } from '../crypto/packets.js';
 import type { Disguise, DiscoverySimNode } from '../node/discovery-node.js';
 import type { MessageNetwork } from '../network/message-network.js';
 import type { LiePlan } from '../scenario.js';
 import type { Conspiracy } from './conspiracy.js';
 import { finalSet, forgedSignature, noVote, voteRequest } from './forgeries.js';
-import { markerOf, removalOf } from './raw-entries.js';
+import { markerOf, recordOf, removalOf } from './raw-entries.js';
 
 /** What liars need of the simulation. */
 export interface LiarParts {
@@ -155,6 +156,7 @@ export class Liar implements Disguise {
 
   /** Freezes a round as it should, or twice with something taken out in between. */
   async #freeze(real: ListLeader, round: number): Promise<{ readonly index: number }> {
+    if (this.lies('poison')) await this.#smuggle(round);
     const first = await real.freeze(round);
     if (this.lies('twoLists')) {
       try {
@@ -164,6 +166,21 @@ export class Liar implements Disguise {
       }
     }
     return first;
+  }
+
+  /** Right before the list is frozen, an item comes in that nobody but liars has attested, with forgeries in all other names. */
+  async #smuggle(round: number): Promise<void> {
+    const { node, conspiracy, ring, members, dice } = this.parts;
+    const { publisher } = conspiracy;
+    const expiration = creationOf(round + 2);
+    const packet = makePacket(publisher, makeItem(publisher.identity, expiration, '203.0.113.66:6'));
+    const others = members.filter((id) => !conspiracy.has(id));
+    const forged = others.map((id) => forgedSignature(dice, ring.key(id).certificate));
+    try {
+      await node.raft?.apply(recordOf(packet, [...conspiracy.sign(packet), ...forged], expiration));
+    } catch {
+      // Leadership is gone.
+    }
   }
 
   async #freezeAgain(round: number): Promise<void> {

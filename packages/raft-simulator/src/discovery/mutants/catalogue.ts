@@ -57,7 +57,7 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
       {
         file: 'runtime/frozen-lists',
         find: 'await this.#book.judge(view, creation)',
-        replace: 'await this.#book.judge(view, Math.floor(ports.clock.now()))',
+        replace: 'await this.#book.judge(view, ports.clock.now())',
       },
     ],
   },
@@ -117,7 +117,7 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
       {
         file: 'runtime/forward-queue',
         find: 'pending.attempts = 0;',
-        replace: 'pending.attempts = 99; this.#pending.delete(pending.identity);',
+        replace: 'pending.attempts = 0; pending.ready = true; pending.nextAt = Infinity; continue;',
       },
     ],
   },

@@ -40,7 +40,7 @@ export class Outside {
       world.schedule(dice.between(3000, slotStartMs(2)), () => this.#refresh(`p${i}`));
     }
     for (let i = 1; i <= plan.dated; i++)
-      world.schedule(dice.between(3000, slotStartMs(7)), () => this.#dated(`t${i}`));
+      world.schedule(dice.between(3000, slotStartMs(9)), () => this.#dated(`t${i}`));
     if (plan.floodPerSlot > 0) this.#floodNext(dice.pick(this.#parts.nodes), 1);
     if (plan.trashPerSlot > 0) this.#trashNext();
   }
@@ -57,7 +57,7 @@ export class Outside {
   #dated(name: string): void {
     const { world, dice } = this.#parts;
     const now = Math.floor(secondsAt(world.now));
-    const edge = now - (now % SLOT_SECONDS) + SLOT_SECONDS * dice.int(1, 3) + dice.int(-1, 2);
+    const edge = now - (now % SLOT_SECONDS) + SLOT_SECONDS * dice.int(1, 3) + dice.pick([-1, 0, 0, 1, 2]);
     const begins = dice.chance(0.5);
     const period = begins ? { notBefore: edge, notAfter: ALWAYS.notAfter } : { notBefore: 0, notAfter: edge };
     const publish = (): void => this.#publish(name, edge + SLOT_SECONDS * 4, period);

@@ -61,9 +61,17 @@ export class RealNetwork {
     return new RealNetwork(made, cli);
   }
 
-  /** Starts nodes and waits until their admin sockets answer. */
-  start(made: readonly MadeNode[] = this.made.nodes, flags: readonly string[] = []): Promise<readonly RealNode[]> {
-    return Promise.all(made.map((node) => this.#start(node, flags)));
+  /**
+   * Starts nodes and waits until their admin sockets answer.
+   *
+   * @param launcher program and arguments that become `node`, such as a shell that lowers a limit before its `exec`
+   */
+  start(
+    made: readonly MadeNode[] = this.made.nodes,
+    flags: readonly string[] = [],
+    launcher: readonly string[] = [process.execPath],
+  ): Promise<readonly RealNode[]> {
+    return Promise.all(made.map((node) => this.#start(node, flags, launcher)));
   }
 
   /** Runs a command of the command line to its end. */
@@ -111,9 +119,9 @@ export class RealNetwork {
     }
   }
 
-  async #start(made: MadeNode, flags: readonly string[]): Promise<RealNode> {
+  async #start(made: MadeNode, flags: readonly string[], [program, ...before]: readonly string[]): Promise<RealNode> {
     const log = openSync(join(made.folder, 'log'), 'a');
-    const child = spawn(process.execPath, [this.#cli.file, 'start', '--config', made.configFile, ...flags], {
+    const child = spawn(program!, [...before, this.#cli.file, 'start', '--config', made.configFile, ...flags], {
       stdio: ['ignore', 'ignore', log],
       env: this.#cli.env,
     });

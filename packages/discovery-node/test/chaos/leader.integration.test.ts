@@ -1,0 +1,133 @@
+import { removeFolders } from '../fixtures/folder.js';
+import { until, untilStatus, type RealNode } from '../support/real-network.js';
+import { ChaosNetwork } from './support/chaos-network.js';
+import { throwGarbage } from './support/garbage.js';
+
+const LIMIT_MS = 240_000;
+const STANDSTILL_MS = 10_000;
+
+let network: ChaosNetwork;
+
+beforeAll(async () => {
+  network = await ChaosNetwork.start({ nodes: 3 });
+}, LIMIT_MS);
+afterAll(async () => {
+  await network?.end();
+  removeFolders();
+}, LIMIT_MS);
+
+test(
+  'kill -9 of the leader between rounds, while relays publish',
+  async () => {
+    const { publishers } = network;
+    const { leader, others } = await network.leader();
+    const stop = publishers.keepPublishing(network.real.made.nodes);
+    await until('some to be accepted', () => publishers.accepted.size >= 10);
+    await network.kill(leader);
+    const { accepted } = publishers;
+    const before = accepted.size;
+    await network.leader(others);
+    await until('publishes to be accepted without it', () => accepted.size > before + 5);
+    await network.round(others);
+    await network.restart([leader.made]);
+    await stop();
+    await network.calm();
+  },
+  LIMIT_MS,
+);
+
+test(
+  'kill -9 of the leader in a round, before its marker is committed: the slot may be lost, and nothing else',
+  async () => {
+    const { publishers } = network;
+    const { leader, others } = await network.leader();
+    await publishers.publishMany(10, network.real.made.nodes);
+    for (const node of others) network.pause(node);
+    await network.nextSlot();
+    await untilStatus('the round to begin', leader, ({ consensus }) => consensus.state === 'LeaderConsensusCalc');
+    await network.kill(leader);
+    for (const node of others) network.resume(node);
+    await network.round(others);
+    await publishers.publishOne(others.map(({ made }) => made));
+    await network.restart([leader.made]);
+    await network.calm();
+  },
+  LIMIT_MS,
+);
+
+test(
+  'kill -9 of the leader in a round, when a voter has been asked: whichever listing wins is the only one',
+  async () => {
+    const { publishers } = network;
+    const { leader, others } = await network.leader();
+    await publishers.publishMany(10, network.real.made.nodes);
+    const [voter] = others;
+    await network.nextSlot();
+    await untilStatus('a voter to enter the round', voter!, ({ consensus, directory }) => {
+      return consensus.state === 'FollowerConsensusVote' || directory?.round === network.slot;
+    });
+    await network.kill(leader);
+    await publishers.publishOne(others.map(({ made }) => made));
+    await network.round(others);
+    await network.restart([leader.made]);
+    await network.calm();
+  },
+  LIMIT_MS,
+);
+
+test(
+  'SIGSTOP of the leader for ten seconds: the others elect and go on, and it follows when it wakes up',
+  async () => {
+    const { publishers, watch } = network;
+    const { leader, others } = await network.leader();
+    const term = (await leader.admin.call('status', {})).raft.term;
+    await publishers.publishMany(10, network.real.made.nodes);
+    network.pause(leader);
+    const stoppedAt = performance.now();
+    const stop = publishers.keepPublishing(others.map(({ made }) => made));
+    await network.round(others);
+    await until('ten seconds to be over', () => performance.now() - stoppedAt > STANDSTILL_MS);
+    const during = watch.rounds.length;
+    network.resume(leader);
+    await untilStatus('it to follow', leader, ({ raft }) => raft.state === 'follower' && raft.leaderId !== null);
+    expect((await leader.admin.call('status', {})).raft.term).toBeGreaterThan(term);
+    await network.round();
+    expect(watch.rounds.length).toBeGreaterThan(during);
+    await stop();
+    await network.calm();
+  },
+  LIMIT_MS,
+);
+
+test(
+  'garbage at the PSP port and at the admin socket, while relays publish: it is refused and counted, and costs nothing else',
+  async () => {
+    const { publishers } = network;
+    const nodes = network.real.made.nodes;
+    const stop = publishers.keepPublishing(nodes);
+    const before = await Promise.all(network.nodes.map(counted));
+    for (const node of nodes) await throwGarbage(node);
+    await network.round();
+    await stop();
+    for (const [i, node] of network.nodes.entries()) {
+      const { process } = await node.admin.call('status', {});
+      expect(process.pid).toBe(node.pid);
+      expect(await counted(node)).toBeGreaterThan(before[i]!);
+    }
+    expect(publishers.outcomes.noReceipt ?? 0).toBeLessThan(publishers.accepted.size);
+    await network.calm();
+  },
+  LIMIT_MS,
+);
+
+/** Refusals of the link layer that a node has counted. */
+async function counted({ admin }: RealNode): Promise<number> {
+  const { text } = await admin.call('metrics', {});
+  let sum = 0;
+  for (const [, value] of text.matchAll(
+    /^discovery_link_events_total\{event="listener\.[^"]*refused[^"]*"\} (\d+)$/gm,
+  )) {
+    sum += Number(value);
+  }
+  return sum;
+}

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { DiscoveryDirectorySchema, DiscoveryListingSchema } from '@discovery-raft/protocol';
 import { silentLogger } from '@discovery-raft/raft-core';
 import { AdminServer, type AdminHandlers } from '../src/admin/admin-server.js';
 import { AdminError } from '../src/admin/admin-error.js';
@@ -10,8 +12,9 @@ import { EXIT, exitCodeOf } from '../src/cli/exit-codes.js';
 import { makeProgram, runCli } from '../src/cli/program.js';
 import { formatBytes, formatSpan, formatTable, shortIdentity } from '../src/cli/table.js';
 import { NodeError } from '../src/errors.js';
+import { formatTrustRoot } from '../src/keys/trust-root-file.js';
 import { newFolder, removeFolders } from './fixtures/folder.js';
-import { official } from './fixtures/people.js';
+import { network, official } from './fixtures/people.js';
 
 const ADA = official('commands ada', 'discovery').identity;
 const BEN = official('commands ben', 'discovery').identity;
@@ -228,6 +231,45 @@ describe('exit codes', () => {
     const error = new NodeError(code, 'x');
     expect(exitCodeOf(error)).toBe(expected);
     expect(exitCodeOf(new Error('outer', { cause: error }))).toBe(expected);
+  });
+});
+
+describe('verify, offline', () => {
+  const { root } = network(3);
+  const folder = newFolder();
+  const trustRoot = join(folder, 'root.json');
+  const file = join(folder, 'directory.bin');
+  const verify = (...args: string[]) => run(['verify', file, '--trust-root', trustRoot, ...args]);
+
+  beforeAll(() => writeFileSync(trustRoot, formatTrustRoot(root)));
+
+  test('what is no directory, and one that nobody signed, are not to be believed: 1', async () => {
+    writeFileSync(file, 'no directory at all');
+    expect(await verify()).toMatchObject({ code: EXIT.lostOrWrong, stdout: '' });
+    const listing = create(DiscoveryListingSchema, {
+      version: root.profile.discoveryVersion,
+      creation: BigInt(NOW),
+      expiration: BigInt(NOW + 2700),
+    });
+    const directory = create(DiscoveryDirectorySchema, { directory: toBinary(DiscoveryListingSchema, listing) });
+    writeFileSync(file, toBinary(DiscoveryDirectorySchema, directory));
+    expect(await verify('--at', String(NOW + 1))).toMatchObject({
+      code: EXIT.lostOrWrong,
+      stdout: expect.stringMatching(/^Not to be believed: quorumMissing, /),
+    });
+    const json = await verify('--json');
+    expect(JSON.parse(json.stdout)).toMatchObject({ ok: false, code: 'quorumMissing' });
+  });
+
+  test('a file that is not there, and a trust root that is none', async () => {
+    expect(await run(['verify', `${file}.absent`, '--trust-root', trustRoot])).toMatchObject({
+      code: EXIT.unreachable,
+    });
+    expect(await run(['verify', file, '--trust-root', file])).toMatchObject({ code: EXIT.usage });
+    expect(await run(['publish', '--trust-root', trustRoot, '--node', '127.0.0.1:1'])).toMatchObject({
+      code: EXIT.usage,
+      stderr: expect.stringContaining('--keys and --address'),
+    });
   });
 });
 

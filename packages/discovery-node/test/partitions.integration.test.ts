@@ -93,7 +93,7 @@ test(
     const accepted: (string | null)[] = [];
     let going = true;
     const publishing = (async () => {
-      while (going) accepted.push(await publishNew(client, network!.made));
+      while (going) accepted.push(await publishNew(client, network.made));
     })();
     for (let flap = 0; flap < FLAPS; flap++) {
       if (flap % 2 === 0) wires.cut([leader.made], [others[0]!.made]);

@@ -7,7 +7,7 @@ export const EXIT = {
   usage: 2,
   /** It was tried, and failed. */
   failed: 3,
-  /** No node answered. */
+  /** No node answered, or no other source of a directory. */
   unreachable: 4,
   /** Another process uses the data directory. */
   locked: 5,
@@ -24,6 +24,10 @@ const BY_CODE: Readonly<Record<string, number>> = {
   NODE_ADMIN_UNREACHABLE: EXIT.unreachable,
   NODE_NETWORK_UNREACHABLE: EXIT.unreachable,
   CLIENT_UNREACHABLE: EXIT.unreachable,
+  CLIENT_SOURCE_FAILED: EXIT.unreachable,
+  CLIENT_TIMEOUT: EXIT.unreachable,
+  CLIENT_BAD_ANSWER: EXIT.lostOrWrong,
+  CLIENT_TOO_LARGE: EXIT.lostOrWrong,
   CLIENT_INVALID_OPTION: EXIT.usage,
   NODE_DATA_LOCKED: EXIT.locked,
   NODE_DATA_CORRUPT: EXIT.data,

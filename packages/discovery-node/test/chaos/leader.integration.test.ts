@@ -2,9 +2,13 @@ import { removeFolders } from '../fixtures/folder.js';
 import { until, untilStatus, type RealNode } from '../support/real-network.js';
 import { ChaosNetwork } from './support/chaos-network.js';
 import { throwGarbage } from './support/garbage.js';
+import { metric } from './support/metric.js';
 
 const LIMIT_MS = 240_000;
 const STANDSTILL_MS = 10_000;
+
+/** What the listener of a node has refused. */
+const refusals = (node: RealNode): Promise<number> => metric(node, 'link_events_total', /listener\..*refused/);
 
 let network: ChaosNetwork;
 
@@ -105,29 +109,17 @@ test(
     const { publishers } = network;
     const nodes = network.real.made.nodes;
     const stop = publishers.keepPublishing(nodes);
-    const before = await Promise.all(network.nodes.map(counted));
+    const before = await Promise.all(network.nodes.map(refusals));
     for (const node of nodes) await throwGarbage(node);
     await network.round();
     await stop();
     for (const [i, node] of network.nodes.entries()) {
       const { process } = await node.admin.call('status', {});
       expect(process.pid).toBe(node.pid);
-      expect(await counted(node)).toBeGreaterThan(before[i]!);
+      expect(await refusals(node)).toBeGreaterThan(before[i]!);
     }
     expect(publishers.outcomes.noReceipt ?? 0).toBeLessThan(publishers.accepted.size);
     await network.calm();
   },
   LIMIT_MS,
 );
-
-/** Refusals of the link layer that a node has counted. */
-async function counted({ admin }: RealNode): Promise<number> {
-  const { text } = await admin.call('metrics', {});
-  let sum = 0;
-  for (const [, value] of text.matchAll(
-    /^discovery_link_events_total\{event="listener\.[^"]*refused[^"]*"\} (\d+)$/gm,
-  )) {
-    sum += Number(value);
-  }
-  return sum;
-}

@@ -30,7 +30,9 @@ function readAll(chunks: readonly Uint8Array[], reader = new CellReader()): Cell
   const cells: Cell[] = [];
   for (const chunk of chunks) {
     reader.push(chunk);
-    for (let cell = reader.next(); cell !== null; cell = reader.next()) cells.push(cell);
+    for (let cell = reader.next(); cell !== null; cell = reader.next()) {
+      cells.push({ ...cell, payload: cell.payload.slice() });
+    }
   }
   return cells;
 }
@@ -95,7 +97,7 @@ describe('CellReader', () => {
           chunks.push(new Uint8Array(bytes.subarray(at, at + cut)));
           at += cut;
         }
-        const read = readAll(chunks).map((cell) => ({ ...cell, payload: new Uint8Array(cell.payload) }));
+        const read = readAll(chunks);
         expect(read).toEqual(cells);
       }),
       { numRuns: 200 },

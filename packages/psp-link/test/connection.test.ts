@@ -23,7 +23,7 @@ function collect(stream: PspStream, count: number): Promise<Uint8Array[]> {
   const pieces: Uint8Array[] = [];
   return new Promise((resolve) => {
     stream.onPiece((piece) => {
-      pieces.push(piece);
+      pieces.push(piece.slice());
       if (pieces.length === count) resolve(pieces);
     });
   });

@@ -188,7 +188,7 @@ describe.each([
       const spoken = session[side === 'listener' ? 'dialler' : 'listener'];
       const seen = new Set<string>();
       await fc.assert(
-        fc.asyncProperty(mutations, fc.integer({ min: 200, max: 70_000 }), async (changes, cut) => {
+        fc.asyncProperty(mutations, fc.integer({ min: 2_000, max: 70_000 }), async (changes, cut) => {
           const writes = [...spoken];
           for (const change of changes) change(writes);
           const end = await feed(side, authenticated, writes, cut);

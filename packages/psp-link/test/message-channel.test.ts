@@ -11,6 +11,7 @@ import {
   channelPair,
   MessageChannel,
   newChannelCounters,
+  prepareMessage,
   type ByteChannel,
   type ChannelCounters,
 } from '../src/index.js';
@@ -134,5 +135,22 @@ describe('MessageChannel', () => {
     expect(ended).toHaveBeenCalledTimes(1);
     await expect(channel.send(PULL)).rejects.toMatchObject({ code: 'LINK_CHANNEL_CLOSED' });
     expect(counters.malformed).toBe(0);
+  });
+});
+
+describe('prepareMessage', () => {
+  test('is encoded once and arrives at each channel as the message that it was', async () => {
+    const clock = new SimulatedClock();
+    const prepared = prepareMessage(PULL, DEFAULT_LIMITS);
+    for (let i = 0; i < 2; i++) {
+      const [a, b] = channelPair({ clock });
+      const left = open(a);
+      const right = open(b);
+      const sent = left.channel.sendPrepared(prepared);
+      await clock.advance(0);
+      await sent;
+      expect(right.got.map(({ event }) => event)).toEqual(['pullDiscovery']);
+      expect(left.counters).toMatchObject({ messagesSent: 1, bytesSent: 4 + PULL_BYTES.length });
+    }
   });
 });

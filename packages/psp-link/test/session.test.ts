@@ -33,7 +33,9 @@ function cells(): readonly Cell[] {
   const found: Cell[] = [];
   for (const bytes of wire.writes) {
     reader.push(bytes);
-    for (let cell = reader.next(); cell !== null; cell = reader.next()) found.push(cell);
+    for (let cell = reader.next(); cell !== null; cell = reader.next()) {
+      found.push({ ...cell, payload: cell.payload.slice() });
+    }
   }
   return found;
 }

@@ -10,7 +10,10 @@ const HEAD_ROOM_BYTES = VARIABLE_HEAD_BYTES;
  * Finds cells in a stream of bytes that is cut anyhow.
  *
  * A length over the limit is refused when its two bytes are there, before memory is taken for it: one cell at most, and
- * untouched pages until bytes arrive. A cell that lies whole in a chunk is a view of that chunk.
+ * untouched pages until bytes arrive.
+ *
+ * A payload is a view, good until the next call: of the chunk, or of a buffer that every cell across chunks shares. Memory
+ * for each would be most of the cost of receiving, as it makes the engine collect garbage.
  */
 export class CellReader {
   /** Longest payload of a variable cell that is taken, in bytes. May be changed between cells. */
@@ -27,6 +30,11 @@ export class CellReader {
   /** Whether the bytes so far end inside a cell. Sure only when {@link CellReader.next} has returned null. */
   get insideCell(): boolean {
     return this.#filled > 0;
+  }
+
+  /** Gives the buffer back, unless it is in use: it is made again when it is needed. */
+  release(): void {
+    if (this.#filled === 0) this.#partial = new Uint8Array(0);
   }
 
   /** Gives bytes to read; they must not be written to afterwards. Call it only when `next` has returned null. */
@@ -73,7 +81,6 @@ export class CellReader {
       const total = this.#lengthAt(this.#partial, 0, this.#filled);
       if (total > 0 && this.#filled === total) {
         const cell = cellAt(this.#partial, 0, total);
-        this.#partial = new Uint8Array(0);
         this.#filled = 0;
         return cell;
       }

@@ -7,7 +7,7 @@ export interface Cell {
   readonly circuitId: number;
   /** 0 to 255. */
   readonly command: number;
-  /** Of a fixed cell always 509 bytes, its padding among them. A view; its bytes belong to whoever got the cell. */
+  /** Of a fixed cell always 509 bytes, its padding among them. A view, good until the reader is asked for more. */
   readonly payload: Uint8Array;
 }
 

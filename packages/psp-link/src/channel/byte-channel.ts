@@ -15,7 +15,10 @@ export interface ByteChannel {
    * @throws LinkError LINK_CHANNEL_CLOSED, LINK_CHANNEL_OVERLOADED
    */
   send(pieces: readonly Uint8Array[]): Promise<void>;
-  /** Sets who takes what arrives; pieces that came before wait for it. */
+  /**
+   * Sets who takes what arrives; pieces that came before wait for it. A piece is good until the listener returns: whoever
+   * keeps it copies it.
+   */
   onPiece(listener: (piece: Uint8Array) => void): void;
   /** Called once when either end closes. */
   onClose(listener: () => void): void;

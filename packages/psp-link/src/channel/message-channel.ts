@@ -37,6 +37,20 @@ export interface MessageChannelOptions {
   receive(message: ApplicationMessage, channel: MessageChannel): void;
 }
 
+/** A message that is encoded and cut already. Its bytes must not be written to. */
+export interface PreparedMessage {
+  readonly pieces: readonly Uint8Array[];
+}
+
+/**
+ * Encodes a message once that goes to many channels, such as the directory that every client pulls.
+ *
+ * @throws EnvelopeError for one that cannot be encoded
+ */
+export function prepareMessage(message: DiscoveryMessage, limits: EnvelopeLimits): PreparedMessage {
+  return { pieces: segment(encodeDiscoveryMessage(message, limits)) };
+}
+
 /** Application messages over a byte channel. Bytes that are no message end this channel, and nothing else. */
 export class MessageChannel {
   readonly #channel: ByteChannel;
@@ -72,8 +86,16 @@ export class MessageChannel {
     await this.#send(encodeApplicationMessage(event, body, this.#options.limits));
   }
 
+  /** Sends a message that was prepared once, for many channels. @throws LinkError of the channel */
+  async sendPrepared(message: PreparedMessage): Promise<void> {
+    await this.#sendPieces(message.pieces);
+  }
+
   #send(message: Uint8Array): Promise<void> {
-    const pieces = segment(message);
+    return this.#sendPieces(segment(message));
+  }
+
+  #sendPieces(pieces: readonly Uint8Array[]): Promise<void> {
     const { counters } = this.#options;
     counters.messagesSent++;
     for (const piece of pieces) counters.bytesSent += piece.length;

@@ -257,10 +257,11 @@ export class PspConnection {
   }
 
   #reached(name: DeadlineName): void {
-    const { limits, wire } = this.#parts;
+    const { limits, wire, reader } = this.#parts;
     switch (name) {
       case 'padding':
         this.#writer.control(encodeCell(CONNECTION_ID, Command.padding));
+        reader.release();
         return this.#deadlines.set('padding', limits.paddingAfterMs);
       case 'unread':
         return this.#streams.endFull();

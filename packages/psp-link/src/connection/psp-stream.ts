@@ -75,7 +75,10 @@ export class PspStream implements ByteChannel {
     return pieces.length === 0 ? Promise.resolve() : this.#host.sendPieces(this, pieces, bytes);
   }
 
-  /** Sets who takes what arrives. What came before waits for it, up to `maxUnreadStreamBytes`. */
+  /**
+   * Sets who takes what arrives. What came before waits for it, up to `maxUnreadStreamBytes`. A piece is good until the
+   * listener returns: whoever keeps it copies it, as {@link MessageChannel} does.
+   */
   onPiece(listener: (piece: Uint8Array) => void): void {
     this.#listener = listener;
     this.#deliver();
@@ -111,7 +114,7 @@ export class PspStream implements ByteChannel {
       return;
     }
     const wasFull = this.full;
-    this.#unread.push(piece);
+    this.#unread.push(piece.slice());
     this.#unreadBytes += piece.length + PIECE_OVERHEAD_BYTES;
     if (!wasFull && this.full) this.#host.fullnessChanged(this);
   }

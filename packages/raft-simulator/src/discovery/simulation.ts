@@ -24,7 +24,7 @@ import { Outside } from './outside/publishers.js';
 import { drawDiscoveryScenario, type DiscoveryScenario, type NodePlan } from './scenario.js';
 
 /** Slots with faults. */
-const FAULT_SLOTS = 6;
+const FAULT_SLOTS = 5;
 /** Slots at the end in which everything must work. */
 const GOOD_SLOTS = 2;
 /** So long after a good slot has begun, its directory must be everywhere; by then no clock is in the next slot. */

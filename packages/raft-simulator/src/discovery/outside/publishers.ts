@@ -40,7 +40,7 @@ export class Outside {
       world.schedule(dice.between(3000, slotStartMs(2)), () => this.#refresh(`p${i}`));
     }
     for (let i = 1; i <= plan.dated; i++)
-      world.schedule(dice.between(3000, slotStartMs(9)), () => this.#dated(`t${i}`));
+      world.schedule(dice.between(3000, slotStartMs(8)), () => this.#dated(`t${i}`));
     if (plan.floodPerSlot > 0) this.#floodNext(dice.pick(this.#parts.nodes), 1);
     if (plan.trashPerSlot > 0) this.#trashNext();
   }

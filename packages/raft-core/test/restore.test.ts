@@ -108,6 +108,78 @@ test('who asked hears when the node stops, though the bytes never come to an end
   await expect(refused).resolves.toMatchObject({ code: 'RAFT_SHUTDOWN' });
 });
 
+/** Makes a call of a store or state machine wait. */
+function gate(): { readonly passed: Promise<void>; open(): void } {
+  let open: () => void = () => undefined;
+  const passed = new Promise<void>((resolve) => (open = resolve));
+  return { passed, open };
+}
+
+describe('shutdown waits for what the restore has under way at its store, and begins nothing more', () => {
+  test.each(['create', 'write', 'close'] as const)('%s', async (call) => {
+    const leader = await settledCluster();
+    const calls: string[] = [];
+    const held = gate();
+    const create = leader.snapshotStore.create.bind(leader.snapshotStore);
+    const slow = async <T>(name: string, does: () => T): Promise<T> => {
+      calls.push(`${name} begins`);
+      if (name === call) await held.passed;
+      calls.push(`${name} ends`);
+      return does();
+    };
+    jest.spyOn(leader.snapshotStore, 'create').mockImplementation(((meta: Parameters<typeof create>[0]) =>
+      slow('create', () => {
+        const sink = create(meta);
+        return {
+          get size() {
+            return sink.size;
+          },
+          write: (chunk: Uint8Array) => slow('write', () => sink.write(chunk)),
+          close: () => slow('close', () => sink.close()),
+          cancel: () => void calls.push('cancelled'),
+        };
+      })) as never);
+    const { meta } = state(['new']);
+    async function* bytes(): SnapshotBytes {
+      yield Buffer.from(JSON.stringify(['new']));
+      if (call === 'write') await new Promise(() => undefined);
+    }
+    const refused = errorOf(leader.raft.restore(meta, bytes()));
+    await cluster.clock.advanceUntil(() => calls.includes(`${call} begins`), 1000);
+    let down = false;
+    const shutdown = leader.raft.shutdown().then(() => (down = true));
+    await expect(refused).resolves.toMatchObject({ code: 'RAFT_SHUTDOWN', details: { outcome: 'unknownOutcome' } });
+    await cluster.clock.advance(1000);
+    expect(down).toBe(false);
+    held.open();
+    await shutdown;
+    const last = [`${call} begins`, `${call} ends`, ...(call === 'close' ? [] : ['cancelled'])];
+    expect(calls.slice(-last.length)).toEqual(last);
+    const made = calls.length;
+    await cluster.clock.advance(1000);
+    expect(calls).toHaveLength(made);
+  });
+});
+
+test('once the state is stored the outcome is unknown, whatever became of the barrier behind it', async () => {
+  const leader = await settledCluster();
+  const held = gate();
+  const restore = leader.machine.restore.bind(leader.machine);
+  jest.spyOn(leader.machine, 'restore').mockImplementation(async (bytes) => {
+    await held.passed;
+    await restore(bytes);
+  });
+  const { meta, bytes } = state(['new']);
+  const failed = errorOf(leader.raft.restore(meta, bytes));
+  await cluster.clock.advanceUntil(() => leader.snapshotStore.list().length > 0, 1000);
+  // Nobody hears it until it has given up leading: then no barrier is appended at all.
+  cluster.network.isolate(leader.id);
+  await cluster.clock.advanceUntil(() => leader.raft.state !== 'leader', 10_000);
+  held.open();
+  await cluster.clock.advance(10);
+  expect(await failed).toMatchObject({ code: 'RAFT_NOT_LEADER', details: { outcome: 'unknownOutcome' } });
+});
+
 test('only the leader restores', async () => {
   const leader = await settledCluster();
   const follower = cluster.up.find(({ id }) => id !== leader.id)!;
@@ -135,7 +207,10 @@ describe('nothing has changed', () => {
   test.each(cases)('%s', async (_, bytes, size, signal, code) => {
     const leader = await settledCluster();
     const call = leader.raft.restore({ version: 1, index: 0, size }, bytes, signal ? { signal } : {});
-    expect((await errorOf(cluster.clock.resolve(call, 5000))).code).toBe(code);
+    expect(await errorOf(cluster.clock.resolve(call, 5000))).toMatchObject({
+      code,
+      details: { outcome: 'notAppended' },
+    });
     await cluster.apply('after', leader);
     expect(await cluster.converge()).toEqual(['old-1', 'old-2', 'old-3', 'after']);
     expect(leader.snapshotStore.list()).toEqual([]);
@@ -147,7 +222,7 @@ describe('nothing has changed', () => {
     const { meta, bytes } = state(['new']);
     const failed = errorOf(leader.raft.restore(meta, bytes));
     await cluster.clock.advance(10_000);
-    expect((await failed).code).toBe('RAFT_LEADERSHIP_LOST');
+    expect(await failed).toMatchObject({ code: 'RAFT_LEADERSHIP_LOST', details: { outcome: 'notAppended' } });
     cluster.network.heal();
     await cluster.apply('after');
     expect(await cluster.converge()).toEqual(['old-1', 'old-2', 'old-3', 'after']);

@@ -70,3 +70,10 @@ export class RaftError extends Error {
     this.details = details;
   }
 }
+
+/** The same error, which says also what became of the call; what is no {@link RaftError} stays as it is. */
+export function withOutcome<E>(error: E, outcome: ProposalOutcome): E | RaftError {
+  if (!(error instanceof RaftError)) return error;
+  const message = error.message.slice(0, -` [${error.code}]`.length);
+  return new RaftError(error.code, message, { ...error.details, outcome }, error.cause);
+}

@@ -1,7 +1,7 @@
 import { allServers } from '../core/configuration.js';
 import { RaftCore } from '../core/core.js';
 import type { Effect, Failure } from '../core/effects.js';
-import { RaftError } from '../core/errors.js';
+import { RaftError, withOutcome } from '../core/errors.js';
 import type { Input } from '../core/inputs.js';
 import type { Observation, RaftEvents } from '../core/observations.js';
 import type { RaftConfig, ReadMode } from '../core/options.js';
@@ -29,6 +29,7 @@ import { countObservation, newCounters, newHistograms } from './metrics.js';
 import { OpenCalls } from './open-calls.js';
 import { ProposalQueue } from './proposal-queue.js';
 import type { RaftOptions, Transferred } from './raft-options.js';
+import { RestoreStore } from './restore-store.js';
 import { RpcDesk } from './rpc-desk.js';
 import { SnapshotLane } from './snapshot-lane.js';
 import { StorageLane, type Persist } from './storage-lane.js';
@@ -51,6 +52,7 @@ export class Driver<Response> {
   readonly restores = new OpenCalls<RestoreBegun>();
   /** Work of users' restores, whatever store or stream it waits for: who asked hears when this node stops. */
   readonly restoring = new OpenCalls<void>();
+  readonly restoreStore: RestoreStore;
   readonly counters = newCounters();
   readonly histograms = newHistograms();
   config: RaftConfig;
@@ -84,6 +86,7 @@ export class Driver<Response> {
       done: (writes, tookMs) => this.#persisted(writes, tookMs),
       failed: (error) => this.#storeFailed(error),
     });
+    this.restoreStore = new RestoreStore(options.snapshotStore);
     this.#reader = new LogReader(options.logStore, () => this.core);
     this.#rpcs = new RpcDesk({
       transport: options.transport,
@@ -186,8 +189,9 @@ export class Driver<Response> {
     this.snapshots.stop();
     this.proposals.stop();
     const stopped = this.stoppedError();
-    for (const calls of [this.#rpcs, this.#reads, this.transfers, this.restores, this.restoring])
-      calls.rejectAll(stopped);
+    this.restoreStore.stop(stopped);
+    this.restoring.rejectAll(withOutcome(stopped, 'unknownOutcome'));
+    for (const calls of [this.#rpcs, this.#reads, this.transfers, this.restores]) calls.rejectAll(stopped);
     this.#waiters.rejectAll(stopped);
     this.events.emit('shutdown', { error });
     // Otherwise what was observed is still to be told.
@@ -199,6 +203,7 @@ export class Driver<Response> {
     await this.#bootstrapping?.catch(() => undefined);
     await this.#storage.idle();
     await this.snapshots.idle();
+    await this.restoreStore.idle();
   }
 
   stoppedError(): RaftError {

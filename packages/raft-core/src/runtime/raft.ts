@@ -1,5 +1,5 @@
 import { checkConfiguration, type ConfigurationAt } from '../core/configuration.js';
-import { RaftError, type RaftErrorCode } from '../core/errors.js';
+import { RaftError, withOutcome, type RaftErrorCode } from '../core/errors.js';
 import type { Proposal } from '../core/inputs.js';
 import type { MembershipChange } from '../core/membership-change.js';
 import type { RaftEvents } from '../core/observations.js';
@@ -296,16 +296,17 @@ export class Raft<Response = unknown> {
    * Resolves when a quorum has the state.
    *
    * If the leader fails before that, restore again at the next one. When the new leader does not have the state, the failed
-   * server may stop with RAFT_STORE_CORRUPT; then start it with empty stores.
+   * server may stop with RAFT_STORE_CORRUPT; then remove it, and add a new one under another id.
    *
    * @param meta of the snapshot to restore; its configuration does not count
    * @param bytes of the state, `meta.size` of them; what the state machine's own snapshot wrote
    * @returns index of the entry behind the restored state
    * @throws RaftError RAFT_NOT_LEADER, RAFT_RESTORE_IN_PROGRESS, RAFT_TRANSFER_IN_PROGRESS, RAFT_SNAPSHOT_FAILED,
-   *   RAFT_STORE_FAILED, RAFT_ABORTED, RAFT_LEADERSHIP_LOST, RAFT_STATE_MACHINE_FAILED, RAFT_SHUTDOWN
+   *   RAFT_STORE_FAILED, RAFT_ABORTED, RAFT_LEADERSHIP_LOST, RAFT_STATE_MACHINE_FAILED, RAFT_SHUTDOWN. `details.outcome` is
+   *   `notAppended` when nothing has changed, and `unknownOutcome` when the state may still become the cluster's
    */
   async restore(meta: RestoreMeta, bytes: SnapshotBytes, options: { signal?: AbortSignal } = {}): Promise<LogIndex> {
-    if (this.#driver.stopped) throw this.#driver.stoppedError();
+    if (this.#driver.stopped) throw withOutcome(this.#driver.stoppedError(), 'notAppended');
     const { restoring } = this.#driver;
     await restoring.open((id) => {
       userRestore(this.#restorePorts(options.signal), meta, bytes).then(
@@ -314,7 +315,12 @@ export class Raft<Response = unknown> {
       );
     });
     this.#driver.advanced(this.appliedIndex);
-    return this.barrier();
+    try {
+      return await this.barrier();
+    } catch (error) {
+      // What became of the barrier says nothing of the state, which is on this server's disk.
+      throw withOutcome(error, 'unknownOutcome');
+    }
   }
 
   /** The configuration that counts, and the index of its entry. */
@@ -362,7 +368,7 @@ export class Raft<Response = unknown> {
   #restorePorts(signal: AbortSignal | undefined): UserRestorePorts {
     const driver = this.#driver;
     return {
-      store: driver.options.snapshotStore,
+      store: driver.restoreStore,
       signal,
       begin: (ask) => driver.restores.open(ask),
       feed: (input) => driver.feed(input),

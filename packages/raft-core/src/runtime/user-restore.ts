@@ -1,11 +1,11 @@
-import { RaftError } from '../core/errors.js';
+import { RaftError, withOutcome, type ProposalOutcome } from '../core/errors.js';
 import type { ConfigurationAt } from '../core/configuration.js';
 import type { Effect } from '../core/effects.js';
 import type { Input } from '../core/inputs.js';
 import type { LogIndex, SnapshotMeta } from '../core/types.js';
 import type { SnapshotBytes } from '../ports/state-machine.js';
-import type { SnapshotStore } from '../ports/snapshot-store.js';
-import { storeCall } from './store-call.js';
+import type { SnapshotSink } from '../ports/snapshot-store.js';
+import type { RestoreStore } from './restore-store.js';
 
 /** Leave to go on with a restore. */
 export type RestoreBegun = Extract<Effect, { readonly type: 'restoreBegun' }>;
@@ -18,7 +18,7 @@ export interface UserRestorePorts {
   /** Asks the core for leave, under a number. */
   readonly begin: (ask: (id: number) => void) => Promise<RestoreBegun>;
   readonly feed: (input: Input) => void;
-  readonly store: SnapshotStore;
+  readonly store: RestoreStore;
   readonly configuration: () => ConfigurationAt;
   /** Resolves when a quorum confirms that this node leads, and everything up to `index` is applied here. */
   readonly settled: (index: LogIndex) => Promise<void>;
@@ -30,18 +30,28 @@ export interface UserRestorePorts {
 }
 
 /**
- * Replaces the state of the cluster, up to where its leader goes on behind it.
+ * Replaces the state of the cluster, up to where its leader goes on behind it. Until the snapshot is whole in the store,
+ * nothing has changed; from then on nobody can be sure, also when this fails: this server may yet bring its state to the
+ * others.
  *
- * @throws RaftError see `Raft.restore`
+ * @throws RaftError see `Raft.restore`; `details.outcome` tells which of the two it is
  */
 export async function userRestore(ports: UserRestorePorts, meta: RestoreMeta, bytes: SnapshotBytes): Promise<void> {
-  const { id, begun } = await begin(ports);
+  let outcome: ProposalOutcome = 'notAppended';
   try {
-    const stored = await storeRestore(ports, begun, meta, bytes);
-    ports.feed({ type: 'userRestored', leaderEpoch: begun.epoch, meta: stored });
+    const { id, begun } = await begin(ports);
+    try {
+      const sink = await writeRestore(ports, begun, meta, bytes);
+      outcome = 'unknownOutcome';
+      const stored = await closeRestore(sink);
+      await ports.install(stored);
+      ports.feed({ type: 'userRestored', leaderEpoch: begun.epoch, meta: stored });
+    } catch (error) {
+      ports.feed({ type: 'abandonRestore', id, epoch: begun.epoch });
+      throw error;
+    }
   } catch (error) {
-    ports.feed({ type: 'abandonRestore', id, epoch: begun.epoch });
-    throw error;
+    throw withOutcome(error, outcome);
   }
 }
 
@@ -81,44 +91,47 @@ function aborted(): RaftError {
 }
 
 /**
- * Stores the bytes as a snapshot above the log and makes the state machine take it. All that was proposed before is settled
- * first, so nobody's entry is thrown away unheard.
+ * Writes the bytes to a snapshot above the log, which is still to be closed. All that was proposed before is settled first,
+ * so nobody's entry is thrown away unheard.
  *
- * @throws RaftError RAFT_SNAPSHOT_FAILED, RAFT_STORE_FAILED, RAFT_LEADERSHIP_LOST, RAFT_ABORTED; nothing has changed then.
- *   RAFT_STATE_MACHINE_FAILED when the state machine refused the bytes, which stops the node
+ * @throws RaftError RAFT_SNAPSHOT_FAILED, RAFT_STORE_FAILED, RAFT_LEADERSHIP_LOST, RAFT_ABORTED, RAFT_SHUTDOWN
  */
-async function storeRestore(
+async function writeRestore(
   ports: UserRestorePorts,
   { epoch, lastIndex, term }: RestoreBegun,
   meta: RestoreMeta,
   bytes: SnapshotBytes,
-): Promise<SnapshotMeta> {
+): Promise<SnapshotSink> {
   const { store, signal } = ports;
   await unlessAborted(ports.settled(lastIndex), signal);
   const { index: configurationIndex, configuration } = ports.configuration();
   const index = Math.max(lastIndex, meta.index) + 1;
-  const sink = await storeCall('creating a snapshot', () =>
-    store.create({ version: meta.version, index, term, configuration, configurationIndex }),
-  );
-  let stored: SnapshotMeta;
+  const sink = await store.create({ version: meta.version, index, term, configuration, configurationIndex });
   try {
     for await (const chunk of bytes) {
       checkGoesOn(ports, epoch, signal);
       if (sink.size + chunk.length > meta.size) throw wrongSize(meta, sink.size + chunk.length);
-      await storeCall('writing a snapshot', () => sink.write(chunk));
+      await sink.write(chunk);
     }
     if (sink.size !== meta.size) throw wrongSize(meta, sink.size);
     // From here on there is no way back, so leadership is confirmed once more.
     await unlessAborted(ports.settled(lastIndex), signal);
     checkGoesOn(ports, epoch, signal);
-    stored = await storeCall('closing a snapshot', () => sink.close());
+    return sink;
   } catch (cause) {
     await sink.cancel();
     if (cause instanceof RaftError) throw cause;
     throw new RaftError('RAFT_SNAPSHOT_FAILED', 'the bytes to restore could not be read', {}, cause);
   }
-  await ports.install(stored);
-  return stored;
+}
+
+async function closeRestore(sink: SnapshotSink): Promise<SnapshotMeta> {
+  try {
+    return await sink.close();
+  } catch (error) {
+    await sink.cancel();
+    throw error;
+  }
 }
 
 function checkGoesOn(ports: UserRestorePorts, epoch: number, signal: AbortSignal | undefined): void {

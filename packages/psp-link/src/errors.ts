@@ -42,6 +42,8 @@ const CODES = {
   LINK_TOO_MANY_STREAMS: { retryable: true },
   /** The peer refused a stream; `details.reason` is its number (WIRE.md, section 3). */
   LINK_STREAM_REFUSED: { retryable: false },
+  /** A callback of the caller threw, or this package has a defect; `cause` tells. It ends one connection. */
+  LINK_INTERNAL: { retryable: true },
   /** Another live link to the same peer took this one's place. */
   LINK_REPLACED: { retryable: true },
 } as const satisfies Record<string, { retryable: boolean }>;
@@ -51,6 +53,13 @@ export type LinkErrorCode = keyof typeof CODES;
 
 /** All codes, for code that counts or maps them. */
 export const LINK_ERROR_CODES = Object.keys(CODES) as readonly LinkErrorCode[];
+
+/** What was thrown, as an error of this package. */
+export function toLinkError(thrown: unknown): LinkError {
+  return thrown instanceof LinkError
+    ? thrown
+    : new LinkError('LINK_INTERNAL', 'something threw that should not', {}, thrown);
+}
 
 /** The one error class of this package. Bytes of a peer give nothing else. */
 export class LinkError extends Error {

@@ -42,7 +42,7 @@ function run(side: Side, machine: Handshake, wire: MemoryWire, clock: SimulatedC
       return;
     }
     const parts = { wire, ...result, limits: LIMITS, clock, logger: silentLogger };
-    const connection = new PspConnection({ ...parts, initiator: side === 'dialler' });
+    const connection = new PspConnection({ ...parts, initiator: side === 'dialler', authenticated: false });
     end.connection = connection;
     connection.onClose((error) => (end.error = error));
     connection.onStream((stream) => answer(stream));
@@ -151,6 +151,8 @@ function judge(end: End): void {
     expect(CODES.has(code)).toBe(true);
     expect(count).toBeGreaterThan(0);
   }
+  expect(end.error?.code).not.toBe('LINK_INTERNAL');
+  expect(counters?.refused.LINK_INTERNAL).toBeUndefined();
   // Nobody spoke for longer than any deadline allows: nothing is left.
   expect(end.error).not.toBeUndefined();
   expect(end.connection?.open ?? false).toBe(false);

@@ -215,6 +215,20 @@ describe('a listener that is not one', () => {
   });
 });
 
+test('a callback that throws costs its connection, and nothing else', async () => {
+  const { port, listener } = await network.listen({
+    trusted: () => {
+      throw new Error('the list of peers is gone');
+    },
+    onConnection: () => {
+      throw new Error('not now');
+    },
+  });
+  await ended(await network.connect(port, { credentials: credentialsOf('ada') }));
+  await ended(await network.connect(port));
+  expect(await refusedBy(listener)).toEqual({ LINK_INTERNAL: 1 });
+});
+
 test('limits are whole numbers above 0', () => {
   for (const limits of [
     { maxStreams: 0 },

@@ -320,6 +320,18 @@ describe('sending', () => {
     expect(wire.writes.map(({ length }) => length)).toEqual([7, 8, 8, 8, 65_542, 8]);
   });
 
+  test('a client that stays anonymous writes so as well, though it knows the node', async () => {
+    start({ initiator: true, fingerprint: NODE, authenticated: false });
+    const opening = connection.openStream(2);
+    await clock.advance(1);
+    say(0x8000_0001, Command.streamCreated);
+    const stream = await opening;
+    const all = [1, 2, 3].map((n) => stream.send([Uint8Array.of(n)]));
+    await clock.advance(1);
+    await Promise.all(all);
+    expect(wire.writes.map(({ length }) => length)).toEqual([11, 8, 8, 8]);
+  });
+
   test('nothing is handed over before the wire has taken what it has', async () => {
     start();
     const stream = incoming();

@@ -83,7 +83,15 @@ export function connectPsp(options: ConnectOptions): Promise<PspConnection> {
       cancel = runHandshake(wire, initiatorOf(wire, options, limits, clock), settings, (result) => {
         if (result instanceof LinkError) return settle(result);
         const { logger = silentLogger } = options;
-        const connection = new PspConnection({ wire, ...result, initiator: true, limits, clock, logger });
+        const connection = new PspConnection({
+          wire,
+          ...result,
+          initiator: true,
+          authenticated: options.credentials !== undefined,
+          limits,
+          clock,
+          logger,
+        });
         connection.start();
         settle(connection);
       });

@@ -3,7 +3,7 @@ import type { Clock, Logger } from '@discovery-raft/raft-core';
 import { encodeCell, type Cell } from '../cells/cell.js';
 import type { CellReader } from '../cells/cell-reader.js';
 import { CIRCUIT_NOT_SERVED, Command, commandNameOf, CONNECTION_ID, MAX_PAYLOAD_BYTES } from '../cells/command.js';
-import { LinkError } from '../errors.js';
+import { LinkError, toLinkError } from '../errors.js';
 import type { HandshakePeer } from '../handshake/handshake.js';
 import type { LinkLimits } from '../limits.js';
 import { CellWriter, type Lane } from './cell-writer.js';
@@ -38,6 +38,8 @@ export interface ConnectionParts {
   readonly reader: CellReader;
   readonly peer: HandshakePeer;
   readonly initiator: boolean;
+  /** Whether the initiator has authenticated: both ends are nodes. */
+  readonly authenticated: boolean;
   readonly limits: LinkLimits;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -85,8 +87,7 @@ export class PspConnection {
       written: (bytes, cells) => this.#written(bytes, cells),
       progressed: () => this.#progressed(),
     });
-    // An initiator that stays anonymous does not know what the responder is made of either.
-    this.#writer.coalesce = parts.peer.fingerprint !== null;
+    this.#writer.coalesce = parts.authenticated;
     this.#streams = new StreamTable({
       initiator: parts.initiator,
       limits,
@@ -210,8 +211,8 @@ export class PspConnection {
     try {
       work();
     } catch (error) {
-      if (!(error instanceof LinkError)) throw error;
-      this.#fail(error);
+      // Whatever it is: bytes of one peer must not end the process.
+      this.#fail(toLinkError(error));
     }
   }
 
@@ -283,7 +284,8 @@ export class PspConnection {
   #fail(error: LinkError): void {
     if (this.#state !== 'open') return;
     countRefusal(this.#counters, error.code);
-    this.#parts.logger.debug('a connection is ended', {
+    const level = error.code === 'LINK_INTERNAL' ? 'error' : 'debug';
+    this.#parts.logger[level]('a connection is ended', {
       peer: this.peer.fingerprint,
       address: this.peer.address,
       error,

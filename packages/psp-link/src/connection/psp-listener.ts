@@ -246,7 +246,8 @@ export class PspListener {
         return this.#left();
       }
       const parts = { wire, ...result, limits: this.#limits, clock: this.#clock, logger: this.#logger };
-      this.#welcome(new PspConnection({ ...parts, initiator: false }));
+      const authenticated = result.peer.fingerprint !== null;
+      this.#welcome(new PspConnection({ ...parts, initiator: false, authenticated }));
     });
   }
 

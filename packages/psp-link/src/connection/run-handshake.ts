@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '@discovery-raft/raft-core';
 import { CellReader } from '../cells/cell-reader.js';
-import { LinkError } from '../errors.js';
+import { LinkError, toLinkError } from '../errors.js';
 import type { Handshake, HandshakePeer } from '../handshake/handshake.js';
 import type { LinkLimits } from '../limits.js';
 import { CellWriter } from './cell-writer.js';
@@ -83,8 +83,8 @@ export function runHandshake(
       try {
         read(chunk);
       } catch (error) {
-        if (!(error instanceof LinkError)) throw error;
-        fail(error);
+        // Whatever it is: bytes of one peer must not end the process.
+        fail(toLinkError(error));
       }
     },
     closed: (error) => {

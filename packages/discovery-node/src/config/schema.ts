@@ -78,6 +78,9 @@ const consensus = z.strictObject({
   prefixPublishBurst: seconds.optional().describe('and at once'),
   maxPendingPublishes: count.optional().describe('publishes that wait for their verification'),
   maxItems: count.optional().describe('items that this node attests at most'),
+  shortListingBytes: count
+    .optional()
+    .describe('over this, a short listing is signed too, for deployed clients; the same on every node'),
   serveInterim: z.boolean().default(true).describe("serve the node's own list while there is no directory"),
 });
 

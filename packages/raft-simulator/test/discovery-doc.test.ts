@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { drawTransitions } from '@discovery-raft/discovery-consensus-fsm';
 import { attestationsOf, quorumOf } from '../src/discovery/checkers/quorum.js';
+import { DISCOVERY_MUTANTS } from '../src/discovery/mutants/catalogue.js';
 import { liarsOf } from '../src/index.js';
 
 const root = join(__dirname, '..', '..', '..');
@@ -48,6 +49,10 @@ describe('docs/consensus.md', () => {
     const parts = new Set(['checker.ts', 'panel.ts', 'quorum.ts', 'known-packets.ts']);
     const files = readdirSync(folder).filter((file) => !parts.has(file));
     for (const file of files) expect(doc).toContain(`\`${file.slice(0, -'.ts'.length)}\``);
+  });
+
+  test('says how many mutants there are', () => {
+    expect(doc).toContain(`breaks ${DISCOVERY_MUTANTS.length} rules`);
   });
 
   test('has the numbers of n and f right', () => {

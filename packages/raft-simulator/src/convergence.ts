@@ -1,11 +1,13 @@
+import type { ServerId } from '@discovery-raft/raft-core';
 import type { Panel } from './checkers/panel.js';
 import type { Clients } from './clients/clients.js';
+import type { Operator } from './clients/operator.js';
 import type { Servers } from './node/servers.js';
 import type { SimNode } from './node/sim-node.js';
 import type { Scenario } from './scenario/scenario.js';
 import type { VirtualClock } from './time/virtual-clock.js';
 
-/** How often a refused probe is tried again. */
+/** How often a refused probe or replacement is tried again. */
 const PROBE_EVERY_MS = 50;
 
 /** Whether the cluster is one again, now that the faults are over. */
@@ -15,17 +17,27 @@ export class Convergence {
   readonly #servers: Servers;
   readonly #panel: Panel;
   readonly #clients: Clients;
+  readonly #operator: Operator;
+  #replacing = false;
   #probing = false;
   #nextProbeMs = 0;
   /** Where the write stands that shows that the cluster works; 0 before it does. */
   #probeIndex = 0;
 
-  constructor(parts: { scenario: Scenario; world: VirtualClock; servers: Servers; panel: Panel; clients: Clients }) {
+  constructor(parts: {
+    scenario: Scenario;
+    world: VirtualClock;
+    servers: Servers;
+    panel: Panel;
+    clients: Clients;
+    operator: Operator;
+  }) {
     this.#scenario = parts.scenario;
     this.#world = parts.world;
     this.#servers = parts.servers;
     this.#panel = parts.panel;
     this.#clients = parts.clients;
+    this.#operator = parts.operator;
   }
 
   /** Servers of the last configuration that is committed, but for ruined ones; before there is one, of the first. */
@@ -41,14 +53,20 @@ export class Convergence {
     return this.members().find(({ raft }) => raft?.state === 'leader');
   }
 
-  /** A leader that all follow has committed a new write, and all have applied it. */
+  /**
+   * A leader that all follow has committed a new write, and all have applied it. Servers that have stopped for good, as
+   * the duties of the caller tell of, are replaced first.
+   */
   reached(): boolean {
     const members = this.members();
     const leader = this.leader();
     if (leader === undefined) return false;
     for (const { raft } of members) if (raft?.leader?.id !== leader.id) return false;
     const { outgoing, servers } = leader.raft!.getConfiguration().configuration;
-    if (outgoing !== undefined || servers.some(({ suffrage }) => suffrage === 'staging')) return false;
+    if (outgoing !== undefined) return false;
+    const ruined = servers.find(({ id }) => this.#servers.node(id).ruined);
+    if (ruined !== undefined) this.#replace(leader, ruined.id);
+    if (ruined !== undefined || servers.some(({ suffrage }) => suffrage === 'staging')) return false;
     if (this.#probeIndex === 0) {
       this.#probe(leader);
       return false;
@@ -74,6 +92,16 @@ export class Convergence {
     for (const node of this.#servers.nodes) {
       if (node.part === 'used' && !needed.has(node.id) && outside(node)) this.#servers.switchOff(node);
     }
+  }
+
+  #replace(leader: SimNode, id: ServerId): void {
+    if (this.#replacing || this.#world.now < this.#nextProbeMs) return;
+    this.#replacing = true;
+    this.#nextProbeMs = this.#world.now + PROBE_EVERY_MS;
+    const over = (): void => {
+      this.#replacing = false;
+    };
+    void this.#operator.replaceRuined(leader, id).then(over, over);
   }
 
   #probe(leader: SimNode): void {

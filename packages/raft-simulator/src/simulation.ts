@@ -107,6 +107,7 @@ class Simulation {
       servers: this.#servers,
       panel: this.#panel,
       clients: this.#clients,
+      operator: this.#operator,
     });
     this.#disaster = this.#makeDisaster(dice);
   }
@@ -208,6 +209,7 @@ class Simulation {
         restore: (node) => this.#restore(node),
         reload: (node, config) => servers.reload(node, config),
         flood: (node) => this.#clients.flood(node),
+        touch: (node) => this.#clients.touch(node),
         note: (what, detail) => this.#journal.note('nemesis', what, [], () => detail),
       },
     });

@@ -5,6 +5,7 @@ import {
   type LogEntry,
   type LogIndex,
   type ServerId,
+  type SnapshotMeta,
   type Term,
 } from '@discovery-raft/raft-core';
 import type { DiskWrite } from '../disk/platter.js';
@@ -22,6 +23,8 @@ const NOTHING: Held = { index: 0, term: 0, configuration: { servers: [] } };
 export class Configurations implements Checker {
   /** Oldest first; the first may be one that a snapshot brought. */
   readonly #onDisk = new Map<SimNode, Held[]>();
+  /** Descriptions of the snapshots that were ever on a disk, by their index: of several the one that counts. */
+  readonly #snapshots = new Map<SimNode, Map<LogIndex, SnapshotMeta>>();
   readonly #told = new WeakMap<Incarnation, ConfigurationAt[]>();
 
   /** The newest configuration in the log or the snapshot on a server's disk. */
@@ -66,11 +69,19 @@ export class Configurations implements Checker {
         while (items.length > 0 && items.at(-1)!.index >= write.from) items.pop();
         return;
       case 'reset': {
-        const snapshot = node.disk.platter.snapshots.find(({ meta }) => meta.index === write.nextIndex - 1);
+        // Newer ones may have taken its place on the disk, while the reset was on its way.
+        const snapshot = this.#snapshots.get(node)?.get(write.nextIndex - 1);
         items.length = 0;
         if (snapshot === undefined) return;
-        const { configurationIndex, configuration } = snapshot.meta;
+        const { configurationIndex, configuration } = snapshot;
         items.push({ index: configurationIndex, term: 0, configuration });
+        return;
+      }
+      case 'snapshot': {
+        const { meta } = write;
+        const stored = this.#snapshots.get(node) ?? new Map<LogIndex, SnapshotMeta>();
+        this.#snapshots.set(node, stored);
+        if ((stored.get(meta.index)?.term ?? 0) <= meta.term) stored.set(meta.index, meta);
         return;
       }
       default:

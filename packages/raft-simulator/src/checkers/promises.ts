@@ -35,10 +35,10 @@ export class Promises {
     return true;
   }
 
-  /** A write that was refused must say what became of it. */
+  /** A write or a restore that was refused must say what became of it. */
   refused({ kind, server, value }: Operation, error: unknown, outcome: unknown): void {
-    if (kind === 'write' && typeof outcome !== 'string') {
-      this.#report(`${server} refuses to write ${value} and does not say what became of it: ${String(error)}`);
+    if ((kind === 'write' || kind === 'restore') && typeof outcome !== 'string') {
+      this.#report(`${server} refuses to ${kind} ${value} and does not say what became of it: ${String(error)}`);
     }
   }
 

@@ -13,14 +13,6 @@ const PATIENCE_MS = 300;
 /** What a batch answers with. */
 const NO_RESULTS: readonly Applied<Previous>[] = [];
 
-/** Refusals of a restore that say that it has not begun. */
-const REFUSED_RESTORE: readonly string[] = [
-  'RAFT_NOT_LEADER',
-  'RAFT_RESTORE_IN_PROGRESS',
-  'RAFT_TRANSFER_IN_PROGRESS',
-  'RAFT_CONFIGURATION_PENDING',
-];
-
 /** Who knows what became of restores. */
 export interface RestoreJudge {
   begun(text: string): void;
@@ -173,6 +165,16 @@ export class Clients {
   flood(node: SimNode): void {
     const count = this.#dice.int(10, 40);
     for (let i = 0; i < count; i++) void this.write('flood', node, `k${this.#dice.int(1, this.#load.keys)}`);
+  }
+
+  /** Writes and reads once at this node, as long as it says that it leads. */
+  touch(node: SimNode): void {
+    const { running } = node;
+    if (running === null || running.raft.state !== 'leader') return;
+    const key = `k${this.#dice.int(1, this.#load.keys)}`;
+    for (const kind of ['write', 'read'] as const) {
+      void this.#call('touch', node, running.process, running.raft, kind, key);
+    }
   }
 
   #pause(client: string, run: number): void {
@@ -364,11 +366,7 @@ export class Clients {
     }
     const { outcome } = error.details;
     this.#promises.refused(operation, error, outcome);
-    const unknown =
-      setsRegister(operation) &&
-      !REFUSED_RESTORE.includes(error.code) &&
-      outcome !== 'notAppended' &&
-      outcome !== 'lost';
+    const unknown = setsRegister(operation) && outcome !== 'notAppended' && outcome !== 'lost';
     this.#complete(operation, unknown ? 'unknown' : 'failed', error.code);
   }
 

@@ -10,6 +10,9 @@ import type { Change } from './change.js';
 /** Fewer voters than these are not left over on purpose, so that the cluster goes on changing. */
 const FEWEST_VOTERS = 2;
 
+/** How long the removal of a server that stopped for good may take before it is asked for again. */
+const REPLACE_WITHIN_MS = 1000;
+
 /** What the operator asks the simulation to do. */
 export interface OperatorHands {
   /** Starts a spare server, with its empty disk. */
@@ -74,6 +77,19 @@ export class Operator {
     if (spare === undefined || leader.running === null) return null;
     this.#hands.join(spare);
     return this.#ask(leader, leader.running.process, leader.running.raft, { kind: 'addVoter', id: spare.id }, {});
+  }
+
+  /**
+   * Replaces a server that can never come back: has it removed, and a spare one made a voter, if there is one. Under its own
+   * name it must not begin anew, since it would have forgotten its votes and what it acknowledged.
+   */
+  async replaceRuined(leader: SimNode, id: ServerId): Promise<void> {
+    const { running } = leader;
+    if (running === null) return;
+    // The process that is asked may die, and never answer.
+    const options = { timeoutMs: REPLACE_WITHIN_MS };
+    await this.#ask(leader, running.process, running.raft, this.#retire(id), options);
+    await this.grow(leader);
   }
 
   #act(): void {

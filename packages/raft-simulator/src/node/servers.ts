@@ -341,7 +341,7 @@ export class Servers implements Cluster {
     this.#journal.note(node.id, 'stopped', [], () => why);
     if (!excused && !astray) this.#journal.report('safety', 'no stop without a cause', `${node.id} stops: ${why}`);
     if (astray) {
-      // The duties of the caller: it needs empty stores, and is another server then. Here it stays away.
+      // The duties of the caller: it never returns; the operator replaces it when the faults are over.
       node.part = 'gone';
       node.ruined = true;
     }

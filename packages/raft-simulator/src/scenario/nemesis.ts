@@ -9,8 +9,17 @@ import { LONGEST_RELOAD, type Scenario } from './scenario.js';
 /** How the network is divided. An echo has to fall on a leader at the right time, so it comes more often. */
 const DIVISIONS = [
   ...(['halves', 'isolate', 'bridge', 'oneWay', 'deaf', 'mute', 'random'] as const),
-  ...(['strand', 'strand', 'echo', 'echo', 'echo'] as const),
+  ...(['strand', 'strand', 'echo', 'echo', 'echo', 'mumble'] as const),
 ];
+
+/** Where leaders read by leases, what such reads can be wrong about comes as often as everything else. */
+const DIVISIONS_WITH_LEASES = [
+  ...DIVISIONS,
+  ...(['drawl', 'drawl', 'drawl', 'drawl', 'behindItsBack', 'behindItsBack', 'behindItsBack'] as const),
+];
+
+/** How many times one thing is done, evenly over the time given for it. */
+const STEPS = 12;
 
 /** What the nemesis asks the simulation to do. */
 export interface NemesisHands {
@@ -24,6 +33,8 @@ export interface NemesisHands {
   reload(node: SimNode, config: Partial<ReloadableConfig>): void;
   /** Many writes at once, at this node. */
   flood(node: SimNode): void;
+  /** A write and a read at this node. */
+  touch(node: SimNode): void;
   note(what: string, detail: string): void;
 }
 
@@ -120,7 +131,7 @@ export class Nemesis {
     const mixed = this.#dice.shuffle(all);
     const at = this.#dice.int(1, all.length - 1);
     const victim = this.#victim().id;
-    const kind = this.#dice.pick(DIVISIONS);
+    const kind = this.#dice.pick(this.#config.readMode === 'lease' ? DIVISIONS_WITH_LEASES : DIVISIONS);
     this.#hands.note('divide', `${kind} ${mixed.slice(0, at).join(' ')} | ${mixed.slice(at).join(' ')}, ${victim}`);
     switch (kind) {
       case 'halves':
@@ -147,6 +158,12 @@ export class Nemesis {
         return this.#echo(this.#victim(1).id, all);
       case 'strand':
         return this.#strand(this.#victim(1), all);
+      case 'mumble':
+        return this.#mumble(this.#victim(1), all);
+      case 'drawl':
+        return this.#drawl(this.#victim(1), all);
+      case 'behindItsBack':
+        return this.#behindItsBack(this.#victim(1), all);
       case 'random':
         for (const from of all) for (const to of all) if (this.#dice.chance(0.3)) cuts.cutOneWay(from, to);
         break;
@@ -196,6 +213,59 @@ export class Nemesis {
       if (!this.#over) for (const to of all) cuts.cutOneWay(victim, to);
     });
     this.#healAfter(lagMs * this.#dice.between(1.5, 3));
+  }
+
+  /**
+   * A leader with a slow disk is heard by nobody, and hears who is elected in its place: its entries, the new term and the
+   * entry that takes the place of the first of them are on their way to its disk one behind the other.
+   */
+  #mumble(victim: SimNode, all: readonly string[]): void {
+    const { heartbeatTimeoutMs, electionTimeoutMs } = this.#config;
+    for (const to of all) this.#network.cuts.cutOneWay(victim.id, to);
+    victim.disk.faults.slowedByMs = heartbeatTimeoutMs * this.#dice.between(0.1, 0.4);
+    victim.disk.faults.slowedUntilMs = this.#world.now + 3 * electionTimeoutMs;
+    this.#touchFor(victim, 2 * electionTimeoutMs);
+    this.#healAfter(3 * electionTimeoutMs);
+  }
+
+  /**
+   * What is sent to a leader arrives later and later, so that it never hears nothing; then it falls silent, and goes on
+   * hearing how it was followed, long after it was replaced.
+   */
+  #drawl(victim: SimNode, all: readonly string[]): void {
+    const { cuts } = this.#network;
+    const { electionTimeoutMs, rpcTimeoutMs } = this.#config;
+    const lagMs = Math.min(electionTimeoutMs * this.#dice.between(2, 4), rpcTimeoutMs * 0.9);
+    const growMs = 1.5 * lagMs;
+    for (let i = 1; i <= STEPS; i++) {
+      this.#world.schedule((growMs * i) / STEPS, () => {
+        if (!this.#over) cuts.lag(victim.id, (lagMs * i) / STEPS);
+      });
+    }
+    this.#world.schedule(growMs, () => {
+      if (this.#over) return;
+      for (const to of all) cuts.cutOneWay(victim.id, to);
+      this.#touchFor(victim, lagMs + electionTimeoutMs);
+    });
+    this.#healAfter(growMs + lagMs + electionTimeoutMs);
+  }
+
+  /** A leader hands over to a server that is heard by all but itself, as long as it must think that it is followed. */
+  #behindItsBack(victim: SimNode, all: readonly string[]): void {
+    const { electionTimeoutMs } = this.#config;
+    this.#hands.transfer(victim, null);
+    for (const from of all) this.#network.cuts.cutOneWay(from, victim.id);
+    this.#touchFor(victim, electionTimeoutMs);
+    this.#healAfter(electionTimeoutMs * this.#dice.between(1, 2));
+  }
+
+  /** Writes and reads at a server that may lead no longer, for so long. */
+  #touchFor(node: SimNode, ms: number): void {
+    for (let i = 0; i < STEPS; i++) {
+      this.#world.schedule((ms * i) / STEPS, () => {
+        if (!this.#over) this.#hands.touch(node);
+      });
+    }
   }
 
   #crash(): void {

@@ -180,7 +180,13 @@ function drawLeases(dice: Dice, heartbeatTimeoutMs: number, skewed: boolean): Pa
   const leaderLeaseTimeoutMs = Math.floor(heartbeatTimeoutMs * dice.pick([0.7, 1, 1]));
   const drift = (1 + SKEW) / (1 - SKEW) - 1;
   const marginMs = skewed ? Math.ceil(leaderLeaseTimeoutMs * drift) : 0;
-  return { readMode: 'lease', leaderLeaseTimeoutMs, clockDriftMarginMs: marginMs + dice.pick([1, 1, 50]) };
+  // Answers that come late are still answers, else they could renew no lease.
+  return {
+    readMode: 'lease',
+    rpcTimeoutMs: 4000,
+    leaderLeaseTimeoutMs,
+    clockDriftMarginMs: marginMs + dice.pick([1, 1, 50]),
+  };
 }
 
 function drawLinks(dice: Dice, calm: LinkFaults, heartbeatTimeoutMs: number): LinkFaults {

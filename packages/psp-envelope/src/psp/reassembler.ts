@@ -15,6 +15,9 @@ export type Framing = 'cells' | 'stream';
 /** Length bytes and event id: what must be there to judge a message's size. */
 const HEAD_BYTES = LENGTH_BYTES + 2;
 
+/** Largest block that a message is gathered in. */
+const MAX_BLOCK_BYTES = 1 << 20;
+
 /**
  * Puts application messages together again.
  *
@@ -25,8 +28,11 @@ const HEAD_BYTES = LENGTH_BYTES + 2;
 export class Reassembler {
   readonly #limits: EnvelopeLimits;
   readonly #framing: Framing;
-  #buffer = new Uint8Array(HEAD_BYTES);
-  /** Bytes of the current message in `#buffer`, the length among them. */
+  /** The current message, block by block: moving it into ever larger buffers would cost more than all the rest. */
+  #blocks: Uint8Array[] = [new Uint8Array(HEAD_BYTES)];
+  /** Bytes in the last block. */
+  #blockFilled = 0;
+  /** Bytes of the current message, the length among them. */
   #filled = 0;
   /** Total length of the current message; 0 while its length bytes are not all there. */
   #total = 0;
@@ -55,8 +61,7 @@ export class Reassembler {
     } catch (error) {
       if (error instanceof EnvelopeError) {
         this.#failed = error;
-        this.#buffer = new Uint8Array(0);
-        this.#filled = 0;
+        this.#begin();
       }
       throw error;
     }
@@ -104,9 +109,7 @@ export class Reassembler {
     while (at < piece.length && (this.#total === 0 || this.#filled < this.#total)) {
       const goal = this.#nextGoal();
       const count = Math.min(goal - this.#filled, piece.length - at);
-      this.#reserve(this.#filled + count);
-      this.#buffer.set(piece.subarray(at, at + count), this.#filled);
-      this.#filled += count;
+      this.#append(piece.subarray(at, at + count));
       at += count;
       if (this.#filled === LENGTH_BYTES) this.#readLength();
       if (this.#filled === HEAD_BYTES && this.#filled <= this.#total) this.#judgeEvent();
@@ -120,30 +123,57 @@ export class Reassembler {
   }
 
   #readLength(): void {
-    const total = new DataView(this.#buffer.buffer).getUint32(0);
+    const total = new DataView(this.#blocks[0]!.buffer).getUint32(0);
     if (total <= LENGTH_BYTES) throw badFraming('the declared length leaves no message', total);
     requireAtMost('message', total, this.#limits.maxMessageBytes);
     this.#total = total;
   }
 
   #judgeEvent(): void {
-    const event = eventNameOf(new DataView(this.#buffer.buffer).getUint16(LENGTH_BYTES));
+    const event = eventNameOf(new DataView(this.#blocks[0]!.buffer).getUint16(LENGTH_BYTES));
     if (event !== undefined) requireAtMost(event, this.#total - HEAD_BYTES, maxBodyBytes(event, this.#limits));
   }
 
-  #reserve(bytes: number): void {
-    if (bytes <= this.#buffer.length) return;
-    const grown = new Uint8Array(Math.min(this.#total, Math.max(bytes, 2 * this.#buffer.length)));
-    grown.set(this.#buffer.subarray(0, this.#filled));
-    this.#buffer = grown;
+  #append(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) {
+      let block = this.#blocks.at(-1)!;
+      if (this.#blockFilled === block.length) {
+        block = new Uint8Array(
+          Math.min(this.#total - this.#filled, Math.max(bytes.length - at, this.#nextBlockBytes())),
+        );
+        this.#blocks.push(block);
+        this.#blockFilled = 0;
+      }
+      const count = Math.min(bytes.length - at, block.length - this.#blockFilled);
+      block.set(bytes.subarray(at, at + count), this.#blockFilled);
+      this.#blockFilled += count;
+      this.#filled += count;
+      at += count;
+    }
+  }
+
+  /** As much again as there is, within bounds. */
+  #nextBlockBytes(): number {
+    return Math.min(MAX_BLOCK_BYTES, this.#filled);
   }
 
   #finish(): Uint8Array {
-    const message = this.#buffer.subarray(LENGTH_BYTES, this.#total);
-    this.#buffer = new Uint8Array(HEAD_BYTES);
+    const message = new Uint8Array(this.#total - LENGTH_BYTES);
+    let at = 0;
+    for (const [i, block] of this.#blocks.entries()) {
+      const content = i === 0 ? block.subarray(LENGTH_BYTES, Math.min(block.length, this.#total)) : block;
+      message.set(content, at);
+      at += content.length;
+    }
+    this.#begin();
+    return message;
+  }
+
+  #begin(): void {
+    this.#blocks = [new Uint8Array(HEAD_BYTES)];
+    this.#blockFilled = 0;
     this.#filled = 0;
     this.#total = 0;
-    return message;
   }
 }
 

@@ -29,7 +29,7 @@ export class DirectoryWatch {
   /** What was served that must not be. */
   readonly problems: string[] = [];
   readonly #network: WatchedNetwork;
-  readonly #ending = new AbortController();
+  readonly #asking = new Set<AbortController>();
   readonly #looking = new Map<MadeNode, Promise<void>>();
   readonly #tags = new Map<MadeNode, string>();
   readonly #newest = new Map<MadeNode, number>();
@@ -50,16 +50,13 @@ export class DirectoryWatch {
   /** What a node serves now; null when that is nothing. */
   async look(node: MadeNode, tag?: string): Promise<Served | null> {
     const before = this.#network.now();
-    const response = await fetch(`http://${node.host}:${node.httpPort}/directory`, {
-      signal: this.#ending.signal,
-      headers: tag === undefined ? {} : { 'if-none-match': tag },
-    });
-    const body = new Uint8Array(await response.arrayBuffer());
-    if (response.status !== 200) return null;
-    this.#tags.set(node, response.headers.get('etag') ?? '');
-    const round = Number(response.headers.get('x-discovery-round'));
+    const answer = await this.#ask(node, tag);
+    if (answer === null) return null;
+    const { headers, body } = answer;
+    this.#tags.set(node, headers.get('etag') ?? '');
+    const round = Number(headers.get('x-discovery-round'));
     const verified = await this.#verify(body, before);
-    const claims = response.headers.get('x-discovery-quorum') === 'yes';
+    const claims = headers.get('x-discovery-quorum') === 'yes';
     if (claims && verified === null) this.problems.push(`${node.name} claims a quorum for ${round} that it has not`);
     if (claims && verified !== null) this.#note(node, round, verified);
     return { round, verified: claims ? verified : null };
@@ -67,8 +64,24 @@ export class DirectoryWatch {
 
   async end(): Promise<void> {
     clearInterval(this.#timer);
-    this.#ending.abort();
+    for (const asked of this.#asking) asked.abort();
     await Promise.all(this.#looking.values());
+  }
+
+  /** @returns null when there is nothing, or nothing new */
+  async #ask(node: MadeNode, tag: string | undefined): Promise<{ headers: Headers; body: Uint8Array } | null> {
+    const abort = new AbortController();
+    this.#asking.add(abort);
+    try {
+      const response = await fetch(`http://${node.host}:${node.httpPort}/directory`, {
+        signal: abort.signal,
+        headers: tag === undefined ? {} : { 'if-none-match': tag },
+      });
+      const body = new Uint8Array(await response.arrayBuffer());
+      return response.status === 200 ? { headers: response.headers, body } : null;
+    } finally {
+      this.#asking.delete(abort);
+    }
   }
 
   #note(node: MadeNode, round: number, { fullDigest }: VerifiedDirectory): void {

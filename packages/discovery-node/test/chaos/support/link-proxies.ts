@@ -61,8 +61,8 @@ export class LinkProxies {
     for (const way of this.#ways) way.cut = false;
   }
 
-  /** Cuts and heals the link between two nodes again and again. @returns ends it, healed, and says how often it was cut */
-  flap(a: MadeNode, b: MadeNode, everyMs: number): () => number {
+  /** Cuts and heals the link between two nodes again and again, until `end` heals it for good. */
+  flap(a: MadeNode, b: MadeNode, everyMs: number): { times(): number; end(): void } {
     let times = 0;
     let isCut = false;
     const timer = setInterval(() => {
@@ -71,10 +71,12 @@ export class LinkProxies {
       times++;
       this.cut(a, b);
     }, everyMs);
-    return () => {
-      clearInterval(timer);
-      this.heal(a, b);
-      return times;
+    return {
+      times: () => times,
+      end: () => {
+        clearInterval(timer);
+        this.heal(a, b);
+      },
     };
   }
 

@@ -180,6 +180,29 @@ test('once the state is stored the outcome is unknown, whatever became of the ba
   expect(await failed).toMatchObject({ code: 'RAFT_NOT_LEADER', details: { outcome: 'unknownOutcome' } });
 });
 
+test('a leader whose disk stands still steps down, though a restore is under way', async () => {
+  const leader = await settledCluster();
+  const held = gate();
+  const append = leader.logStore.append.bind(leader.logStore);
+  jest
+    .spyOn(leader.logStore, 'append')
+    .mockImplementation(((entries: Parameters<typeof append>[0]) => held.passed.then(() => append(entries))) as never);
+  const written = leader.raft.apply(Buffer.from('x'));
+  const { bytes, meta } = state(['new']);
+  const tape = gate();
+  async function* slow(): SnapshotBytes {
+    await tape.passed;
+    yield* bytes;
+  }
+  await cluster.clock.resolve(written, 1000);
+  const failed = errorOf(leader.raft.restore(meta, slow()));
+  await cluster.clock.advanceUntil(() => leader.raft.state !== 'leader', 10_000);
+  tape.open();
+  held.open();
+  await cluster.clock.advance(10);
+  expect(await failed).toMatchObject({ code: 'RAFT_LEADERSHIP_LOST', details: { outcome: 'notAppended' } });
+});
+
 test('only the leader restores', async () => {
   const leader = await settledCluster();
   const follower = cluster.up.find(({ id }) => id !== leader.id)!;

@@ -59,8 +59,9 @@ export function leadsOnThoughStuck(node: CoreNode, role: LeaderRole): boolean {
     if (role.transfer === null) work.handingOver = false;
     return true;
   }
-  if (role.transfer !== null || role.restore !== null || role.progress.size === 0) return true;
-  if (work.handingOver) {
+  if (role.transfer !== null || role.progress.size === 0) return true;
+  // A restore cannot be handed over, and gets nowhere on a disk that is stuck.
+  if (work.handingOver || role.restore !== null) {
     becomeFollower(node, node.term, null);
     return false;
   }

@@ -42,6 +42,9 @@ export const NO_DISK_FAULTS: Readonly<DiskFaults> = {
 /** How often a stalled operation looks whether the stall is over. */
 const STALL_STEP_MS = 20;
 
+/** A write takes at most so many times what it takes on average, unless a fault makes it slower. */
+const LONGEST_WRITE = 2;
+
 /** Names of the three stores; writes to one of the first two must not overlap. */
 export type StoreName = 'log' | 'stable' | 'snapshot';
 
@@ -136,7 +139,8 @@ export class DiskSession {
     const job: Running = { store, perform };
     this.#running.add(job);
     return new Promise((resolve, reject) => {
-      const ms = profile.immediate ? 0 : dice.exponential(profile.writeMs);
+      // Not longer than that by itself: several in a row would be taken for a disk that is stuck, and rightly so.
+      const ms = profile.immediate ? 0 : Math.min(dice.exponential(profile.writeMs), profile.writeMs * LONGEST_WRITE);
       this.#later(slowedByMs === 0 ? ms : ms + dice.exponential(slowedByMs), () => {
         this.#running.delete(job);
         if (fails) {

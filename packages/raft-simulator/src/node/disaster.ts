@@ -70,6 +70,8 @@ export class Disaster {
     const kept = left.filter((node) => endOf(node).index === end.index && endOf(node).term === end.term);
     this.#journal.note('oper', 'disaster', [end.index, end.term], () => `left: ${kept.map(({ id }) => id).join(' ')}`);
     for (const node of used) this.#servers.hold(node);
+    // Who was removed may still be on its way down, with a disk that takes its time.
+    for (const node of this.#servers.nodes) if (node.process !== null) this.#servers.switchOff(node);
     this.#network.loseAll();
     for (const checker of this.#panel.checkers) checker.disaster?.();
     void this.#recover(kept, used);

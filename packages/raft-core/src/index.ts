@@ -32,6 +32,7 @@ export { recoverCluster, type RecoverOptions } from './runtime/recover-cluster.j
 export { parsePeersJson } from './runtime/peers-json.js';
 export { hasExistingState } from './runtime/load-state.js';
 export { readConfiguration } from './runtime/read-configuration.js';
+export { readLogEnd, type LogEnd } from './runtime/read-log-end.js';
 export {
   DEFAULT_RAFT_CONFIG,
   RELOADABLE_OPTIONS,

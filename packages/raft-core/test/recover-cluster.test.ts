@@ -4,6 +4,7 @@ import {
   MemorySnapshotStore,
   MemoryStableStore,
   parsePeersJson,
+  readLogEnd,
   recoverCluster,
   type Configuration,
   type RaftError,
@@ -64,6 +65,38 @@ describe('recoverCluster', () => {
     await cluster.apply('5');
     expect(await cluster.converge()).toEqual(['1', '2', '3', '4', '5']);
     expect(cluster.raft('a').getConfiguration().configuration).toEqual(configurationOf('a', 'b'));
+  });
+
+  test('of two servers whose logs end differently only the one with the expected end is recovered', async () => {
+    cluster = await TestCluster.start(3);
+    await cluster.apply('1');
+    await cluster.converge();
+    const leader = await cluster.leader();
+    const behind = cluster.up.find(({ id }) => id !== leader.id)!;
+    cluster.network.isolate(behind.id);
+    await cluster.apply('2', leader);
+    await cluster.clock.advance(100);
+    for (const { id } of cluster.up) await cluster.stop(id);
+    const [end, less] = [await readLogEnd(leader), await readLogEnd(behind)];
+    expect(end.index).toBe(leader.logStore.lastIndex);
+    expect(less.index).toBeLessThan(end.index);
+    const options = { configuration: configurationOf(leader.id, behind.id), expectedEnd: end };
+    await expect(recoverCluster({ ...behind, ...options, stateMachine: new TextMachine() })).rejects.toMatchObject({
+      code: 'RAFT_INVALID_OPTION',
+      details: less,
+    });
+    expect(behind.snapshotStore.list()).toEqual([]);
+    const meta = await recoverCluster({ ...leader, ...options, stateMachine: new TextMachine() });
+    expect(meta).toMatchObject(end);
+    // The snapshot is where the log ended, so it can be done again.
+    expect(await readLogEnd(leader)).toEqual(end);
+    await recoverCluster({ ...leader, ...options, stateMachine: new TextMachine() });
+  });
+
+  test('stores that hold nothing end at 0', async () => {
+    cluster = await TestCluster.start(1);
+    const stores = { logStore: new MemoryLogStore(), snapshotStore: new MemorySnapshotStore() };
+    expect(await readLogEnd(stores)).toEqual({ index: 0, term: 0 });
   });
 
   test('twice in a row, as after a crash, does no harm; the last configuration counts', async () => {

@@ -6,6 +6,7 @@ import type { SnapshotStore } from '../ports/snapshot-store.js';
 import type { StableStore } from '../ports/stable-store.js';
 import type { StateMachine } from '../ports/state-machine.js';
 import { hasExistingState, loadState } from './load-state.js';
+import type { LogEnd } from './read-log-end.js';
 import { storeCall } from './store-call.js';
 
 /** Bytes of log read at once. */
@@ -20,18 +21,26 @@ export interface RecoverOptions {
   readonly stateMachine: StateMachine<unknown>;
   /** Who belongs to the cluster from now on; see {@link parsePeersJson}. */
   readonly configuration: Configuration;
+  /** Where the log must end, as `readLogEnd` tells of the server that has most; stores that end elsewhere are refused. */
+  readonly expectedEnd?: LogEnd;
 }
 
 /**
  * Gives a cluster that has lost its quorum for good another configuration, offline (hashicorp/raft's `RecoverCluster`). To
- * be called with the same configuration on the stores of each server that is left, while none runs; then all are started.
+ * be called, while no server runs, with the same configuration on the stores of each server that it names; then these are
+ * started, and no other.
+ *
+ * It may name only servers whose logs end alike, at the end that has most of all that are left; see `readLogEnd`. The rest
+ * join later, with empty stores and new ids. Were servers with shorter logs recovered too, a majority of them could elect
+ * one of its own, and what only the longest log holds would be lost; and logs that contradict each other would both be
+ * taken as committed.
  *
  * Everything in the log is taken as committed, also what never was. The log is replaced by a snapshot of the state behind
  * it. A crash in the middle does no harm: call it again.
  *
- * @returns the snapshot that it took
- * @throws RaftError RAFT_INVALID_CONFIGURATION, RAFT_INVALID_OPTION when there is nothing to recover, RAFT_STORE_FAILED,
- *   RAFT_STORE_CORRUPT, RAFT_STATE_MACHINE_FAILED, RAFT_SNAPSHOT_FAILED
+ * @returns the snapshot that it took; its index and term are where the log ended
+ * @throws RaftError RAFT_INVALID_CONFIGURATION, RAFT_INVALID_OPTION when there is nothing to recover or the log ends elsewhere
+ *   than expected, RAFT_STORE_FAILED, RAFT_STORE_CORRUPT, RAFT_STATE_MACHINE_FAILED, RAFT_SNAPSHOT_FAILED
  */
 export async function recoverCluster(options: RecoverOptions): Promise<SnapshotMeta> {
   const { logStore, stableStore, snapshotStore, configuration } = options;
@@ -43,6 +52,14 @@ export async function recoverCluster(options: RecoverOptions): Promise<SnapshotM
   const index = terms.lastIndex;
   if (index === 0) {
     throw new RaftError('RAFT_INVALID_OPTION', 'this server has a term and no entry: it holds nothing to recover');
+  }
+  const { expectedEnd = { index, term: terms.lastTerm } } = options;
+  if (expectedEnd.index !== index || expectedEnd.term !== terms.lastTerm) {
+    throw new RaftError(
+      'RAFT_INVALID_OPTION',
+      `the log ends at ${index} of term ${terms.lastTerm}, and not at ${expectedEnd.index} of term ${expectedEnd.term}`,
+      { option: 'expectedEnd', index, term: terms.lastTerm },
+    );
   }
   if (redactedThrough > index) {
     const message = `the log ends at ${index}, and entry ${redactedThrough}, which superseded a redacted one, is missing`;

@@ -1,5 +1,5 @@
 // A user's restore: the state of the whole cluster is replaced, or nothing has changed.
-import { EntryType, type RaftError, type SnapshotBytes } from '../src/index.js';
+import { EntryType, type LogStore, type RaftError, type SnapshotBytes } from '../src/index.js';
 import { CoreDriver } from './support/core-driver.js';
 import { TestCluster, type TestServer } from './support/test-cluster.js';
 
@@ -183,10 +183,9 @@ test('once the state is stored the outcome is unknown, whatever became of the ba
 test('a leader whose disk stands still steps down, though a restore is under way', async () => {
   const leader = await settledCluster();
   const held = gate();
-  const append = leader.logStore.append.bind(leader.logStore);
-  jest
-    .spyOn(leader.logStore, 'append')
-    .mockImplementation(((entries: Parameters<typeof append>[0]) => held.passed.then(() => append(entries))) as never);
+  const store: LogStore = leader.logStore;
+  const append = store.append.bind(store);
+  jest.spyOn(store, 'append').mockImplementation((entries) => held.passed.then(() => append(entries)));
   const written = leader.raft.apply(Buffer.from('x'));
   const { bytes, meta } = state(['new']);
   const tape = gate();

@@ -1,4 +1,4 @@
-import { RaftError } from '../core/errors.js';
+import type { RaftError } from '../core/errors.js';
 import type { SnapshotMeta } from '../core/types.js';
 import type { MaybePromise } from '../ports/log-store.js';
 import type { SnapshotSink, SnapshotStore } from '../ports/snapshot-store.js';

@@ -63,7 +63,7 @@ export class Convergence {
     if (leader === undefined) return false;
     for (const { raft } of members) if (raft?.leader?.id !== leader.id) return false;
     const { outgoing, servers } = leader.raft!.getConfiguration().configuration;
-    if (outgoing !== undefined) return false;
+    if (outgoing !== undefined || this.#clients.awaitingRestore) return false;
     const ruined = servers.find(({ id }) => this.#servers.node(id).ruined);
     if (ruined !== undefined) this.#replace(leader, ruined.id);
     if (ruined !== undefined || servers.some(({ suffrage }) => suffrage === 'staging')) return false;

@@ -117,6 +117,12 @@ export class Clients {
     return this.#restoring;
   }
 
+  /** Whether somebody waits for the answer to a restore: nobody else may write then. */
+  get awaitingRestore(): boolean {
+    for (const { kind } of this.#open.keys()) if (kind === 'restore') return true;
+    return false;
+  }
+
   /** Restores another state at this node: every register gets a new value. */
   restore(node: SimNode, judge: RestoreJudge): void {
     const { running } = node;

@@ -63,15 +63,16 @@ export class Disaster {
     const used = this.#servers.nodes.filter(({ part }) => part === 'used');
     const holding = this.#members().filter((node) => used.includes(node) && endOf(node).index > 0);
     if (used.some(({ bootstrapped }) => !bootstrapped) || holding.length === 0) return false;
+    for (const node of used) this.#servers.hold(node);
+    // Who was removed may still be on its way down, with a disk that takes its time.
+    for (const node of this.#servers.nodes) if (node.process !== null) this.#servers.switchOff(node);
+    // Only now do the logs end for good: what was on its way to a disk may have got there.
     const left = this.#dice.shuffle(holding).slice(0, this.#dice.int(1, holding.length));
     const best = left.reduce((a, b) => (isBehind(endOf(a), endOf(b)) ? b : a));
     const end = endOf(best);
     // Logs that end elsewhere may contradict each other, and each would be taken as committed.
     const kept = left.filter((node) => endOf(node).index === end.index && endOf(node).term === end.term);
     this.#journal.note('oper', 'disaster', [end.index, end.term], () => `left: ${kept.map(({ id }) => id).join(' ')}`);
-    for (const node of used) this.#servers.hold(node);
-    // Who was removed may still be on its way down, with a disk that takes its time.
-    for (const node of this.#servers.nodes) if (node.process !== null) this.#servers.switchOff(node);
     this.#network.loseAll();
     for (const checker of this.#panel.checkers) checker.disaster?.();
     void this.#recover(kept, used);
@@ -85,7 +86,7 @@ export class Disaster {
     try {
       for (const node of kept) {
         const interruptMs = this.#dice.chance(0.3) ? this.#dice.between(0, INTERRUPT_MS) : Infinity;
-        await node.recover(before.configuration, interruptMs);
+        await node.recover(before.configuration, { index: before.index, term: before.term }, interruptMs);
         this.#journal.note(node.id, 'is recovered');
       }
     } catch (error) {

@@ -5,6 +5,7 @@ import {
   recoverCluster,
   type Configuration,
   type ConfigurationAt,
+  type LogEnd,
   type RaftOptions,
   type RaftState,
   type ServerId,
@@ -199,9 +200,10 @@ export class SimNode {
   /**
    * Recovers what the disk holds, with the disk working, while no process runs.
    *
+   * @param expectedEnd where the log must end
    * @param interruptMs after this the recovering process is killed and another one begins anew
    */
-  recover(configuration: Configuration, interruptMs: number): Promise<SnapshotMeta> {
+  recover(configuration: Configuration, expectedEnd: LogEnd, interruptMs: number): Promise<SnapshotMeta> {
     Object.assign(this.disk.faults, NO_DISK_FAULTS);
     const clock = new ProcessClock(this.#world, this.#skew, () => undefined);
     const session = this.disk.open(clock);
@@ -209,6 +211,7 @@ export class SimNode {
       ...this.#storesOn(session),
       stateMachine: new RegisterMachine(this.#scenario.redacts, () => undefined),
       configuration,
+      expectedEnd,
     });
     if (interruptMs === Infinity) return attempt;
     return new Promise((resolve, reject) => {
@@ -226,7 +229,7 @@ export class SimNode {
         settle(() => {
           clock.kill();
           session.crash();
-          this.recover(configuration, Infinity).then(resolve, reject);
+          this.recover(configuration, expectedEnd, Infinity).then(resolve, reject);
         }),
       );
     });

@@ -306,7 +306,9 @@ class DiscoverySimulation {
       'stateChanged',
       live(({ to, round }) => {
         this.#journal.note(name, to, [round ?? 0]);
-        if (round !== null) this.#nemesis.step(node);
+        if (round === null) return;
+        if (to === 'LeaderConsensusCalc') this.#tell(node, (checker) => checker.led?.(node, round));
+        this.#nemesis.step(node);
       }),
     );
     consensus.on(

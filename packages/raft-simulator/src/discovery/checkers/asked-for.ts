@@ -6,11 +6,13 @@ import type { DiscoveryChecker, Report, SignedListing } from './checker.js';
 
 /**
  * A follower signs what the leader that Raft names asked it to sign, and nothing else: the digest is the same, so both
- * hold the same bytes. A leader signs what it builds itself.
+ * hold the same bytes. Who leads a round signs what it builds itself, even if it has ceased to lead when the promise is on
+ * its disk.
  */
 export class AskedFor implements DiscoveryChecker {
   readonly #report: Report;
   readonly #asked = new Map<string, Set<string>>();
+  readonly #led = new Map<string, number>();
 
   constructor(report: Report) {
     this.#report = report;
@@ -24,9 +26,13 @@ export class AskedFor implements DiscoveryChecker {
     asked.add(`${request.creation} ${hex(request.listDigest)}`);
   }
 
+  led(node: DiscoverySimNode, round: number): void {
+    this.#led.set(node.id, round);
+  }
+
   listingSigned({ node, listing: { creation, digest, isShort } }: SignedListing): void {
     const round = roundOf(creation);
-    if (node === null || round === undefined || isShort || node.process?.consensus.isLeader() === true) return;
+    if (node === null || round === undefined || isShort || this.#led.get(node.id) === round) return;
     if (this.#asked.get(node.id)?.has(`${creation} ${digest}`) === true) return;
     this.#report(`${node.plan.name} signs a listing of round ${round} that its leader did not ask for`);
   }

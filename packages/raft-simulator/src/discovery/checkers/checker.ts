@@ -37,6 +37,8 @@ export interface DiscoveryChecker {
   packetSigned?(identity: string, packet: Uint8Array): void;
   /** An honest node is about to be handed a vote request. */
   requestArriving?(node: DiscoverySimNode, from: string, request: DiscoveryRequestConsensusVote): void;
+  /** An honest node begins to lead a round. */
+  led?(node: DiscoverySimNode, round: number): void;
   /** An honest node hands this out to whoever asks. */
   served?(node: DiscoverySimNode, directory: StoredDirectory): void;
   /** A directory went public at an honest node. */

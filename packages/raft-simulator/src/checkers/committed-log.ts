@@ -153,10 +153,16 @@ export class CommittedLog implements Checker {
     return false;
   }
 
-  /** Whether a server has begun anew from a restored state that is not committed, and may never be. */
+  /**
+   * Whether a server has begun anew from a restored state that is not committed, and may never be; also while it shows that
+   * state, and a newer snapshot is on its disk already.
+   */
   isAstray(node: SimNode): boolean {
-    const newest = this.#restores.size === 0 ? undefined : node.disk.platter.snapshots[0];
-    return newest !== undefined && this.#restoreAt(newest.meta)?.committed === false;
+    if (this.#restores.size === 0) return false;
+    const { snapshots } = node.disk.platter;
+    const applied = node.raft?.appliedIndex ?? Infinity;
+    const shown = snapshots.find(({ meta }) => meta.index <= applied);
+    return [snapshots[0], shown].some((at) => at !== undefined && this.#restoreAt(at.meta)?.committed === false);
   }
 
   #restoreAt({ index, term }: Pick<SnapshotMeta, 'index' | 'term'>): RestoreSeen | undefined {

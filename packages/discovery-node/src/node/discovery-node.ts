@@ -352,6 +352,7 @@ function listLeader(writer: ListWriter, raftOf: () => Raft<ListResult>): ListLea
   return {
     upsert: (packet, attestation) => writer.upsert(packet, attestation),
     expire: (nowSeconds) => writer.expire(Math.floor(nowSeconds)),
+    removeRecords: (identity, isBad) => writer.removeRecords(identity, isBad),
     freeze: (round) => writer.freeze(round),
     takeOver: async () => {
       await raftOf().barrier();

@@ -54,6 +54,8 @@ export const ALARM_CODES = [
   'entriesOmitted',
   /** A quorum signed bytes that this node did not build. */
   'listingDiffers',
+  /** A leader's round is for another time than it is here: one of the two clocks is wrong. */
+  'clockSkew',
   /** The directory store failed. */
   'storeFailed',
   /** The signer failed. */

@@ -338,6 +338,8 @@ describe('time', () => {
     cluster.node(2).skew = skew;
     await cluster.runRound();
     expect(cluster.node(2).consensus.counters.votesNo).toBe(1);
+    expect(cluster.node(2).consensus.counters.alarms.clockSkew).toBe(1);
+    expect(cluster.node(1).consensus.counters.alarms.clockSkew).toBe(0);
     expect(cluster.node(0).rounds.at(-1)).toMatchObject({ published: true, signatures: 2 });
   });
 
@@ -359,6 +361,7 @@ describe('time', () => {
     expect(cluster.node(0).rounds.length).toBeGreaterThan(0);
     expect(cluster.node(0).rounds.some((round) => round.published)).toBe(false);
     expect(cluster.node(1).consensus.counters.votesYes).toBe(0);
+    expect(cluster.node(1).consensus.counters.alarms.clockSkew).toBeGreaterThan(0);
   });
 
   test('a certificate that expires between creation and the vote counts, as everything is judged at creation', async () => {

@@ -63,8 +63,14 @@ export class LeaderMessages {
       this.#held = { from, request };
       return HEEDED;
     }
-    const check = checkVoteRequest(request, this.#context.config, this.#context.ports.clock.now());
+    const now = this.#context.ports.clock.now();
+    const check = checkVoteRequest(request, this.#context.config, now);
     if (!check.ok) {
+      // While it lasts there are no directories, or none with this node's signature: somebody has to set a clock.
+      if (check.reason === 'clockSkew') {
+        const detail = `it is ${Math.floor(now)} here, and ${from} asks for a listing of ${request.creation}`;
+        raiseAlarm(this.#context, 'clockSkew', detail);
+      }
       this.#voter.answer(from, this.voteNo(request, check.reason));
       return no('wrongRound', check.reason);
     }

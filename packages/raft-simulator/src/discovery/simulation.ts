@@ -39,6 +39,8 @@ const COMPARED_EVERY = 50;
 const RESTART_SECONDS = 1;
 /** A lying leader is switched off for so long, when there are no faults any more. */
 const REMEDY_MS = 4000;
+/** How long an honest node must have led before a slot is expected to succeed. */
+const STABLE_MS = 5000;
 
 /** What a simulation came to. */
 export interface DiscoveryResult {
@@ -104,6 +106,8 @@ class DiscoverySimulation {
   readonly #network: NodeWorld;
   readonly #nemesis: DiscoveryNemesis;
   readonly #clockSetMs = new Map<string, number>();
+  /** Who leads once the faults are over, and since when. */
+  #reign: { readonly leader: DiscoverySimNode; readonly sinceMs: number } | null = null;
   readonly #counts: DiscoveryCounts = {
     ...{ published: 0, accepted: 0, refused: 0, signatures: 0, crashes: 0, lies: 0, alarms: 0, found: 0, forgotten: 0 },
   };
@@ -252,15 +256,21 @@ class DiscoverySimulation {
     }
   }
 
-  /** Whether an honest node leads and all follow it; a lying leader is switched off for a while, as its operator would. */
+  /**
+   * Whether an honest node leads and all have followed it for a while: a transfer that began during the faults may still be
+   * under way. A lying leader is switched off for a time, as its operator would.
+   */
   #honestLeader(): boolean {
     const leader = this.#nodes.find((node) => node.leads);
+    if (leader !== this.#reign?.leader) this.#reign = null;
     if (leader === undefined) return false;
     if (!leader.honest) {
       if (this.#nodes.every((node) => node.process !== null)) this.#crash(leader, REMEDY_MS);
       return false;
     }
-    return this.#nodes.every(({ raft }) => raft?.leader?.id === leader.id);
+    if (!this.#nodes.every(({ raft }) => raft?.leader?.id === leader.id)) return false;
+    if (this.#reign?.leader !== leader) this.#reign = { leader, sinceMs: this.#world.now };
+    return this.#world.now - this.#reign.sinceMs >= STABLE_MS;
   }
 
   #until(endMs: number, done: () => boolean = () => false): Promise<void> {

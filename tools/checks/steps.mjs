@@ -22,6 +22,9 @@ async function typecheck() {
 const simulation = () =>
   check('node', ['packages/raft-simulator/dist/cli/sim.js', '--seeds', '300', '--start', '1', '--json']);
 
+const discoverySimulation = () =>
+  check('node', ['packages/raft-simulator/dist/discovery/cli/sim.js', '--seeds', '60', '--start', '1', '--json']);
+
 /**
  * @typedef {object} Step
  * @property {string} name
@@ -47,6 +50,11 @@ export const steps = [
   { name: 'boundaries', shows: 'lint refuses imports that are not in the table', run: boundaries },
   { name: 'test', shows: 'jest, all packages', run: tests },
   { name: 'simulation', shows: '300 fixed seeds of the simulator break no rule', run: simulation },
+  {
+    name: 'simulation-discovery',
+    shows: '60 fixed seeds of discovery nodes, liars among them, break no rule',
+    run: discoverySimulation,
+  },
   { name: 'examples', shows: 'each example runs to a good end', run: examples },
   { name: 'snippets', shows: 'TypeScript in README and docs compiles', run: snippets },
   { name: 'packages', shows: 'each package packs, installs and imports', run: installed },

@@ -3,7 +3,7 @@ import { simulateDiscovery } from '../src/index.js';
 // Errors are everyday results here; their stacks cost time and say nothing.
 Error.stackTraceLimit = 0;
 
-/** CI runs a hundred by the command; these show what the command rests on. */
+/** CI runs sixty by the command; these show what the command rests on. */
 describe('fixed seeds of the discovery simulation', () => {
   test.each([49])('seed %i breaks no rule', async (seed) => {
     const { violation, counts } = await simulateDiscovery(seed);

@@ -180,6 +180,23 @@ test('once the state is stored the outcome is unknown, whatever became of the ba
   expect(await failed).toMatchObject({ code: 'RAFT_NOT_LEADER', details: { outcome: 'unknownOutcome' } });
 });
 
+test('a node that has stored the state and cannot take it stops: its log must not use that index', async () => {
+  const leader = await settledCluster();
+  jest.spyOn(leader.snapshotStore, 'open').mockImplementationOnce(() => {
+    throw new Error('the disk cannot be read');
+  });
+  const { meta, bytes } = state(['new']);
+  const error = await errorOf(cluster.clock.resolve(leader.raft.restore(meta, bytes), 5000));
+  expect(error).toMatchObject({ code: 'RAFT_STATE_MACHINE_FAILED', details: { outcome: 'unknownOutcome' } });
+  await cluster.clock.advance(0);
+  expect(leader.snapshotStore.list()).toHaveLength(1);
+  expect(leader.raft.state).toBe('shutdown');
+  expect(leader.raft.failure).toBe(error);
+  leader.up = false;
+  await cluster.apply('after');
+  expect((await cluster.leader()).machine.lines).toEqual(['old-1', 'old-2', 'old-3', 'after']);
+});
+
 test('a leader whose disk stands still steps down, though a restore is under way', async () => {
   const leader = await settledCluster();
   const held = gate();

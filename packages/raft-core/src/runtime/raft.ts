@@ -303,7 +303,8 @@ export class Raft<Response = unknown> {
    * @returns index of the entry behind the restored state
    * @throws RaftError RAFT_NOT_LEADER, RAFT_RESTORE_IN_PROGRESS, RAFT_TRANSFER_IN_PROGRESS, RAFT_SNAPSHOT_FAILED,
    *   RAFT_STORE_FAILED, RAFT_ABORTED, RAFT_LEADERSHIP_LOST, RAFT_STATE_MACHINE_FAILED, RAFT_SHUTDOWN. `details.outcome` is
-   *   `notAppended` when nothing has changed, and `unknownOutcome` when the state may still become the cluster's
+   *   `notAppended` when nothing has changed, and `unknownOutcome` when the state may still become the cluster's. A failure
+   *   after the state was stored stops the node
    */
   async restore(meta: RestoreMeta, bytes: SnapshotBytes, options: { signal?: AbortSignal } = {}): Promise<LogIndex> {
     if (this.#driver.stopped) throw withOutcome(this.#driver.stoppedError(), 'notAppended');
@@ -311,7 +312,10 @@ export class Raft<Response = unknown> {
     await restoring.open((id) => {
       userRestore(this.#restorePorts(options.signal), meta, bytes).then(
         () => restoring.take(id)?.resolve(),
-        (error: RaftError) => restoring.take(id)?.reject(error),
+        (error: RaftError) => {
+          restoring.take(id)?.reject(error);
+          if (error.details.outcome === 'unknownOutcome') this.#driver.stop(error);
+        },
       );
     });
     this.#driver.advanced(this.appliedIndex);

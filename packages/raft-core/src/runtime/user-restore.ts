@@ -32,7 +32,7 @@ export interface UserRestorePorts {
 /**
  * Replaces the state of the cluster, up to where its leader goes on behind it. Until the snapshot is whole in the store,
  * nothing has changed; from then on nobody can be sure, also when this fails: this server may yet bring its state to the
- * others.
+ * others. Then this node must stop: its store may hold a snapshot at an index that it would use for an entry.
  *
  * @throws RaftError see `Raft.restore`; `details.outcome` tells which of the two it is
  */
@@ -43,11 +43,11 @@ export async function userRestore(ports: UserRestorePorts, meta: RestoreMeta, by
     try {
       const sink = await writeRestore(ports, begun, meta, bytes);
       outcome = 'unknownOutcome';
-      const stored = await closeRestore(sink);
+      const stored = await sink.close();
       await ports.install(stored);
       ports.feed({ type: 'userRestored', leaderEpoch: begun.epoch, meta: stored });
     } catch (error) {
-      ports.feed({ type: 'abandonRestore', id, epoch: begun.epoch });
+      if (outcome === 'notAppended') ports.feed({ type: 'abandonRestore', id, epoch: begun.epoch });
       throw error;
     }
   } catch (error) {
@@ -122,15 +122,6 @@ async function writeRestore(
     await sink.cancel();
     if (cause instanceof RaftError) throw cause;
     throw new RaftError('RAFT_SNAPSHOT_FAILED', 'the bytes to restore could not be read', {}, cause);
-  }
-}
-
-async function closeRestore(sink: SnapshotSink): Promise<SnapshotMeta> {
-  try {
-    return await sink.close();
-  } catch (error) {
-    await sink.cancel();
-    throw error;
   }
 }
 

@@ -82,13 +82,13 @@ export class Convergence {
    * was asked for; once it is calm, also those whose joining came to nothing: the configuration that named them was
    * rolled back everywhere but with them, so they campaign by it for ever. With pre-votes and check-quorum they stay, since
    * they must not disturb anybody; without them they must be expected to (Raft thesis, section 4.2.3), and an operator
-   * would switch them off.
+   * would switch them off. What disks say counts only until then: one that is slow may lag behind what its server knows.
    */
-  sweep(outside: (node: SimNode) => boolean): void {
+  sweep(outside: (node: SimNode) => boolean, calm = false): void {
     const { preVote, checkQuorum } = this.#scenario.config;
     if (preVote === true && checkQuorum === true) return;
     const { configurations } = this.#panel;
-    const needed = new Set(this.members().flatMap((node) => [node.id, ...configurations.namesOn(node)]));
+    const needed = new Set(this.members().flatMap((node) => [node.id, ...(calm ? [] : configurations.namesOn(node))]));
     for (const node of this.#servers.nodes) {
       if (node.part === 'used' && !needed.has(node.id) && outside(node)) this.#servers.switchOff(node);
     }

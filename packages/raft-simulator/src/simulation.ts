@@ -268,7 +268,7 @@ class Simulation {
     if (!this.#failed) {
       this.#phase = 'calm';
       this.#calmFrom = this.#clients.history.length;
-      this.#convergence.sweep(() => true);
+      this.#convergence.sweep(() => true, true);
       this.#clients.start(true);
       this.#grow();
       await this.#until(Math.max(totalMs, this.#world.now + LEAST_CALM_MS));

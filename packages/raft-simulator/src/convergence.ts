@@ -54,7 +54,7 @@ export class Convergence {
   }
 
   /**
-   * A leader that all follow has committed a new write, and all have applied it. Servers that have stopped for good, as
+   * A leader that all follow has committed a new write, and all have stored and applied it. Servers that have stopped for good, as
    * the duties of the caller tell of, are replaced first.
    */
   reached(): boolean {
@@ -72,8 +72,12 @@ export class Convergence {
       return false;
     }
     return members.every(
-      ({ raft }) =>
-        raft!.readable && raft!.appliedIndex >= this.#probeIndex && raft!.appliedIndex === leader.raft!.lastIndex,
+      ({ raft, disk }) =>
+        raft!.readable &&
+        // A write that a fault made slow may be under way still.
+        disk.platter.lastIndex >= raft!.lastIndex &&
+        raft!.appliedIndex >= this.#probeIndex &&
+        raft!.appliedIndex === leader.raft!.lastIndex,
     );
   }
 

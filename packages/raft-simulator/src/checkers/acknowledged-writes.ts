@@ -60,8 +60,8 @@ export class AcknowledgedWrites implements Checker {
     }
     for (const node of this.#cluster.nodes) {
       const { raft, machine } = node;
-      // Who was removed may hold tombstones whose successors he will never get.
-      if (raft === null || machine === null || !raft.readable) continue;
+      // Who was removed may hold tombstones whose successors he will never get, or a restored state that nobody else has.
+      if (raft === null || machine === null || !raft.readable || this.#log.isAstray(node)) continue;
       if (machine.registers.digest !== this.#log.digestAt(raft.appliedIndex)) {
         this.#report(`${node.id} ends in another state than the log says`);
       }

@@ -56,12 +56,12 @@ test(
     const short = await listOf(left[0]!);
     for (const { admin } of left) await admin.call('snapshot', {});
     // Those that go on write more while the snapshot is sent.
-    const stop = network.publishers.keepPublishing(left.map(({ made }) => made));
+    network.publishers.keepPublishing(left.map(({ made }) => made));
     const [back] = await network.restart([down!.made]);
     await until('a snapshot to be installed', async () => {
       return (await metric(back!, 'raft_snapshots_installed_total')) === 1;
     });
-    await stop();
+    await network.publishers.rest();
     await network.calm();
     const valid = short.filter(({ expiration }) => expiration > network.now);
     expect(valid.length).toBeLessThan(short.length);

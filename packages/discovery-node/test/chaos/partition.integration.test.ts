@@ -25,7 +25,7 @@ test(
     const { leader, others } = await network.leader();
     const [one, two, three] = others;
     const cuts = [cables.flap(leader.made, one!.made, 200), cables.flap(two!.made, three!.made, 200)];
-    const stop = publishers.keepPublishing(network.real.made.nodes);
+    publishers.keepPublishing(network.real.made.nodes);
     const before = publishers.accepted.size;
     await until('publishes to be accepted', () => publishers.accepted.size > before + 40);
     const reachable = network.nodes.filter((node) => node !== one);
@@ -33,7 +33,7 @@ test(
     expect(directory!.signatures).toBeGreaterThanOrEqual(QUORUM);
     await until('the cables to have been cut often', () => cuts.every((cut) => cut.times() >= 15));
     for (const cut of cuts) cut.end();
-    await stop();
+    await publishers.rest();
     await network.calm();
   },
   LIMIT_MS,

@@ -182,6 +182,7 @@ export class ChaosNetwork {
    * has all of it, and what was served on the way was right.
    */
   async calm(): Promise<void> {
+    await this.publishers.rest();
     const { leader } = await this.leader();
     for (const node of this.nodes) {
       await until(`all that was accepted to be in the list of ${node.made.name}`, async () => {

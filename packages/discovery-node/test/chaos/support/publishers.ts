@@ -6,6 +6,8 @@ import { signPublication, type PublisherKeys } from '../../../src/keys/publisher
 /** What no node has said yet. */
 const NO_RECEIPT = 'noReceipt';
 const DAY_SECONDS = 86_400;
+/** Between two publishes of one who goes on. */
+const PAUSE_MS = 20;
 
 /** What came of a publish; `noReceipt`: the node has gone, or says nothing. */
 export type Outcome = PublishReceipt['code'] | typeof NO_RECEIPT;
@@ -18,6 +20,9 @@ export class Publishers {
   readonly #made: MadeNetwork;
   readonly #now: () => number;
   readonly #clients = new Map<string, Promise<NodeClient>>();
+
+  readonly #loops: Promise<void>[] = [];
+  #going = false;
 
   constructor(made: MadeNetwork, now: () => number) {
     this.#made = made;
@@ -80,24 +85,29 @@ export class Publishers {
     return (await Promise.all(each)).filter((outcome) => outcome === 'accepted').length;
   }
 
-  /** Publishes without a pause at these nodes, whatever comes of it. @returns ends it */
-  keepPublishing(at: readonly MadeNode[]): () => Promise<void> {
-    let going = true;
-    const each = at.map(async (node) => {
-      while (going) {
-        await this.publish(node);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    });
-    return async () => {
-      going = false;
-      await Promise.all(each);
-    };
+  /** Publishes without a pause at these nodes, whatever comes of it, until {@link rest}. */
+  keepPublishing(at: readonly MadeNode[]): void {
+    this.#going = true;
+    for (const node of at) this.#loops.push(this.#loop(node));
+  }
+
+  /** Ends what goes on; resolves when the last publish has been answered. */
+  async rest(): Promise<void> {
+    this.#going = false;
+    await Promise.all(this.#loops.splice(0));
   }
 
   async close(): Promise<void> {
+    await this.rest();
     for (const client of await Promise.allSettled(this.#clients.values())) {
       if (client.status === 'fulfilled') client.value.close();
+    }
+  }
+
+  async #loop(node: MadeNode): Promise<void> {
+    while (this.#going) {
+      await this.publish(node);
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
 

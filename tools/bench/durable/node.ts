@@ -150,7 +150,7 @@ async function load(raft: Raft<number>, { inFlight, bytes, seconds }: Load): Pro
 
 async function stop(node: Opened): Promise<void> {
   await node.raft?.shutdown();
-  await node.keeper?.close();
+  node.keeper?.close();
   await node.listener.close();
   await node.store?.close();
   tell({ type: 'stopped' });

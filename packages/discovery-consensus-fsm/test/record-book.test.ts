@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { resolveConfig } from '../src/index.js';
 import { makeContext, type Context } from '../src/runtime/context.js';
-import { RecordBook } from '../src/runtime/record-book.js';
+import { RecordBook, verdictOf } from '../src/runtime/record-book.js';
 import { Tally } from '../src/runtime/tally.js';
 import type { ListedRecord, ListedView } from '../src/index.js';
 import { FakeSigner, FakeVerifier, identityOf, makePacket, sha256 } from './fixtures/fake-crypto.js';
@@ -55,6 +55,20 @@ function viewOf(records: readonly ListedRecord[]): ListedView {
 function repeated(record: ListedRecord): ListedRecord {
   return structuredClone(record);
 }
+
+test('a book that is closed begins no verification any more: what waits is refused, at once and for now only', async () => {
+  const { book, verifier } = makeBook();
+  const plan: RecordPlan = { expiration: 100, authentic: true, dates: [0, 200], words: [] };
+  const records = await Promise.all(Array.from({ length: 500 }, (_, i) => recordOf(plan, i)));
+  const entries = records.map((record) => book.enter(record));
+  book.close();
+  const verdicts = await Promise.all(entries.map(verdictOf));
+  const begun = verifier.packets;
+  expect(begun).toBeLessThan(records.length);
+  expect(verdicts.filter(({ ok }) => ok)).toHaveLength(begun);
+  expect(verdicts.at(-1)).toEqual({ ok: false, code: 'stopped', timeDependent: true });
+  expect(book.pending).toBe(0);
+});
 
 const moment = fc.integer({ min: 0, max: 20 });
 const dates = fc.tuple(moment, moment);

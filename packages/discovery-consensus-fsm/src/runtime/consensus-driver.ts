@@ -106,6 +106,7 @@ export class ConsensusDriver {
     this.#started = true;
     for (const unsubscribe of this.#subscriptions) unsubscribe();
     this.#subscriptions = [];
+    this.book.close();
     this.dispatch({ type: 'shutdown' });
   }
 

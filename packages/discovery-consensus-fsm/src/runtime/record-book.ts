@@ -86,6 +86,7 @@ export class RecordBook {
   /** Validity period of this node's own certificates, by their bytes: its own signatures are not verified each time. */
   #ownPeriod: { certificate: Uint8Array; verdict: SignatureVerdict } | undefined;
   #prunings = 0;
+  #closed = false;
 
   constructor(context: Context) {
     this.#context = context;
@@ -95,6 +96,11 @@ export class RecordBook {
   /** Verifications under way or waiting. */
   get pending(): number {
     return this.#lane.size;
+  }
+
+  /** Begins no verification any more: a node that stops may have a whole list of them before it. */
+  close(): void {
+    this.#closed = true;
   }
 
   /** Packets that are remembered. */
@@ -331,12 +337,17 @@ export class RecordBook {
   }
 
   #verifyPacket(packet: Uint8Array, atSeconds: number): Promise<PacketVerdict> {
-    return this.#lane.run(() => guarded(() => this.#context.ports.verifier.verifyPacket(packet, atSeconds)));
+    return this.#judge(() => this.#context.ports.verifier.verifyPacket(packet, atSeconds));
   }
 
   #verifySignature(entry: BookEntry, signature: DiscoverySignature, atSeconds: number): Promise<SignatureVerdict> {
     const { verifier } = this.#context.ports;
-    return this.#lane.run(() => guarded(() => verifier.verifySignature(signature, entry.packet, atSeconds)));
+    return this.#judge(() => verifier.verifySignature(signature, entry.packet, atSeconds));
+  }
+
+  /** In its turn, unless nobody waits for the verdict any more by then. */
+  #judge<Verdict>(verify: () => Promise<Verdict>): Promise<Verdict | FailedVerdict> {
+    return this.#lane.run(() => (this.#closed ? Promise.resolve(BOOK_CLOSED) : guarded(verify)));
   }
 }
 
@@ -385,6 +396,8 @@ function lastingOf(judged: JudgedRecord, creation: number, entry: JudgedEntry): 
   }
   return { from, notAfter, before, entry };
 }
+
+const BOOK_CLOSED: FailedVerdict = { ok: false, code: 'stopped', timeDependent: true };
 
 const TOO_MANY_SIGNATURES: FailedVerdict = { ok: false, code: 'tooManySignatures' };
 

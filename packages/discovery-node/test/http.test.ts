@@ -248,7 +248,7 @@ describe('waiting for the next round', () => {
   test('when the server ends, who waits is answered, and nobody listens any more', async () => {
     host.publish(directoryOf(9));
     const waiting = get('/directory?after=9&wait=60');
-    await get('/healthz');
+    while (server.waiting === 0) await get('/healthz');
     await server.close();
     expect(await waiting).toMatchObject({ status: 304 });
     expect(host.listeners).toBe(0);

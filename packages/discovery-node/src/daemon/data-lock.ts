@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { readFile, rename, unlink } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, PRIVATE_FILE, writeNewFile } from '../directory/durable-file.js';
 import { NodeError } from '../errors.js';
@@ -8,6 +7,8 @@ import { NodeError } from '../errors.js';
 const FILE = 'lock';
 /** Attempts at a lock whose owner is gone: others may try the same at the same time. */
 const ATTEMPTS = 5;
+/** A guard that is older was left behind: its holder reads one file and removes it. */
+const GUARD_STALE_MS = 10_000;
 
 /** That this process alone uses a data directory. */
 export interface DataLock {
@@ -55,23 +56,39 @@ function releaser(file: string, mine: string): DataLock {
 
 /** Removes the lock of a process that is gone. @throws NodeError NODE_DATA_LOCKED when it is alive */
 async function clearAway(folder: string, file: string): Promise<void> {
-  const text = await readOrNull(file);
-  if (text === null) return;
-  const owner = ownerOf(text);
-  if (owner !== undefined && isAlive(owner)) {
-    const message = `${folder} is used by process ${owner.pid}; stop that first`;
-    throw new NodeError('NODE_DATA_LOCKED', message, { folder, pid: owner.pid });
-  }
-  // Moved, then looked at: between the two, somebody else may have made a lock of its own, which must be given back.
-  const aside = `${file}.${randomBytes(6).toString('hex')}.stale`;
+  if (!(await isLeftBehind(folder, file))) return;
+  // Only one at a time may take a lock away, and it looks again: nothing else replaces or removes a dead owner's file, so
+  // what it removes is what it has seen.
+  const guard = `${file}.takeover`;
+  if (!(await enter(guard))) return;
   try {
-    await rename(file, aside);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
-    throw error;
+    if (await isLeftBehind(folder, file)) await unlink(file);
+  } finally {
+    await rmdir(guard);
   }
-  if ((await readOrNull(aside)) === text) await unlink(aside);
-  else await rename(aside, file);
+}
+
+/** Whether the lock is there and its owner is gone. @throws NodeError NODE_DATA_LOCKED when it is alive */
+async function isLeftBehind(folder: string, file: string): Promise<boolean> {
+  const text = await readOrNull(file);
+  if (text === null) return false;
+  const owner = ownerOf(text);
+  if (owner === undefined || !isAlive(owner)) return true;
+  const message = `${folder} is used by process ${owner.pid}; stop that first`;
+  throw new NodeError('NODE_DATA_LOCKED', message, { folder, pid: owner.pid });
+}
+
+/** Makes the guard; false while another process holds it, unless that has died in the few lines between. */
+async function enter(guard: string): Promise<boolean> {
+  try {
+    await mkdir(guard, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+  const made = await stat(guard).catch(() => null);
+  if (made !== null && Date.now() - made.mtimeMs > GUARD_STALE_MS) await rmdir(guard).catch(() => undefined);
+  return false;
 }
 
 function ownerOf(text: string): Owner | undefined {

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { StoredDirectory } from '@discovery-raft/discovery-consensus-fsm';
 import type { Logger } from '@discovery-raft/raft-core';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -8,6 +9,8 @@ import { chooseEncoding, DirectoryPress, entityTag, matchesTag, type PreparedDir
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 15_000;
 const MAX_HEADER_BYTES = 8192;
+/** How long a server that ends waits for its last answers to go out. */
+const LAST_ANSWERS_MS = 1000;
 
 /** What the HTTP server tells of. */
 export interface HttpHost {
@@ -46,6 +49,9 @@ export class HttpServer {
   readonly #press = new DirectoryPress();
   readonly #next: NextRound;
   readonly #stopListening: () => void;
+  /** Responses that are not through yet. */
+  readonly #answering = new Set<ServerResponse>();
+  #allAnswered: () => void = () => {};
   #closing = false;
 
   private constructor(host: HttpHost, options: HttpServerOptions) {
@@ -62,6 +68,7 @@ export class HttpServer {
       http: { maxHeaderSize: MAX_HEADER_BYTES },
     });
     this.#app.server.maxConnections = options.maxConnections;
+    this.#app.addHook('onRequest', async (_request, { raw }) => this.#begin(raw));
     this.#route();
   }
 
@@ -83,12 +90,34 @@ export class HttpServer {
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
+  /** Requests that wait for the next round. */
+  get waiting(): number {
+    return this.#next.waiting;
+  }
+
   /** Answers who waits, then ends all connections. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#stopListening();
     this.#next.wake();
+    if (this.#answering.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, LAST_ANSWERS_MS);
+        this.#allAnswered = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
     await this.#app.close();
+  }
+
+  #begin(response: ServerResponse): void {
+    this.#answering.add(response);
+    response.once('close', () => {
+      this.#answering.delete(response);
+      if (this.#answering.size === 0) this.#allAnswered();
+    });
   }
 
   #route(): void {

@@ -122,6 +122,14 @@ const brokenLogs: readonly (readonly [string, string, readonly ConformanceCheck[
   ['compacts nothing', 'truncatePrefix', brokenLog(() => ({ truncatePrefix: () => {} }))],
   ['redacts nothing', 'redact', brokenLog(() => ({ redact: () => {} }))],
   [
+    'redacts nothing with an append',
+    'appendAndRedact',
+    brokenLog((s) => {
+      const append = s.append.bind(s);
+      return { appendAndRedact: (entries) => append(entries) };
+    }),
+  ],
+  [
     'resets to 1',
     'reset',
     brokenLog((s) => {
@@ -147,7 +155,7 @@ describe('a suite fails for', () => {
   test('stores that forget at a restart', async () => {
     const log = logStoreConformance(() => new MemoryLogStore(), { reopen: () => new MemoryLogStore() });
     expect((await failing(log)).every((name) => name.includes('outlives a restart'))).toBe(true);
-    expect(await failing(log)).toHaveLength(6);
+    expect(await failing(log)).toHaveLength(7);
     const stable = stableStoreConformance(() => new MemoryStableStore(), { reopen: () => new MemoryStableStore() });
     expect(await failing(stable)).toHaveLength(5);
     const snapshots = snapshotStoreConformance(() => new MemorySnapshotStore(), {

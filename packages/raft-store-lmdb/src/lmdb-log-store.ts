@@ -7,7 +7,7 @@ import { maxEncodedBytes } from './entry-format.js';
 import { blockKey, LOG_HEAD_KEY } from './keys.js';
 import { loadLog } from './load-log.js';
 import { encodeLogHead } from './record-format.js';
-import { Redactions } from './redactions.js';
+import { Redactions, type RedactionPlan } from './redactions.js';
 import { chooseRewrites } from './rewrite-choice.js';
 import { Scratch } from './scratch.js';
 import { StoreError } from './store-error.js';
@@ -96,18 +96,8 @@ export class LmdbLogStore implements LogStore {
   }
 
   /** @throws StoreError `misuse` (not consecutive), `full`, `io`, `poisoned`, `closed` */
-  async append(entries: readonly LogEntry[]): Promise<void> {
-    if (entries.length === 0) return;
-    let next = this.lastIndex + 1;
-    for (const entry of entries) if (entry.index !== next++) throw this.#misuse(`an append of entry ${entry.index}`);
-    await this.#write(async () => {
-      const blocks = this.#encode(entries);
-      await this.#gate.commit(blocks.map(({ key, value }) => ({ key, value })));
-      for (const { value, begin, end, tombstones } of blocks) {
-        this.#index.push(entries[begin]!.index, end - begin, value.length, tombstones);
-      }
-      this.#cache.append(entries);
-    });
+  append(entries: readonly LogEntry[]): Promise<void> {
+    return this.#extend(entries, []);
   }
 
   /** @throws StoreError `corrupt`, `full`, `io`, `poisoned`, `closed` */
@@ -176,38 +166,13 @@ export class LmdbLogStore implements LogStore {
    * @throws StoreError `misuse` (a tombstone of another term than the entry's), `corrupt`, `full`, `io`, `poisoned`,
    *   `closed`
    */
-  async redact(tombstones: readonly LogEntry[]): Promise<void> {
-    const index = this.#index;
-    const inside = tombstones.filter((stone) => stone.index >= this.#firstIndex && stone.index <= this.lastIndex);
-    for (const stone of inside) {
-      const term = this.#cache.get(stone.index)?.term ?? stone.term;
-      if (term !== stone.term)
-        throw this.#misuse(`a tombstone of term ${stone.term} for entry ${stone.index} of ${term}`);
-    }
-    if (inside.length === 0) return;
-    await this.#write(async () => {
-      const plan = this.#redactions.plan();
-      for (const stone of inside) plan.add(index.firstIndexOf(index.find(stone.index)), stone);
-      const rewritten = chooseRewrites(plan, this.#redactions, index, this.#blocks, this.#maxWaitingTombstones).map(
-        (slot) => {
-          const firstIndex = index.firstIndexOf(slot);
-          const result = this.#blocks.rewrite(slot, index.entriesOf(slot), plan.allOf(firstIndex));
-          plan.dropBlock(firstIndex);
-          return { slot, firstIndex, ...result };
-        },
-      );
-      const changes = rewritten.map(({ slot, bytes }): Change => ({ key: this.#keyOf(slot), value: bytes }));
-      changes.push(...plan.changes());
-      await this.#gate.commit(changes);
-      plan.apply();
-      for (const { slot, firstIndex, bytes, head } of rewritten) {
-        index.measure(slot, bytes.length, head.tombstones);
-        this.#blocks.forget(firstIndex);
-        this.#rewrittenBlocks++;
-        this.#rewrittenBytes += bytes.length;
-      }
-      for (const stone of inside) this.#cache.replace(stone);
-    });
+  redact(tombstones: readonly LogEntry[]): Promise<void> {
+    return this.#extend([], tombstones);
+  }
+
+  /** One commit. @throws StoreError like {@link append} and {@link redact} */
+  async appendAndRedact(entries: readonly LogEntry[], tombstones: readonly LogEntry[]): Promise<void> {
+    await this.#extend(buried(entries, tombstones), tombstones);
   }
 
   /** Reads every block and checks it. Gives way to others now and then. @throws StoreError `corrupt`, `io`, `closed` */
@@ -251,6 +216,56 @@ export class LmdbLogStore implements LogStore {
     const entries = this.#blocks.entries(slot);
     const end = Math.min(to + 1, firstIndex + entries.length);
     for (let i = index; i < end; i++) yield this.#redactions.get(firstIndex, i) ?? entries[i - firstIndex]!;
+  }
+
+  /** Appends entries, and puts tombstones on what lies before them, in one commit. */
+  async #extend(entries: readonly LogEntry[], tombstones: readonly LogEntry[]): Promise<void> {
+    let next = this.lastIndex + 1;
+    for (const entry of entries) if (entry.index !== next++) throw this.#misuse(`an append of entry ${entry.index}`);
+    const inside = tombstones.filter(({ index }) => index >= this.#firstIndex && index <= this.lastIndex);
+    for (const { index, term } of inside) {
+      const known = this.#cache.get(index)?.term ?? term;
+      if (known !== term) throw this.#misuse(`a tombstone of term ${term} for entry ${index} of ${known}`);
+    }
+    if (entries.length === 0 && inside.length === 0) return;
+    await this.#write(async () => {
+      const blocks = this.#encode(entries);
+      const plan = this.#redactions.plan();
+      const rewritten = this.#redacted(plan, inside);
+      const changes: Change[] = [...blocks, ...rewritten].map(({ key, value }) => ({ key, value }));
+      if (inside.length > 0) changes.push(...plan.changes());
+      await this.#gate.commit(changes);
+      if (inside.length > 0) plan.apply();
+      this.#showRewritten(rewritten);
+      for (const { value, begin, end, tombstones: stones } of blocks) {
+        this.#index.push(entries[begin]!.index, end - begin, value.length, stones);
+      }
+      for (const stone of inside) this.#cache.replace(stone);
+      this.#cache.append(entries);
+    });
+  }
+
+  /** Plans tombstones for entries of the log, and rewrites the blocks for which that is worth it. */
+  #redacted(plan: RedactionPlan, tombstones: readonly LogEntry[]): Rewritten[] {
+    if (tombstones.length === 0) return [];
+    const index = this.#index;
+    for (const stone of tombstones) plan.add(index.firstIndexOf(index.find(stone.index)), stone);
+    const chosen = chooseRewrites(plan, this.#redactions, index, this.#blocks, this.#maxWaitingTombstones);
+    return chosen.map((slot) => {
+      const firstIndex = index.firstIndexOf(slot);
+      const { bytes, head } = this.#blocks.rewrite(slot, index.entriesOf(slot), plan.allOf(firstIndex));
+      plan.dropBlock(firstIndex);
+      return { slot, firstIndex, key: this.#keyOf(slot), value: bytes, tombstones: head.tombstones };
+    });
+  }
+
+  #showRewritten(rewritten: readonly Rewritten[]): void {
+    for (const { slot, firstIndex, value, tombstones } of rewritten) {
+      this.#index.measure(slot, value.length, tombstones);
+      this.#blocks.forget(firstIndex);
+      this.#rewrittenBlocks++;
+      this.#rewrittenBytes += value.length;
+    }
   }
 
   #encode(entries: readonly LogEntry[]): Encoded[] {
@@ -315,6 +330,23 @@ export class LmdbLogStore implements LogStore {
     const message = `${what} does not fit a log of ${this.#firstIndex} to ${this.lastIndex}`;
     return new StoreError(message, { failure: 'misuse', path: this.#gate.path, part: 'log' });
   }
+}
+
+/** The entries, with those that tombstones concern replaced by them. */
+function buried(entries: readonly LogEntry[], tombstones: readonly LogEntry[]): readonly LogEntry[] {
+  const from = entries[0]?.index ?? Infinity;
+  const stones = new Map(tombstones.filter(({ index }) => index >= from).map((stone) => [stone.index, stone]));
+  return stones.size === 0 ? entries : entries.map((entry) => stones.get(entry.index) ?? entry);
+}
+
+/** A block that takes tombstones in. */
+interface Rewritten {
+  readonly slot: BlockSlot;
+  readonly firstIndex: LogIndex;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  /** In the block now. */
+  readonly tombstones: number;
 }
 
 interface Encoded {

@@ -205,6 +205,19 @@ const WRITING: readonly Named[] = [
     },
   ],
   [
+    'appendAndRedact does both, and may redact what it appends',
+    async (store) => {
+      await store.append(entries(1, 3));
+      await store.truncatePrefix(1);
+      await store.appendAndRedact(entries(4, 6), [tombstone(1), tombstone(3), tombstone(5), tombstone(7)]);
+      const all = [entry(2), tombstone(3), entry(4), tombstone(5), entry(6)];
+      await assertHolds(store, 2, all);
+      await store.appendAndRedact([], [tombstone(2)]);
+      await store.appendAndRedact([entry(7)], []);
+      await assertHolds(store, 2, [tombstone(2), ...all.slice(1), entry(7)]);
+    },
+  ],
+  [
     'any sequence of writes leaves what a list of entries would hold',
     async (store) => {
       const model = new Model();
@@ -231,7 +244,8 @@ class Model {
     if (pick < 0.6) {
       const more = entries(this.last + 1, this.last + 1 + Math.floor(this.#random.next() * 6), this.#term);
       this.entries.push(...more);
-      await store.append(more);
+      if (pick < 0.3) await store.append(more);
+      else await store.appendAndRedact(more, this.#redact(at));
     } else if (pick < 0.75) {
       this.#term++;
       this.entries = this.entries.slice(0, at - this.first);
@@ -242,16 +256,21 @@ class Model {
       this.first = Math.max(this.first, through + 1);
       await store.truncatePrefix(through);
     } else if (pick < 0.98) {
-      const old = this.entries[at - this.first];
-      const stone = tombstone(at, old?.term ?? this.#term);
-      if (old !== undefined) this.entries[at - this.first] = stone;
-      await store.redact([stone]);
+      await store.redact(this.#redact(at));
     } else {
       this.first = at + 5;
       this.entries = [];
       await store.reset(this.first);
     }
     assertSame([store.firstIndex, store.lastIndex], [this.first, this.last], 'firstIndex and lastIndex');
+  }
+
+  /** The tombstone of an entry, or of none. */
+  #redact(at: LogIndex): readonly LogEntry[] {
+    const old = this.entries[at - this.first];
+    const stone = tombstone(at, old?.term ?? this.#term);
+    if (old !== undefined) this.entries[at - this.first] = stone;
+    return [stone];
   }
 }
 
@@ -284,5 +303,11 @@ function durability(create: () => MaybePromise<LogStore>, reopen: Reopen): Confo
     survives('a log truncated to nothing', (store) => store.truncatePrefix(5), 6, []),
     survives('a reset', (store) => store.reset(42), 42, []),
     survives('a tombstone', (store) => store.redact([tombstone(2)]), 1, [entry(1), tombstone(2), ...entries(3, 5)]),
+    survives(
+      'an append with tombstones',
+      (store) => store.appendAndRedact(entries(6, 7), [tombstone(5), tombstone(6)]),
+      1,
+      [...entries(1, 4), tombstone(5), tombstone(6), entry(7)],
+    ),
   ];
 }

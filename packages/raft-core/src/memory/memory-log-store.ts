@@ -97,6 +97,11 @@ export class MemoryLogStore implements LogStore {
     }
   }
 
+  appendAndRedact(entries: readonly LogEntry[], tombstones: readonly LogEntry[]): void {
+    this.append(entries);
+    this.redact(tombstones);
+  }
+
   close(): void {}
 
   /** The entry at an index that the log holds. */

@@ -41,5 +41,12 @@ export interface LogStore {
    */
   redact(tombstones: readonly LogEntry[]): MaybePromise<void>;
 
+  /**
+   * {@link append} and then {@link redact} as one write, which is what a state machine makes that redacts with each
+   * command; a store on a disk syncs once for it. Tombstones may concern the entries of the call itself. A crash leaves
+   * what those two would: no tombstone without all of the entries.
+   */
+  appendAndRedact(entries: readonly LogEntry[], tombstones: readonly LogEntry[]): MaybePromise<void>;
+
   close(): MaybePromise<void>;
 }

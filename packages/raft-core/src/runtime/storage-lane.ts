@@ -88,8 +88,17 @@ export class StorageLane {
     const jobs: (() => MaybePromise<void>)[] = [];
     const hardState = writes.findLast((write) => write.hardState !== null)?.hardState;
     if (hardState) jobs.push(() => this.#stableStore.save(hardState));
-    for (const write of mergeWrites(writes.flatMap((persist) => persist.log))) jobs.push(() => this.#apply(write));
+    const merged = mergeWrites(writes.flatMap((persist) => persist.log));
+    for (const write of merged.writes) jobs.push(() => this.#apply(write));
+    const { appended, tombstones } = merged;
+    if (appended !== null || tombstones.length > 0) jobs.push(() => this.#finish(appended, tombstones));
     return runInOrder(jobs);
+  }
+
+  #finish(appended: readonly LogEntry[] | null, tombstones: readonly LogEntry[]): MaybePromise<void> {
+    if (appended === null) return this.#logStore.redact(tombstones);
+    if (tombstones.length === 0) return this.#logStore.append(appended);
+    return this.#logStore.appendAndRedact(appended, tombstones);
   }
 
   #apply(write: LogWrite): MaybePromise<void> {
@@ -108,29 +117,36 @@ export class StorageLane {
   }
 }
 
+/** Writes in order, and what may be written behind them all in one call. */
+interface MergedWrites {
+  readonly writes: readonly LogWrite[];
+  /** The last append, if nothing but redactions came after it. */
+  readonly appended: readonly LogEntry[] | null;
+  readonly tombstones: readonly LogEntry[];
+}
+
 /**
  * Neighbouring appends become one, and so do all redactions, behind the rest: else a state machine that redacts with each
  * command would split the appends into one write each. That is safe, since what is redacted is committed: it is not
  * truncated, and a store skips what a compaction or a reset took before.
  */
-function mergeWrites(writes: readonly LogWrite[]): readonly LogWrite[] {
-  if (writes.length < 2) return writes;
-  const merged: LogWrite[] = [];
+function mergeWrites(all: readonly LogWrite[]): MergedWrites {
+  const writes: LogWrite[] = [];
   const tombstones: LogEntry[] = [];
   let open: LogEntry[] | null = null;
-  for (const write of writes) {
-    if (write.op === 'redact') {
-      for (const tombstone of write.tombstones) tombstones.push(tombstone);
-    } else if (write.op !== 'append') {
-      open = null;
-      merged.push(write);
-    } else if (open === null) {
-      open = [...write.entries];
-      merged.push({ op: 'append', entries: open });
-    } else {
+  const shut = (): void => {
+    if (open !== null) writes.push({ op: 'append', entries: open });
+    open = null;
+  };
+  for (const write of all) {
+    if (write.op === 'redact') for (const tombstone of write.tombstones) tombstones.push(tombstone);
+    else if (write.op === 'append') {
+      open ??= [];
       for (const entry of write.entries) open.push(entry);
+    } else {
+      shut();
+      writes.push(write);
     }
   }
-  if (tombstones.length > 0) merged.push({ op: 'redact', tombstones });
-  return merged;
+  return { writes, appended: open, tombstones };
 }

@@ -1,5 +1,5 @@
 import type { LogWrite } from '../../src/core/effects.js';
-import { MemoryLogStore, MemoryStableStore } from '../../src/index.js';
+import { EntryType, MemoryLogStore, MemoryStableStore } from '../../src/index.js';
 import { StorageLane, type Persist } from '../../src/runtime/storage-lane.js';
 import { entriesOf, entry } from '../support/core-driver.js';
 import { Disk, SlowLogStore, SlowStableStore } from '../support/slow-stores.js';
@@ -68,6 +68,31 @@ describe('the storage lane', () => {
     expect(done[1]).toEqual(queued);
     expect(stableStore.load()).toEqual({ term: 3, votedFor: 'a' });
     expect(logStore.read(1, 4, 1e9)).toEqual([...entriesOf([1, 1]), entry(3, 3), entry(4, 3)]);
+  });
+
+  test('redactions go with the last append into one write, behind what cuts the log', async () => {
+    const redact = (index: number): LogWrite => ({
+      op: 'redact',
+      tombstones: [{ index, term: 1, type: EntryType.tombstone, data: new Uint8Array(32) }],
+    });
+    lane.push(persist([append(1), append(2), append(3)]));
+    const queued = [
+      [redact(1), append(4)],
+      [{ op: 'compact', through: 1 } as const, append(5), redact(5)],
+      [redact(2)],
+    ];
+    for (const log of queued) lane.push(persist(log));
+    for (const call of ['append', 'append', 'truncatePrefix', 'appendAndRedact']) {
+      disk.complete(call);
+      await turn();
+    }
+    lane.push(persist([redact(3)]));
+    disk.complete('redact');
+    await lane.idle();
+    expect(disk.calls).toEqual(['append', 'append', 'truncatePrefix', 'appendAndRedact', 'redact']);
+    const types = logStore.read(2, 5, 1e9).map(({ type }) => type);
+    const { tombstone, command } = EntryType;
+    expect(types).toEqual([tombstone, tombstone, command, tombstone]);
   });
 
   test('writes nothing after a failure, neither what waited nor what comes', async () => {

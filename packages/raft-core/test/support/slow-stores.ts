@@ -104,6 +104,10 @@ export class SlowLogStore implements LogStore {
     return this.#disk.run('redact', () => this.store.redact(tombstones));
   }
 
+  appendAndRedact(entries: readonly LogEntry[], tombstones: readonly LogEntry[]): void | Promise<void> {
+    return this.#disk.run('appendAndRedact', () => this.store.appendAndRedact(entries, tombstones));
+  }
+
   close(): void {}
 }
 

@@ -53,6 +53,11 @@ export class SimLogStore implements LogStore {
   }
 
   append(entries: readonly LogEntry[]): MaybePromise<void> {
+    return this.appendAndRedact(entries, []);
+  }
+
+  /** A crash leaves a part: some of the entries, or all of them and some of the tombstones. */
+  appendAndRedact(entries: readonly LogEntry[], tombstones: readonly LogEntry[]): MaybePromise<void> {
     const { platter } = this.#disk;
     const kept = [...entries];
     kept.forEach((entry, i) => {
@@ -62,7 +67,9 @@ export class SimLogStore implements LogStore {
       throw new RaftError('RAFT_STORE_FAILED', what);
     });
     return this.#disk.write('log', (part) => {
-      platter.append(kept.slice(0, Math.floor(part * kept.length)));
+      const done = Math.floor(part * (kept.length + tombstones.length));
+      platter.append(kept.slice(0, done));
+      if (done > kept.length) platter.redact(tombstones.slice(0, done - kept.length));
     });
   }
 

@@ -30,10 +30,10 @@ export function after(model: StoreModel, operation: Operation): StoreModel {
     }
     case 'reset':
       return { ...model, firstIndex: operation.nextIndex, entries: [] };
-    case 'redact': {
-      const stones = new Map(operation.stones.map(([index, term]) => [index, stoneOf(index, term)]));
-      return { ...model, entries: entries.map((entry) => stones.get(entry.index) ?? entry) };
-    }
+    case 'redact':
+      return { ...model, entries: redacted(entries, operation.stones) };
+    case 'appendAndRedact':
+      return { ...model, entries: redacted([...entries, ...entriesOf(operation.append)], operation.stones) };
     case 'save':
       return { ...model, hardState: operation.state };
     case 'snapshot': {
@@ -43,6 +43,14 @@ export function after(model: StoreModel, operation: Operation): StoreModel {
       return { ...model, snapshots: all.slice(0, RETAINED) };
     }
   }
+}
+
+function redacted(
+  entries: readonly LogEntry[],
+  tombstones: readonly (readonly [index: number, term: number])[],
+): readonly LogEntry[] {
+  const stones = new Map(tombstones.map(([index, term]) => [index, stoneOf(index, term)]));
+  return entries.map((entry) => stones.get(entry.index) ?? entry);
 }
 
 /** What a store does hold. */

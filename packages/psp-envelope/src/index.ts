@@ -30,7 +30,7 @@ export {
   type WrapOptions,
 } from './raft/raft-packet.js';
 export { signedContentOf } from './raft/signed-content.js';
-export { EventId, eventNameOf, type EventName, type EventSchemas } from './psp/events.js';
+export { EventId, eventNameOf, MAX_TRUST_ROOTS_BYTES, type EventName, type EventSchemas } from './psp/events.js';
 export {
   decodeApplicationMessage,
   encodeApplicationMessage,
@@ -71,3 +71,38 @@ export {
   type PullAnswerOptions,
   type ServedDirectory,
 } from './directory/pull-answer.js';
+export {
+  decodeTrustRoot,
+  encodeTrustRoot,
+  firstTrustRoot,
+  MAX_TRUST_ROOT_AUTHORITIES,
+  MAX_TRUST_ROOT_BYTES,
+  MAX_TRUST_ROOT_NODES,
+  nextTrustRoot,
+  type FirstRootFacts,
+  type NodeEndpoint,
+  type RootChange,
+  type RootNode,
+  type TrustRootDocument,
+} from './trust-root/trust-root-document.js';
+export {
+  MAX_CHAINED_ROOTS,
+  MAX_ROOTS_PER_MESSAGE,
+  TrustRootChain,
+  type ChainedRoot,
+  type ChainStep,
+  type RootCrypto,
+  type RootSigners,
+} from './trust-root/trust-root-chain.js';
+export {
+  judgeSuccessor,
+  linkRefusal,
+  ROOT_REFUSAL_CODES,
+  tallyRoot,
+  type RootJudgement,
+  type RootRefusal,
+  type RootRefusalCode,
+  type RootTally,
+} from './trust-root/successor.js';
+export { answerRootPull, decodeTrustRoots, encodeTrustRoots } from './trust-root/trust-root-messages.js';
+export { listingCreation } from './directory/listing-creation.js';

@@ -56,10 +56,19 @@ const BODIES: { [Name in EventName]: fc.Arbitrary<DiscoveryMessage> } = {
       listDigest: bytes,
       previousDigest: bytes,
       shortDigest: bytes,
+      rootVersion: uint,
     })
     .map((fields) => discoveryMessage('discoveryRequestConsensusVote', fields)),
   discoveryConsensusVote: fc
-    .record({ version, signature, verdict: fc.nat(3), reason: identities, round: uint, appliedIndex: uint })
+    .record({
+      version,
+      signature,
+      verdict: fc.nat(3),
+      reason: identities,
+      round: uint,
+      appliedIndex: uint,
+      rootVersion: uint,
+    })
     .map((fields) => discoveryMessage('discoveryConsensusVote', fields)),
   discoveryFinalConsensus: fc
     .record({ version, signatures: fc.array(signature, { maxLength: 5 }), round: uint, listDigest: bytes })
@@ -76,6 +85,15 @@ const BODIES: { [Name in EventName]: fc.Arbitrary<DiscoveryMessage> } = {
   discoveryDirectoryPart: fc
     .record({ requestID: uint, digest: bytes, totalBytes: uint, index: fc.nat(), count: fc.nat(), content: bytes })
     .map((fields) => discoveryMessage('discoveryDirectoryPart', fields)),
+  pullTrustRoots: fc
+    .record({ version, requestID: uint, newerThan: uint })
+    .map((fields) => discoveryMessage('pullTrustRoots', fields)),
+  trustRoots: fc
+    .record({
+      requestID: uint,
+      roots: fc.array(fc.record({ root: bytes, signatures: fc.array(signature, { maxLength: 3 }) }), { maxLength: 5 }),
+    })
+    .map((fields) => discoveryMessage('trustRoots', fields)),
 };
 
 describe('discovery messages', () => {
@@ -130,12 +148,12 @@ describe('discovery messages', () => {
 
 describe('application messages', () => {
   test('an event that is not known, and one that is cut off', () => {
-    expect(codeOf(() => decodeApplicationMessage(new Uint8Array([7, 0xdc, 1])))).toBe('ENVELOPE_UNKNOWN_EVENT');
+    expect(codeOf(() => decodeApplicationMessage(new Uint8Array([7, 0xff, 1])))).toBe('ENVELOPE_UNKNOWN_EVENT');
     expect(codeOf(() => decodeApplicationMessage(new Uint8Array([7])))).toBe('ENVELOPE_TRUNCATED');
     expect(codeOf(() => decodeApplicationMessage(new Uint8Array(0)))).toBe('ENVELOPE_TRUNCATED');
   });
 
-  test('only directories, their parts, Raft packets and requests for attestations may be large, both ways', () => {
+  test('only directories, their parts, Raft packets, requests for attestations and trust roots may be large, both ways', () => {
     const large = new Uint8Array(DEFAULT_LIMITS.maxSmallBodyBytes + 1);
     const may = (Object.keys(EventId) as EventName[]).filter(
       (event) => codeOf(() => encodeApplicationMessage(event, large)) === undefined,
@@ -145,6 +163,7 @@ describe('application messages', () => {
       'discoveryRaftPacket',
       'discoveryRequestAttestation',
       'discoveryDirectoryPart',
+      'trustRoots',
     ]);
     const pull = new Uint8Array([7, 0xd1, ...large]);
     expect(codeOf(() => decodeApplicationMessage(pull))).toBe('ENVELOPE_TOO_LARGE');

@@ -25,6 +25,8 @@ export { CertificateVerifier } from './certificate-verifier.js';
 export type { CertificateVerifierOptions, CertificateVerifierStats } from './certificate-verifier.js';
 export { openDetachedSignatureAsync } from './detached-signature.js';
 export type { DetachedSignature, OpenedSignature } from './detached-signature.js';
+export { DiscoverySigners, trustRootOf } from './discovery-signers.js';
+export type { TrustRootFacts } from './discovery-signers.js';
 export {
   ED25519_KEY_BYTES,
   ED25519_SIGNATURE_BYTES,

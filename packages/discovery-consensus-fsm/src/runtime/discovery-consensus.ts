@@ -266,6 +266,10 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
         return this.onReceivedDirectoryPart(from, message.body);
       case 'publishToDiscoveryResult':
         return HEEDED;
+      case 'pullTrustRoots':
+      case 'trustRoots':
+        // Whoever owns the chain takes these before they come here.
+        return this.#heed(from, async () => no('malformed', message.event));
     }
   }
 

@@ -10,11 +10,13 @@ import {
   PublishToDiscoveryResultSchema,
   PublishToDiscoverySchema,
   PullDiscoverySchema,
+  PullTrustRootsSchema,
+  TrustRootsSchema,
 } from '@discovery-raft/protocol';
 import { EnvelopeError } from '../errors.js';
 import type { EnvelopeLimits } from '../limits.js';
 
-/** Events of the discovery namespace and their ids (WIRE.md, section 2); 2009 to 2011 are ours. */
+/** Events of the discovery namespace and their ids (WIRE.md, section 2); 2009 to 2013 are ours. */
 export const EventId = {
   pullDiscovery: 2001,
   discoveryDirectory: 2002,
@@ -27,6 +29,8 @@ export const EventId = {
   publishToDiscoveryResult: 2009,
   discoveryRequestAttestation: 2010,
   discoveryDirectoryPart: 2011,
+  pullTrustRoots: 2012,
+  trustRoots: 2013,
 } as const;
 
 /** Name of an event. */
@@ -45,6 +49,8 @@ export const EVENT_SCHEMAS = {
   publishToDiscoveryResult: PublishToDiscoveryResultSchema,
   discoveryRequestAttestation: DiscoveryRequestAttestationSchema,
   discoveryDirectoryPart: DiscoveryDirectoryPartSchema,
+  pullTrustRoots: PullTrustRootsSchema,
+  trustRoots: TrustRootsSchema,
 } as const satisfies Record<EventName, unknown>;
 
 /** The protobuf schema of an event. */
@@ -66,6 +72,9 @@ export function requireEventName(id: number): EventName {
   return name;
 }
 
+/** Most bytes of a message of trust roots; who has more sends several. */
+export const MAX_TRUST_ROOTS_BYTES = 1_048_576;
+
 /** Bytes that the body of an event may have. */
 export function maxBodyBytes(event: EventName, limits: EnvelopeLimits): number {
   // 4 length bytes and 2 of the event id are part of the message.
@@ -76,6 +85,8 @@ export function maxBodyBytes(event: EventName, limits: EnvelopeLimits): number {
     case 'discoveryRaftPacket':
     case 'discoveryRequestAttestation':
       return most;
+    case 'trustRoots':
+      return Math.min(MAX_TRUST_ROOTS_BYTES, most);
     default:
       return Math.min(limits.maxSmallBodyBytes, most);
   }

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file protocol/discovery.proto.
  */
 export const file_protocol_discovery: GenFile = /*@__PURE__*/
-  fileDesc("Chhwcm90b2NvbC9kaXNjb3ZlcnkucHJvdG8SCHByb3RvY29sIo0BCg1EaXNjb3ZlcnlJdGVtEg8KB3ZlcnNpb24YASABKAkSEAoIaWRlbnRpdHkYAiABKAkSEwoLZmluZ2VycHJpbnQYAyABKAkSEQoJaGFuZHNoYWtlGAQgASgJEgwKBG1vZGUYBSABKAkSDwoHYWRkcmVzcxgGIAMoCRISCgpleHBpcmF0aW9uGAcgASgEIn8KEERpc2NvdmVyeUxpc3RpbmcSDwoHdmVyc2lvbhgBIAEoCRINCgVpdGVtcxgCIAMoDBIQCghjcmVhdGlvbhgDIAEoBBISCgpleHBpcmF0aW9uGAQgASgEEhEKCWZ1bGxJdGVtcxgFIAEoBBISCgpmdWxsRGlnZXN0GAYgASgMIjwKEkRpc2NvdmVyeVNpZ25hdHVyZRITCgtjZXJ0aWZpY2F0ZRgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwiVQoSUHVibGlzaFRvRGlzY292ZXJ5Eg8KB3ZlcnNpb24YASABKAkSGwoTc2lnbmVkRGlzY292ZXJ5SXRlbRgCIAEoDBIRCglyZXF1ZXN0SUQYAyABKAQiYQoNUHVsbERpc2NvdmVyeRIPCgd2ZXJzaW9uGAEgASgJEhEKCXJlcXVlc3RJRBgCIAEoBBIZChFtYXhEaXJlY3RvcnlCeXRlcxgDIAEoBBIRCgluZXdlclRoYW4YBCABKAQikAEKEkRpc2NvdmVyeURpcmVjdG9yeRIRCglkaXJlY3RvcnkYASABKAwSMAoKc2lnbmF0dXJlcxgCIAMoCzIcLnByb3RvY29sLkRpc2NvdmVyeVNpZ25hdHVyZRI1Cg9zaG9ydFNpZ25hdHVyZXMYAyADKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUisAQKE0Rpc2NvdmVyeVJhZnRQYWNrZXQSDwoHdmVyc2lvbhgBIAEoCRIQCghzb3VyY2VJRBgDIAEoCRIVCg1kZXNpdG5hdGlvbklEGAQgASgJEjoKB21zZ1R5cGUYBSABKA4yKS5wcm90b2NvbC5EaXNjb3ZlcnlSYWZ0UGFja2V0LnJhZnRNc2dUeXBlEhAKCHBhY2tldElEGAYgASgEEg4KBnBhY2tldBgHIAEoDBIvCglzaWduYXR1cmUYCCABKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUizwIKC3JhZnRNc2dUeXBlEhgKFGFwcGVuZEVudHJpZXNSZXF1ZXN0EAASFgoScmVxdWVzdFZvdGVSZXF1ZXN0EAESGgoWaW5zdGFsbFNuYXBzaG90UmVxdWVzdBACEhkKFWFwcGVuZEVudHJpZXNSZXNwb25zZRADEhcKE3JlcXVlc3RWb3RlUmVzcG9uc2UQBBIbChdpbnN0YWxsU25hcHNob3RSZXNwb25zZRAFEhkKFXJlcXVlc3RQcmVWb3RlUmVxdWVzdBAGEhUKEXRpbWVvdXROb3dSZXF1ZXN0EAcSGgoWcmVxdWVzdFByZVZvdGVSZXNwb25zZRAIEhYKEnRpbWVvdXROb3dSZXNwb25zZRAJEg4KCnJwY0ZhaWx1cmUQChIUChByZWFkSW5kZXhSZXF1ZXN0EAsSFQoRcmVhZEluZGV4UmVzcG9uc2UQDCJcChVSYWZ0TG9nU2lnbmF0dXJlRW50cnkSLwoJc2lnbmF0dXJlGAEgASgLMhwucHJvdG9jb2wuRGlzY292ZXJ5U2lnbmF0dXJlEhIKCmV4cGlyYXRpb24YAiABKAQihwEKDFJhZnRMb2dFbnRyeRIOCgZwYWNrZXQYASABKAwSMwoKc2lnbmF0dXJlcxgCIAMoCzIfLnByb3RvY29sLlJhZnRMb2dTaWduYXR1cmVFbnRyeRITCgtkZWxldGVJbmRleBgDIAEoBBINCgVyb3VuZBgEIAEoBBIOCgZvcmlnaW4YBSABKAQiuwEKHURpc2NvdmVyeVJlcXVlc3RDb25zZW5zdXNWb3RlEg8KB3ZlcnNpb24YASABKAkSEAoIY3JlYXRpb24YAiABKAQSEgoKZXhwaXJhdGlvbhgDIAEoBBINCgVyb3VuZBgEIAEoBBITCgtmcm96ZW5JbmRleBgFIAEoBBISCgpsaXN0RGlnZXN0GAYgASgMEhYKDnByZXZpb3VzRGlnZXN0GAcgASgMEhMKC3Nob3J0RGlnZXN0GAggASgMIsMCChZEaXNjb3ZlcnlDb25zZW5zdXNWb3RlEg8KB3ZlcnNpb24YASABKAkSLwoJc2lnbmF0dXJlGAIgASgLMhwucHJvdG9jb2wuRGlzY292ZXJ5U2lnbmF0dXJlEj0KB3ZlcmRpY3QYBCABKA4yLC5wcm90b2NvbC5EaXNjb3ZlcnlDb25zZW5zdXNWb3RlLnZvdGVWZXJkaWN0Eg4KBnJlYXNvbhgFIAEoCRINCgVyb3VuZBgGIAEoBBIUCgxhcHBsaWVkSW5kZXgYByABKAQSNAoOc2hvcnRTaWduYXR1cmUYCCABKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUiPQoLdm90ZVZlcmRpY3QSDwoLdW5zcGVjaWZpZWQQABIHCgN5ZXMQARIGCgJubxACEgwKCG5vdFJlYWR5EAMitgEKF0Rpc2NvdmVyeUZpbmFsQ29uc2Vuc3VzEg8KB3ZlcnNpb24YASABKAkSMAoKc2lnbmF0dXJlcxgCIAMoCzIcLnByb3RvY29sLkRpc2NvdmVyeVNpZ25hdHVyZRINCgVyb3VuZBgDIAEoBBISCgpsaXN0RGlnZXN0GAQgASgMEjUKD3Nob3J0U2lnbmF0dXJlcxgFIAMoCzIcLnByb3RvY29sLkRpc2NvdmVyeVNpZ25hdHVyZSKLAQobUHVibGlzaFRvRGlzY292ZXJ5Rm9yd2FyZGVkEg8KB3ZlcnNpb24YASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSFQoNcHVibGlzaFBhY2tldBgDIAEoDBIvCglzaWduYXR1cmUYBCABKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUiSwoYUHVibGlzaFRvRGlzY292ZXJ5UmVzdWx0EhEKCXJlcXVlc3RJRBgBIAEoBBIMCgRjb2RlGAIgASgNEg4KBmRldGFpbBgDIAEoCSI/ChtEaXNjb3ZlcnlSZXF1ZXN0QXR0ZXN0YXRpb24SDwoHdmVyc2lvbhgBIAEoCRIPCgdwYWNrZXRzGAIgAygMIn4KFkRpc2NvdmVyeURpcmVjdG9yeVBhcnQSEQoJcmVxdWVzdElEGAEgASgEEg4KBmRpZ2VzdBgCIAEoDBISCgp0b3RhbEJ5dGVzGAMgASgEEg0KBWluZGV4GAQgASgNEg0KBWNvdW50GAUgASgNEg8KB2NvbnRlbnQYBiABKAxiBnByb3RvMw");
+  fileDesc("Chhwcm90b2NvbC9kaXNjb3ZlcnkucHJvdG8SCHByb3RvY29sIo0BCg1EaXNjb3ZlcnlJdGVtEg8KB3ZlcnNpb24YASABKAkSEAoIaWRlbnRpdHkYAiABKAkSEwoLZmluZ2VycHJpbnQYAyABKAkSEQoJaGFuZHNoYWtlGAQgASgJEgwKBG1vZGUYBSABKAkSDwoHYWRkcmVzcxgGIAMoCRISCgpleHBpcmF0aW9uGAcgASgEIn8KEERpc2NvdmVyeUxpc3RpbmcSDwoHdmVyc2lvbhgBIAEoCRINCgVpdGVtcxgCIAMoDBIQCghjcmVhdGlvbhgDIAEoBBISCgpleHBpcmF0aW9uGAQgASgEEhEKCWZ1bGxJdGVtcxgFIAEoBBISCgpmdWxsRGlnZXN0GAYgASgMIjwKEkRpc2NvdmVyeVNpZ25hdHVyZRITCgtjZXJ0aWZpY2F0ZRgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwiVQoSUHVibGlzaFRvRGlzY292ZXJ5Eg8KB3ZlcnNpb24YASABKAkSGwoTc2lnbmVkRGlzY292ZXJ5SXRlbRgCIAEoDBIRCglyZXF1ZXN0SUQYAyABKAQiYQoNUHVsbERpc2NvdmVyeRIPCgd2ZXJzaW9uGAEgASgJEhEKCXJlcXVlc3RJRBgCIAEoBBIZChFtYXhEaXJlY3RvcnlCeXRlcxgDIAEoBBIRCgluZXdlclRoYW4YBCABKAQikAEKEkRpc2NvdmVyeURpcmVjdG9yeRIRCglkaXJlY3RvcnkYASABKAwSMAoKc2lnbmF0dXJlcxgCIAMoCzIcLnByb3RvY29sLkRpc2NvdmVyeVNpZ25hdHVyZRI1Cg9zaG9ydFNpZ25hdHVyZXMYAyADKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUisAQKE0Rpc2NvdmVyeVJhZnRQYWNrZXQSDwoHdmVyc2lvbhgBIAEoCRIQCghzb3VyY2VJRBgDIAEoCRIVCg1kZXNpdG5hdGlvbklEGAQgASgJEjoKB21zZ1R5cGUYBSABKA4yKS5wcm90b2NvbC5EaXNjb3ZlcnlSYWZ0UGFja2V0LnJhZnRNc2dUeXBlEhAKCHBhY2tldElEGAYgASgEEg4KBnBhY2tldBgHIAEoDBIvCglzaWduYXR1cmUYCCABKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUizwIKC3JhZnRNc2dUeXBlEhgKFGFwcGVuZEVudHJpZXNSZXF1ZXN0EAASFgoScmVxdWVzdFZvdGVSZXF1ZXN0EAESGgoWaW5zdGFsbFNuYXBzaG90UmVxdWVzdBACEhkKFWFwcGVuZEVudHJpZXNSZXNwb25zZRADEhcKE3JlcXVlc3RWb3RlUmVzcG9uc2UQBBIbChdpbnN0YWxsU25hcHNob3RSZXNwb25zZRAFEhkKFXJlcXVlc3RQcmVWb3RlUmVxdWVzdBAGEhUKEXRpbWVvdXROb3dSZXF1ZXN0EAcSGgoWcmVxdWVzdFByZVZvdGVSZXNwb25zZRAIEhYKEnRpbWVvdXROb3dSZXNwb25zZRAJEg4KCnJwY0ZhaWx1cmUQChIUChByZWFkSW5kZXhSZXF1ZXN0EAsSFQoRcmVhZEluZGV4UmVzcG9uc2UQDCJcChVSYWZ0TG9nU2lnbmF0dXJlRW50cnkSLwoJc2lnbmF0dXJlGAEgASgLMhwucHJvdG9jb2wuRGlzY292ZXJ5U2lnbmF0dXJlEhIKCmV4cGlyYXRpb24YAiABKAQihwEKDFJhZnRMb2dFbnRyeRIOCgZwYWNrZXQYASABKAwSMwoKc2lnbmF0dXJlcxgCIAMoCzIfLnByb3RvY29sLlJhZnRMb2dTaWduYXR1cmVFbnRyeRITCgtkZWxldGVJbmRleBgDIAEoBBINCgVyb3VuZBgEIAEoBBIOCgZvcmlnaW4YBSABKAQi0AEKHURpc2NvdmVyeVJlcXVlc3RDb25zZW5zdXNWb3RlEg8KB3ZlcnNpb24YASABKAkSEAoIY3JlYXRpb24YAiABKAQSEgoKZXhwaXJhdGlvbhgDIAEoBBINCgVyb3VuZBgEIAEoBBITCgtmcm96ZW5JbmRleBgFIAEoBBISCgpsaXN0RGlnZXN0GAYgASgMEhYKDnByZXZpb3VzRGlnZXN0GAcgASgMEhMKC3Nob3J0RGlnZXN0GAggASgMEhMKC3Jvb3RWZXJzaW9uGAogASgEItgCChZEaXNjb3ZlcnlDb25zZW5zdXNWb3RlEg8KB3ZlcnNpb24YASABKAkSLwoJc2lnbmF0dXJlGAIgASgLMhwucHJvdG9jb2wuRGlzY292ZXJ5U2lnbmF0dXJlEj0KB3ZlcmRpY3QYBCABKA4yLC5wcm90b2NvbC5EaXNjb3ZlcnlDb25zZW5zdXNWb3RlLnZvdGVWZXJkaWN0Eg4KBnJlYXNvbhgFIAEoCRINCgVyb3VuZBgGIAEoBBIUCgxhcHBsaWVkSW5kZXgYByABKAQSNAoOc2hvcnRTaWduYXR1cmUYCCABKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUSEwoLcm9vdFZlcnNpb24YCiABKAQiPQoLdm90ZVZlcmRpY3QSDwoLdW5zcGVjaWZpZWQQABIHCgN5ZXMQARIGCgJubxACEgwKCG5vdFJlYWR5EAMitgEKF0Rpc2NvdmVyeUZpbmFsQ29uc2Vuc3VzEg8KB3ZlcnNpb24YASABKAkSMAoKc2lnbmF0dXJlcxgCIAMoCzIcLnByb3RvY29sLkRpc2NvdmVyeVNpZ25hdHVyZRINCgVyb3VuZBgDIAEoBBISCgpsaXN0RGlnZXN0GAQgASgMEjUKD3Nob3J0U2lnbmF0dXJlcxgFIAMoCzIcLnByb3RvY29sLkRpc2NvdmVyeVNpZ25hdHVyZSKLAQobUHVibGlzaFRvRGlzY292ZXJ5Rm9yd2FyZGVkEg8KB3ZlcnNpb24YASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSFQoNcHVibGlzaFBhY2tldBgDIAEoDBIvCglzaWduYXR1cmUYBCABKAsyHC5wcm90b2NvbC5EaXNjb3ZlcnlTaWduYXR1cmUiSwoYUHVibGlzaFRvRGlzY292ZXJ5UmVzdWx0EhEKCXJlcXVlc3RJRBgBIAEoBBIMCgRjb2RlGAIgASgNEg4KBmRldGFpbBgDIAEoCSI/ChtEaXNjb3ZlcnlSZXF1ZXN0QXR0ZXN0YXRpb24SDwoHdmVyc2lvbhgBIAEoCRIPCgdwYWNrZXRzGAIgAygMIn4KFkRpc2NvdmVyeURpcmVjdG9yeVBhcnQSEQoJcmVxdWVzdElEGAEgASgEEg4KBmRpZ2VzdBgCIAEoDBISCgp0b3RhbEJ5dGVzGAMgASgEEg0KBWluZGV4GAQgASgNEg0KBWNvdW50GAUgASgNEg8KB2NvbnRlbnQYBiABKAwiUgoNVHJ1c3RSb290Tm9kZRIQCghpZGVudGl0eRgBIAEoCRITCgtmaW5nZXJwcmludBgCIAEoCRIMCgRob3N0GAMgASgJEgwKBHBvcnQYBCABKA0iuQEKCVRydXN0Um9vdBIOCgZmb3JtYXQYASABKAkSDwoHdmVyc2lvbhgCIAEoBBIWCg5wcmV2aW91c0RpZ2VzdBgDIAEoDBISCgphY3RpdmF0aW9uGAQgASgEEg8KB3Byb2ZpbGUYBSABKAkSEQoJdGhyZXNob2xkGAYgASgNEhMKC2F1dGhvcml0aWVzGAcgAygJEiYKBW5vZGVzGAggAygLMhcucHJvdG9jb2wuVHJ1c3RSb290Tm9kZSJRCg9TaWduZWRUcnVzdFJvb3QSDAoEcm9vdBgBIAEoDBIwCgpzaWduYXR1cmVzGAIgAygLMhwucHJvdG9jb2wuRGlzY292ZXJ5U2lnbmF0dXJlIkcKDlB1bGxUcnVzdFJvb3RzEg8KB3ZlcnNpb24YASABKAkSEQoJcmVxdWVzdElEGAIgASgEEhEKCW5ld2VyVGhhbhgDIAEoBCJJCgpUcnVzdFJvb3RzEhEKCXJlcXVlc3RJRBgBIAEoBBIoCgVyb290cxgCIAMoCzIZLnByb3RvY29sLlNpZ25lZFRydXN0Um9vdGIGcHJvdG8z");
 
 /**
  * What a network node publishes about itself. Carried inside a signed message.
@@ -531,6 +531,13 @@ export type DiscoveryRequestConsensusVote = Message<"protocol.DiscoveryRequestCo
    * @generated from field: bytes shortDigest = 8;
    */
   shortDigest: Uint8Array;
+
+  /**
+   * Extension: version of the trust root whose nodes decide this round; 0 when the leader does not say.
+   *
+   * @generated from field: uint64 rootVersion = 10;
+   */
+  rootVersion: bigint;
 };
 
 /**
@@ -590,6 +597,13 @@ export type DiscoveryConsensusVote = Message<"protocol.DiscoveryConsensusVote"> 
    * @generated from field: protocol.DiscoverySignature shortSignature = 8;
    */
   shortSignature?: DiscoverySignature | undefined;
+
+  /**
+   * Extension: version of the trust root that is in force in this round as far as the voter knows.
+   *
+   * @generated from field: uint64 rootVersion = 10;
+   */
+  rootVersion: bigint;
 };
 
 /**
@@ -827,4 +841,200 @@ export type DiscoveryDirectoryPart = Message<"protocol.DiscoveryDirectoryPart"> 
  */
 export const DiscoveryDirectoryPartSchema: GenMessage<DiscoveryDirectoryPart> = /*@__PURE__*/
   messageDesc(file_protocol_discovery, 15);
+
+/**
+ * Extension: a discovery node as a trust root names it.
+ *
+ * @generated from message protocol.TrustRootNode
+ */
+export type TrustRootNode = Message<"protocol.TrustRootNode"> & {
+  /**
+   * @generated from field: string identity = 1;
+   */
+  identity: string;
+
+  /**
+   * Of its RSA identity, upper-case hex of 32 bytes. Empty, as host and port, in the first root only.
+   *
+   * @generated from field: string fingerprint = 2;
+   */
+  fingerprint: string;
+
+  /**
+   * Where other nodes and clients reach it.
+   *
+   * @generated from field: string host = 3;
+   */
+  host: string;
+
+  /**
+   * @generated from field: uint32 port = 4;
+   */
+  port: number;
+};
+
+/**
+ * Describes the message protocol.TrustRootNode.
+ * Use `create(TrustRootNodeSchema)` to create a new message.
+ */
+export const TrustRootNodeSchema: GenMessage<TrustRootNode> = /*@__PURE__*/
+  messageDesc(file_protocol_discovery, 16);
+
+/**
+ * Extension: whom a network believes, from a moment on. Its encoding is canonical: fields in order, none with its default,
+ * lists sorted; readers refuse any other, and any field that they do not know.
+ *
+ * @generated from message protocol.TrustRoot
+ */
+export type TrustRoot = Message<"protocol.TrustRoot"> & {
+  /**
+   * Always `discovery-trust-root-1`: these bytes are signed, and must be no other signed bytes.
+   *
+   * @generated from field: string format = 1;
+   */
+  format: string;
+
+  /**
+   * 1 for the root that a client is built with; each successor has the next number.
+   *
+   * @generated from field: uint64 version = 2;
+   */
+  version: bigint;
+
+  /**
+   * SHA-256 of the bytes of the root before; empty in the first.
+   *
+   * @generated from field: bytes previousDigest = 3;
+   */
+  previousDigest: Uint8Array;
+
+  /**
+   * Unix seconds, the begin of a slot: directories created from then on are of this root's nodes. 0 in the first.
+   *
+   * @generated from field: uint64 activation = 4;
+   */
+  activation: bigint;
+
+  /**
+   * xpx or psp.
+   *
+   * @generated from field: string profile = 5;
+   */
+  profile: string;
+
+  /**
+   * Authorities that must have signed a publisher's certificate.
+   *
+   * @generated from field: uint32 threshold = 6;
+   */
+  threshold: number;
+
+  /**
+   * Identities, sorted.
+   *
+   * @generated from field: repeated string authorities = 7;
+   */
+  authorities: string[];
+
+  /**
+   * Sorted by identity.
+   *
+   * @generated from field: repeated protocol.TrustRootNode nodes = 8;
+   */
+  nodes: TrustRootNode[];
+};
+
+/**
+ * Describes the message protocol.TrustRoot.
+ * Use `create(TrustRootSchema)` to create a new message.
+ */
+export const TrustRootSchema: GenMessage<TrustRoot> = /*@__PURE__*/
+  messageDesc(file_protocol_discovery, 17);
+
+/**
+ * Extension: a trust root with the signatures that make it the successor of the one before: of a quorum of the nodes
+ * of that one, and of every node that is new.
+ *
+ * @generated from message protocol.SignedTrustRoot
+ */
+export type SignedTrustRoot = Message<"protocol.SignedTrustRoot"> & {
+  /**
+   * TrustRoot bytes; the signatures are over exactly these bytes.
+   *
+   * @generated from field: bytes root = 1;
+   */
+  root: Uint8Array;
+
+  /**
+   * @generated from field: repeated protocol.DiscoverySignature signatures = 2;
+   */
+  signatures: DiscoverySignature[];
+};
+
+/**
+ * Describes the message protocol.SignedTrustRoot.
+ * Use `create(SignedTrustRootSchema)` to create a new message.
+ */
+export const SignedTrustRootSchema: GenMessage<SignedTrustRoot> = /*@__PURE__*/
+  messageDesc(file_protocol_discovery, 18);
+
+/**
+ * Event 2012 (extension): asks for the trust roots behind one that the asker has.
+ *
+ * @generated from message protocol.PullTrustRoots
+ */
+export type PullTrustRoots = Message<"protocol.PullTrustRoots"> & {
+  /**
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * Comes back in the answer.
+   *
+   * @generated from field: uint64 requestID = 2;
+   */
+  requestID: bigint;
+
+  /**
+   * Version of the newest root that the asker has.
+   *
+   * @generated from field: uint64 newerThan = 3;
+   */
+  newerThan: bigint;
+};
+
+/**
+ * Describes the message protocol.PullTrustRoots.
+ * Use `create(PullTrustRootsSchema)` to create a new message.
+ */
+export const PullTrustRootsSchema: GenMessage<PullTrustRoots> = /*@__PURE__*/
+  messageDesc(file_protocol_discovery, 19);
+
+/**
+ * Event 2013 (extension): signed trust roots in order of their versions, without a gap. The answer to a PullTrustRoots, empty
+ * when there are none; between nodes also unasked. Also what `/trust-roots` serves.
+ *
+ * @generated from message protocol.TrustRoots
+ */
+export type TrustRoots = Message<"protocol.TrustRoots"> & {
+  /**
+   * Of the PullTrustRoots that this answers; 0 for none.
+   *
+   * @generated from field: uint64 requestID = 1;
+   */
+  requestID: bigint;
+
+  /**
+   * @generated from field: repeated protocol.SignedTrustRoot roots = 2;
+   */
+  roots: SignedTrustRoot[];
+};
+
+/**
+ * Describes the message protocol.TrustRoots.
+ * Use `create(TrustRootsSchema)` to create a new message.
+ */
+export const TrustRootsSchema: GenMessage<TrustRoots> = /*@__PURE__*/
+  messageDesc(file_protocol_discovery, 20);
 

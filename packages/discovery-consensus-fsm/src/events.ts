@@ -27,5 +27,7 @@ export interface ConsensusEvents {
   /** A member's message was not heeded. */
   messageRefused: (refusal: { readonly from: string; readonly code: RefusalCode; readonly detail: string }) => void;
   publishRefused: (refusal: { readonly source: string; readonly code: PublishCode; readonly detail: string }) => void;
+  /** The wall clock was set while the node ran: by so many seconds, negative when it was set back. */
+  clockSet: (change: { readonly bySeconds: number }) => void;
   alarmRaised: (alarm: { readonly code: AlarmCode; readonly detail: string }) => void;
 }

@@ -111,16 +111,14 @@ export interface DirectoryStore {
   recordSigned(signed: SignedRound): Promise<void>;
 }
 
-/** Time of day. Rounds are slots of it. */
-export interface WallClock {
-  /** Unix seconds, with a fraction if the clock has one. */
+/** The clocks of a node, in milliseconds. A `Clock` of raft-core is one. */
+export interface ConsensusClock {
+  /** Monotonic; only differences mean anything. Deadlines and pauses are measured on it. */
   now(): number;
-  /**
-   * Calls back once, not before `unixSeconds` (at once when that has passed).
-   *
-   * @returns calls the timer off; idempotent
-   */
-  setTimerAt(unixSeconds: number, callback: () => void): () => void;
+  /** Unix milliseconds: the time of day, of which rounds are slots. It may be wrong, and may be set at any moment. */
+  wallNow(): number;
+  /** Calls back once, not before `delayMs` from now by the monotonic clock. Calling it off is idempotent. */
+  setTimer(delayMs: number, callback: () => void): { cancel(): void };
 }
 
 /** SHA-256 of `bytes`, 32 bytes; synchronous and pure. */

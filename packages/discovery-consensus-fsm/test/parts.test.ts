@@ -4,7 +4,8 @@ import type { ConsensusConfigInput } from '../src/index.js';
 import { Lane } from '../src/runtime/lane.js';
 import { RateLimiter } from '../src/runtime/rate-limiter.js';
 import { VoteBox } from '../src/runtime/vote-box.js';
-import { LATE, within } from '../src/runtime/deadline.js';
+import { Deadline, LATE, within } from '../src/runtime/deadline.js';
+import { Timekeeper } from '../src/runtime/timekeeper.js';
 import { Cluster } from './fixtures/cluster.js';
 import { FakeSigner } from './fixtures/fake-crypto.js';
 import { VirtualTime, settle } from './fixtures/virtual-time.js';
@@ -91,9 +92,10 @@ describe('VoteBox', () => {
 
 test('within: the result, the rejection, or LATE', async () => {
   const time = new VirtualTime(0);
-  await expect(within(time.clock(), 5, Promise.resolve(1))).resolves.toBe(1);
-  await expect(within(time.clock(), 5, Promise.reject(new Error('no')))).rejects.toThrow('no');
-  const late = within(time.clock(), 5, new Promise(() => undefined));
+  const keeper = new Timekeeper(time.clock());
+  await expect(within(new Deadline(keeper, 5), Promise.resolve(1))).resolves.toBe(1);
+  await expect(within(new Deadline(keeper, 5), Promise.reject(new Error('no')))).rejects.toThrow('no');
+  const late = within(new Deadline(keeper, 5), new Promise(() => undefined));
   await time.advance(5);
   await expect(late).resolves.toBe(LATE);
 });

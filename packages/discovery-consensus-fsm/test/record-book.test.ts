@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { resolveConfig } from '../src/index.js';
-import { makeContext, type Context } from '../src/runtime/context.js';
+import { makeContext } from '../src/runtime/context.js';
 import { RecordBook, verdictOf } from '../src/runtime/record-book.js';
 import { Tally } from '../src/runtime/tally.js';
-import type { ListedRecord, ListedView } from '../src/index.js';
+import type { ConsensusPorts, ListedRecord, ListedView } from '../src/index.js';
 import { FakeSigner, FakeVerifier, identityOf, makePacket, sha256 } from './fixtures/fake-crypto.js';
 import { settle } from './fixtures/virtual-time.js';
 
@@ -19,8 +19,8 @@ function makeBook(): { book: RecordBook; verifier: FakeVerifier } {
     verifier,
     sha256,
     signer: new FakeSigner(SELF),
-    clock: { now: () => FIRST_SEEN, setTimerAt: () => () => undefined },
-  } as unknown as Context['ports'];
+    clock: { now: () => 0, wallNow: () => FIRST_SEEN * 1000, setTimer: () => ({ cancel: () => undefined }) },
+  } as unknown as ConsensusPorts;
   const context = makeContext(resolveConfig({ members }, SELF), ports, new Tally(), () => undefined);
   return { book: new RecordBook(context), verifier };
 }

@@ -19,7 +19,7 @@ export { createNodeIdentity, NodeSigner, type NodeIdentity, type NodeIdentityOpt
 export { PkiVerifier } from './pki/pki-verifier.js';
 export { FileDirectoryStore, type FileDirectoryStoreOptions } from './directory/file-directory-store.js';
 export { MemoryDirectoryStore } from './directory/memory-directory-store.js';
-export { ManualWallClock, wallClockOf } from './time/wall-clock.js';
+export { ManualClock } from './time/manual-clock.js';
 export { runDemo, type DemoOptions, type DemoSummary } from './demo/run-demo.js';
 export { silentProgress, TerminalProgress, type Progress, type ProgressOutput } from './demo/progress.js';
 export { loadConfig, type ConfigSources, type LoadedConfig } from './config/load.js';

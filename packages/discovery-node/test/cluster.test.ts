@@ -28,7 +28,7 @@ async function publish(
 
 /** What went to one node only is shown to the others by the leader, after a while. */
 async function attested(node: DiscoveryNode, identity: string): Promise<void> {
-  cluster.wall.jumpTo(cluster.wall.now() + SLOT_SECONDS / 4);
+  cluster.day.jumpTo(cluster.day.seconds + SLOT_SECONDS / 4);
   await cluster.until(() => node.list.get(identity).some(({ attestations }) => attestations.length >= 2));
 }
 
@@ -36,7 +36,7 @@ async function pulled(node: DiscoveryNode) {
   const { client } = cluster.connect(node);
   const directory = await cluster.settle(client.pull());
   client.close();
-  return verifyDirectory(directory, { root: cluster.root, atSeconds: cluster.wall.now() });
+  return verifyDirectory(directory, { root: cluster.root, atSeconds: cluster.day.seconds });
 }
 
 describe('a cluster of three nodes', () => {
@@ -79,7 +79,7 @@ describe('a cluster of three nodes', () => {
       directory: { round: NOON / SLOT_SECONDS, creation: NOON, items: 1 },
     });
     expect(status.directory!.signatures).toBeGreaterThanOrEqual(2);
-    cluster.wall.jumpTo(NOON + 1_000_000);
+    cluster.day.jumpTo(NOON + 1_000_000);
     expect(leader.status()).toMatchObject({ list: { listable: 0, pending: 0 }, directory: null });
   });
 

@@ -230,9 +230,9 @@ describe('the end of a node', () => {
   });
 
   test('a node whose list of members lacks it is not made', async () => {
-    const { identities, root, clock, wall: wallClock } = cluster;
+    const { identities, root, clock } = cluster;
     const [identity, ...members] = identities;
-    await expect(DiscoveryNode.create({ identity: identity!, members, root, clock, wallClock })).rejects.toMatchObject({
+    await expect(DiscoveryNode.create({ identity: identity!, members, root, clock })).rejects.toMatchObject({
       code: 'CONSENSUS_INVALID_OPTION',
     });
   });
@@ -242,7 +242,7 @@ describe('the end of a node', () => {
     const leader = await cluster.elected();
     const interim = await leader.directory();
     expect(interim === null || interim.round === 0).toBe(true);
-    cluster.wall.jumpTo(NOON - 1);
+    cluster.day.jumpTo(NOON - 1);
     await cluster.round(NOON);
     expect((await leader.directory())?.round).toBe(NOON / SLOT_SECONDS);
   });

@@ -13,6 +13,7 @@ const suites: Readonly<Record<string, string>> = {
   adversity: join(consensusTests, 'adversity.test.ts'),
   publish: join(consensusTests, 'publish.test.ts'),
   'poisoned-list': join(consensusTests, 'poisoned-list.test.ts'),
+  'clock-set': join(consensusTests, 'clock-set.test.ts'),
 };
 
 /** Rows of the table that follows a heading. */

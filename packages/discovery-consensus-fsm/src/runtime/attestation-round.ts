@@ -39,10 +39,10 @@ export class AttestationRound {
   }
 
   async #pass(): Promise<void> {
-    const { ports, members, self } = this.#context;
+    const { ports, members, self, time } = this.#context;
     const missing = new Map<string, Uint8Array[]>();
     const mine: Uint8Array[] = [];
-    const now = ports.clock.now();
+    const now = time.wallNow();
     for (const record of ports.list.view().entries()) {
       const entry = this.#lacking(record, now);
       if (entry === undefined) continue;
@@ -59,11 +59,11 @@ export class AttestationRound {
   }
 
   #lacking(record: ListedRecord, now: number): BookEntry | undefined {
-    const { members, config } = this.#context;
+    const { members, config, time } = this.#context;
     if (this.#complete.has(record) || record.expiration <= now) return undefined;
     const entry = this.#book.enter(record);
     const { verdict } = entry;
-    if (now - entry.seenAt < config.resendSeconds || verdict === undefined) return undefined;
+    if (time.elapsed() - entry.seenAt < config.resendSeconds || verdict === undefined) return undefined;
     // A certificate that did not hold yet when the packet came: the others judge at their own time, and so does this node.
     if (!verdict.ok && verdict.timeDependent !== true) return undefined;
     if ([...members].some((member) => !isNamed(record, member))) return entry;

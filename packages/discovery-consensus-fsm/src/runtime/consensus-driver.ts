@@ -8,7 +8,7 @@ import type { ListedRecord, Unsubscribe } from '../ports.js';
 import { AttestationRound } from './attestation-round.js';
 import type { Context } from './context.js';
 import { describeFailure, raiseAlarm } from './context.js';
-import { within } from './deadline.js';
+import { Deadline, within } from './deadline.js';
 import { DirectoryExchange } from './directory-exchange.js';
 import { DirectoryShelf } from './directory-shelf.js';
 import { FrozenLists } from './frozen-lists.js';
@@ -26,6 +26,10 @@ import { SigningLedger } from './signing-ledger.js';
 const RETRY_SECONDS = 1;
 /** Pause between two looks at what is due, seconds. */
 const TICK_SECONDS = 0.5;
+/** Longest sleep of a leader before it looks at the wall clock again. */
+const LONGEST_SLEEP_SECONDS = 0.5;
+/** What clocks drift apart between two ticks is less. */
+const LEAST_ADJUSTMENT_SECONDS = 1;
 
 /**
  * Drives the reducer: feeds it events one at a time and carries its effects out. All state of the node's consensus hangs
@@ -53,15 +57,19 @@ export class ConsensusDriver {
   #raft: RaftStatus | undefined;
   /** Whether the list is ours to write; false until the take-over is done. */
   #writing = false;
-  /** A new leader waits for a fresh slot. */
-  #firstRound = 0;
+  /** Elapsed seconds. A new leader waits for a slot that begins later. */
+  #leadsSince = 0;
+  /** The round of the future that an alarm was raised for. */
+  #warnedOf = 0;
   #published: RoundResult | undefined;
   /** The leader that accepted packets go to. */
   #routedTo: string | null = null;
-  #nextEnhanceAt = 0;
+  /** Over when the list is to be looked through again. */
+  #enhanced: Deadline;
 
   constructor(context: Context) {
     this.#context = context;
+    this.#enhanced = new Deadline(context.time, 0);
     const dispatch = (event: MachineEvent): void => this.dispatch(event);
     this.book = new RecordBook(context);
     this.desk = new PublishDesk(context, this.book);
@@ -174,7 +182,7 @@ export class ConsensusDriver {
       case 'verifyLeader':
         return this.#verifyLeader(effect);
       case 'retryVerifyLeader':
-        return this.#setTimer('verifyLeader', this.#now() + RETRY_SECONDS, () => this.#verifyLeader(effect));
+        return this.#setTimer('verifyLeader', RETRY_SECONDS, () => this.#verifyLeader(effect));
       case 'forwardPending':
         return this.#forwardPending();
       case 'collectVotes':
@@ -199,13 +207,9 @@ export class ConsensusDriver {
     }
   }
 
-  #now(): number {
-    return this.#context.ports.clock.now();
-  }
-
-  #setTimer(name: string, atSeconds: number, callback: () => void): void {
+  #setTimer(name: string, seconds: number, callback: () => void): void {
     this.#timers.get(name)?.();
-    const cancel = this.#context.ports.clock.setTimerAt(atSeconds, () => {
+    const cancel = this.#context.time.setTimer(seconds, () => {
       this.#timers.delete(name);
       callback();
     });
@@ -232,13 +236,15 @@ export class ConsensusDriver {
   }
 
   #tick(): void {
-    const now = this.#now();
-    this.desk.tick(now);
-    if (this.#writing && this.#machine.name === 'LeaderRunning' && now >= this.#nextEnhanceAt) {
-      this.#nextEnhanceAt = now + this.#context.config.enhanceSeconds;
+    const { time, emit } = this.#context;
+    const bySeconds = time.takeAdjustment();
+    if (Math.abs(bySeconds) >= LEAST_ADJUSTMENT_SECONDS) emit('clockSet', { bySeconds });
+    this.desk.tick();
+    if (this.#writing && this.#machine.name === 'LeaderRunning' && this.#enhanced.isOver) {
+      this.#enhanced = this.#nextEnhancement();
       void this.#enhanceList();
     }
-    this.#setTimer('tick', now + TICK_SECONDS, () => this.#tick());
+    this.#setTimer('tick', TICK_SECONDS, () => this.#tick());
   }
 
   // Leading.
@@ -250,7 +256,7 @@ export class ConsensusDriver {
   #takeOver(term: number): void {
     const { writer } = this.#context.ports;
     this.#writing = false;
-    this.#firstRound = slotAt(this.#context.config, this.#now()) + 1;
+    this.#leadsSince = this.#context.time.elapsed();
     const takeOver = async (): Promise<void> => writer.takeOver();
     takeOver().then(
       () => {
@@ -265,7 +271,7 @@ export class ConsensusDriver {
       },
       () => {
         // The leader could not make sure of its own list (a barrier failed): it tries again as long as it leads.
-        if (this.#leads(term)) this.#setTimer('takeOver', this.#now() + RETRY_SECONDS, () => this.#retryTakeOver(term));
+        if (this.#leads(term)) this.#setTimer('takeOver', RETRY_SECONDS, () => this.#retryTakeOver(term));
       },
     );
   }
@@ -281,27 +287,48 @@ export class ConsensusDriver {
     stepDown().catch((error: unknown) => raiseAlarm(this.#context, 'internal', describeFailure(error)));
   }
 
-  /** Begins the round of a slot that has just begun, or waits for the next slot. */
+  /**
+   * Begins the round of a slot that has just begun, or waits for the next slot; but never for long without another look at
+   * the wall clock, which may be set at any moment.
+   */
   #awaitSlot(): void {
     if (!this.#writing || this.#machine.name !== 'LeaderRunning') return;
-    const { config } = this.#context;
-    const now = this.#now();
+    const { config, time } = this.#context;
+    const now = time.wallNow();
     const round = slotAt(config, now);
-    const isFresh = round >= Math.max(1, this.#firstRound) && round > this.#machine.lastRound;
+    const begin = slotStart(config, round);
+    const isFresh = round > Math.max(0, this.#machine.lastRound) && time.elapsedAt(begin) > this.#leadsSince;
     // A voter's clock may differ, so a leader that comes late does not use up the whole tolerance.
-    if (isFresh && now - slotStart(config, round) <= config.clockToleranceSeconds / 2) {
+    if (isFresh && now - begin <= config.clockToleranceSeconds / 2) {
       this.dispatch({ type: 'roundDue', round });
     } else {
-      this.#setTimer('slot', slotStart(config, round + 1), () => this.#awaitSlot());
+      this.#warnOfPast(round);
+      const wait = Math.min(slotStart(config, round + 1) - now, LONGEST_SLEEP_SECONDS);
+      this.#setTimer('slot', wait, () => this.#awaitSlot());
     }
   }
 
+  /** A leader whose clock was ahead keeps its promise to sign no older round, so until then there are none while it leads. */
+  #warnOfPast(present: number): void {
+    const { lastRound } = this.#machine;
+    if (lastRound <= present || lastRound === this.#warnedOf) return;
+    this.#warnedOf = lastRound;
+    raiseAlarm(this.#context, 'clockSkew', `it is slot ${present} here, and this node has taken part in ${lastRound}`);
+  }
+
   #enhance(round: number): void {
-    const { clock } = this.#context.ports;
-    const { config } = this.#context;
-    this.#nextEnhanceAt = this.#now() + config.enhanceSeconds;
+    this.#enhanced = this.#nextEnhancement();
     const done = (): void => this.dispatch({ type: 'enhanced', round });
-    within(clock, this.#now() + config.voteSeconds, this.#enhanceList()).then(done, done);
+    within(this.#roundDeadline(), this.#enhanceList()).then(done, done);
+  }
+
+  #nextEnhancement(): Deadline {
+    return new Deadline(this.#context.time, this.#context.config.enhanceSeconds);
+  }
+
+  /** For a step of a round that must not hold the next one up. */
+  #roundDeadline(): Deadline {
+    return new Deadline(this.#context.time, this.#context.config.voteSeconds);
   }
 
   async #enhanceList(): Promise<void> {
@@ -359,9 +386,9 @@ export class ConsensusDriver {
       this.dispatch({ type: 'cleanedUp', round });
     };
     if (!leads) return done();
-    const { writer, clock } = this.#context.ports;
-    const expire = async (): Promise<unknown> => writer.expire(Math.floor(this.#now()));
-    within(clock, this.#now() + this.#context.config.voteSeconds, expire()).then(done, done);
+    const { ports, time } = this.#context;
+    const expire = async (): Promise<unknown> => ports.writer.expire(Math.floor(time.wallNow()));
+    within(this.#roundDeadline(), expire()).then(done, done);
   }
 
   #dropRound(round: number): void {

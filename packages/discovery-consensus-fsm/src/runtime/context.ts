@@ -3,6 +3,7 @@ import type { ConsensusEvents } from '../events.js';
 import type { Policy } from '../policy/thresholds.js';
 import { POLICIES, attestationsNeeded, consensusQuorum } from '../policy/thresholds.js';
 import type {
+  ConsensusClock,
   DirectoryStore,
   ListLeader,
   ListReader,
@@ -10,12 +11,12 @@ import type {
   Sha256,
   Signer,
   Verifier,
-  WallClock,
 } from '../ports.js';
 import type { RaftPacketSink } from '../ports.js';
 import type { DiscoveryMessage } from '../messages.js';
 import type { AlarmCode } from '../refusals.js';
 import type { Tally } from './tally.js';
+import { Timekeeper } from './timekeeper.js';
 
 /** The ports of a `DiscoveryConsensus`. */
 export interface ConsensusPorts {
@@ -25,7 +26,7 @@ export interface ConsensusPorts {
   readonly signer: Signer;
   readonly verifier: Verifier;
   readonly store: DirectoryStore;
-  readonly clock: WallClock;
+  readonly clock: ConsensusClock;
   readonly sha256: Sha256;
   /** How far the local log is applied; goes into votes. Default: the index of the list's view. */
   readonly appliedIndex?: () => number;
@@ -39,7 +40,9 @@ export type Emit = <Name extends keyof ConsensusEvents>(name: Name, ...args: Par
 /** What the parts of the runtime share. */
 export interface Context {
   readonly config: ConsensusConfig;
-  readonly ports: ConsensusPorts;
+  /** All but the clock, which is read by way of `time`. */
+  readonly ports: Omit<ConsensusPorts, 'clock'>;
+  readonly time: Timekeeper;
   readonly policy: Policy;
   readonly self: string;
   /** The identities that count: all members, or this node alone when it is standalone. */
@@ -59,6 +62,7 @@ export function makeContext(config: ConsensusConfig, ports: ConsensusPorts, tall
   return {
     config,
     ports,
+    time: new Timekeeper(ports.clock),
     policy,
     self,
     members,

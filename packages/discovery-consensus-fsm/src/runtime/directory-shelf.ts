@@ -10,7 +10,7 @@ import type { Handled, RefusalCode } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
 import type { Context } from './context.js';
 import { describeFailure, raiseAlarm } from './context.js';
-import { LATE, within } from './deadline.js';
+import { Deadline, LATE, within } from './deadline.js';
 import type { RecordBook } from './record-book.js';
 import type { RoundResult } from './round-leader.js';
 import { checkShortSignatures, checkSignatures } from './signature-set.js';
@@ -29,6 +29,7 @@ export class DirectoryShelf {
   readonly #book: RecordBook;
   #current: StoredDirectory | null = null;
   #interim: StoredDirectory | null = null;
+  #interimOver: Deadline;
   #makingInterim: Promise<StoredDirectory | null> | undefined;
   /** Directories of peers that are being checked: one each. */
   readonly #checking = new Set<string>();
@@ -36,6 +37,7 @@ export class DirectoryShelf {
   constructor(context: Context, book: RecordBook) {
     this.#context = context;
     this.#book = book;
+    this.#interimOver = new Deadline(context.time, 0);
   }
 
   /** The last directory that went public here, even if it has expired; null when there never was one. */
@@ -51,20 +53,16 @@ export class DirectoryShelf {
   /** The directory of a round that may be served at this moment. */
   get unexpired(): StoredDirectory | null {
     const current = this.#current;
-    return current !== null && this.#context.ports.clock.now() < current.expiration ? current : null;
+    return current !== null && this.#context.time.wallNow() < current.expiration ? current : null;
   }
 
   /** What may be served at this moment. */
   async get(): Promise<StoredDirectory | null> {
-    const { config, ports } = this.#context;
-    const now = ports.clock.now();
+    const { config, time } = this.#context;
     const current = this.unexpired;
     if (current !== null) return current;
     if (!config.serveInterim) return null;
-    if (
-      this.#interim !== null &&
-      now < Math.min(this.#interim.expiration, this.#interim.creation + INTERIM_REUSE_SECONDS)
-    ) {
+    if (this.#interim !== null && !this.#interimOver.isOver && time.wallNow() < this.#interim.expiration) {
       return this.#interim;
     }
     this.#makingInterim ??= this.#makeInterim().finally(() => {
@@ -100,7 +98,7 @@ export class DirectoryShelf {
   }
 
   async #check(directory: DiscoveryDirectory): Promise<Handled> {
-    const { config, ports, quorum, members } = this.#context;
+    const { config, ports, time, quorum, members } = this.#context;
     if (directory.directory.length > config.maxDirectoryBytes) return no('tooLarge', 'directory');
     const { signatures } = directory;
     if (Math.max(signatures.length, directory.shortSignatures.length) > members.size)
@@ -110,7 +108,7 @@ export class DirectoryShelf {
     if (listing.version !== config.protocolVersion) return no('unsupportedVersion', 'listing');
     const creation = Number(listing.creation);
     const expiration = Number(listing.expiration);
-    const now = ports.clock.now();
+    const now = time.wallNow();
     const round = Number.isSafeInteger(creation) ? roundOfCreation(config, creation) : undefined;
     if (round === undefined || expiration !== slotExpiration(config, round)) return no('malformed', 'times');
     if (creation > now + config.clockToleranceSeconds) return no('malformed', 'creation is in the future');
@@ -138,7 +136,7 @@ export class DirectoryShelf {
   }
 
   async #replace(directory: StoredDirectory): Promise<void> {
-    const { ports, tally, emit } = this.#context;
+    const { ports, time, tally, emit } = this.#context;
     const before = this.#current;
     if (before !== null && before.round > directory.round) return;
     if (before?.round === directory.round && !sameBytes(before.digest, directory.digest)) {
@@ -150,7 +148,7 @@ export class DirectoryShelf {
     tally.directoriesPublished++;
     emit('directoryPublished', directory);
     try {
-      const saved = await within(ports.clock, ports.clock.now() + SAVE_SECONDS, ports.store.saveDirectory(directory));
+      const saved = await within(new Deadline(time, SAVE_SECONDS), ports.store.saveDirectory(directory));
       if (saved === LATE) raiseAlarm(this.#context, 'storeFailed', 'saving the directory takes too long');
     } catch (error) {
       raiseAlarm(this.#context, 'storeFailed', describeFailure(error));
@@ -164,8 +162,8 @@ export class DirectoryShelf {
    * not add up to a quorum, since an entry is in them with a single attestation.
    */
   async #makeInterim(): Promise<StoredDirectory | null> {
-    const { config, ports } = this.#context;
-    const now = Math.floor(ports.clock.now());
+    const { config, ports, time } = this.#context;
+    const now = Math.floor(time.wallNow());
     const creation = roundOfCreation(config, now) === undefined ? now : now - 1;
     if (config.slotSeconds === 1) return null;
     const expiration = creation + config.slotSeconds + this.#place();
@@ -179,6 +177,7 @@ export class DirectoryShelf {
         shortSignatures: listing.short === undefined ? [] : [await ports.signer.sign(listing.short.bytes)],
       });
       const { digest, items } = listing;
+      this.#interimOver = new Deadline(time, INTERIM_REUSE_SECONDS);
       this.#interim = { round: 0, creation, expiration, digest, items, directory };
     } catch (error) {
       raiseAlarm(this.#context, 'signerFailed', describeFailure(error));

@@ -33,6 +33,7 @@ import type { ConsensusCounters, Handled, PublishOutcome, RefusalCode } from '..
 import { HEEDED } from '../refusals.js';
 import type { ConsensusPorts, Context } from './context.js';
 import { describeFailure, makeContext, raiseAlarm } from './context.js';
+import { Deadline } from './deadline.js';
 import { ConsensusDriver } from './consensus-driver.js';
 import { Tally } from './tally.js';
 
@@ -144,8 +145,8 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
   }
 
   async getFullListForPublication(creation?: number): Promise<BuiltListing> {
-    const { ports, policy, attestationsNeeded } = this.#context;
-    const at = creation ?? Math.floor(ports.clock.now());
+    const { ports, time, policy, attestationsNeeded } = this.#context;
+    const at = creation ?? Math.floor(time.wallNow());
     const entries = await this.#driver.book.judge(ports.list.view(), at);
     const expiration = at + DIRECTORY_LIFETIME_SLOTS * this.config.slotSeconds;
     const header = { version: this.config.protocolVersion, creation: at, expiration };
@@ -158,16 +159,16 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
   }
 
   initiateVoting(): number {
-    const round = slotAt(this.config, this.#context.ports.clock.now());
+    const round = slotAt(this.config, this.#context.time.wallNow());
     this.#driver.initiateVoting(round);
     return round;
   }
 
   async vote(request: DiscoveryRequestConsensusVote): Promise<DiscoveryConsensusVote> {
-    const now = this.#context.ports.clock.now();
-    const check = checkVoteRequest(request, this.config, now);
+    const { time } = this.#context;
+    const check = checkVoteRequest(request, this.config, time.wallNow());
     if (!check.ok) return this.#driver.leaderMessages.voteNo(request, check.reason);
-    return this.#driver.voter.decide(check.request, now + this.config.voteSeconds);
+    return this.#driver.voter.decide(check.request, new Deadline(time, this.config.voteSeconds));
   }
 
   async recover(): Promise<void> {

@@ -2,6 +2,7 @@ import type { DiscoverySignature } from '@discovery-raft/protocol';
 import { sameBytes } from '../policy/listing.js';
 import type { ListedRecord } from '../ports.js';
 import type { Context } from './context.js';
+import type { Deadline } from './deadline.js';
 
 /** An accepted packet with this node's attestation, on its way into the shared list. */
 export interface PendingForward {
@@ -16,11 +17,11 @@ interface Pending extends PendingForward {
   readonly bytes: number;
   /** Sends so far to the present leader. */
   attempts: number;
-  /** Unix seconds; not sent again before. */
+  /** Elapsed seconds; not sent again before. */
   nextAt: number;
   ready: boolean;
   /** Told whether the packet reached the list. */
-  readonly waiters: { readonly untilSeconds: number; readonly tell: (seen: boolean) => void }[];
+  readonly waiters: { readonly deadline: Deadline; readonly tell: (seen: boolean) => void }[];
 }
 
 /** Takes one packet on its way; however that ends, it is done again until the packet is seen in the list. */
@@ -75,18 +76,18 @@ export class ForwardQueue {
     this.#remove(forward.identity, true);
     const { packet, signature } = forward;
     const bytes = RECORD_OVERHEAD_BYTES + packet.length + signature.certificate.length + signature.signature.length;
-    const pending: Pending = { ...forward, bytes, attempts: 0, nextAt: 0, ready: false, waiters: [] };
+    const pending: Pending = { ...forward, bytes, attempts: 0, nextAt: -Infinity, ready: false, waiters: [] };
     this.#pending.set(forward.identity, pending);
     this.#bytes += bytes;
     this.#makeReady(pending);
     this.pump();
   }
 
-  /** Resolves true once the identity's waiting packet is in the list, false at `untilSeconds`; true when none waits. */
-  whenSeen(identity: string, untilSeconds: number): Promise<boolean> {
+  /** Resolves true once the identity's waiting packet is in the list, false soon after the deadline; true when none waits. */
+  whenSeen(identity: string, deadline: Deadline): Promise<boolean> {
     const pending = this.#pending.get(identity);
     if (pending === undefined) return Promise.resolve(true);
-    return new Promise((resolve) => pending.waiters.push({ untilSeconds, tell: resolve }));
+    return new Promise((resolve) => pending.waiters.push({ deadline, tell: resolve }));
   }
 
   /**
@@ -104,7 +105,7 @@ export class ForwardQueue {
     if (deliver === undefined) return;
     for (const pending of this.#pending.values()) {
       pending.attempts = 0;
-      pending.nextAt = 0;
+      pending.nextAt = -Infinity;
       pending.ready = false;
       this.#makeReady(pending);
     }
@@ -127,16 +128,18 @@ export class ForwardQueue {
   }
 
   /** To be called every now and then: drops what has expired, tells who waited too long, delivers again what is due. */
-  tick(nowSeconds: number): void {
+  tick(): void {
+    const wallNow = this.#context.time.wallNow();
+    const elapsed = this.#context.time.elapsed();
     for (const pending of this.#pending.values()) {
-      if (pending.expiration <= nowSeconds) {
+      if (pending.expiration <= wallNow) {
         this.#remove(pending.identity, false);
         continue;
       }
       for (let i = pending.waiters.length - 1; i >= 0; i--) {
-        if (pending.waiters[i]!.untilSeconds <= nowSeconds) pending.waiters.splice(i, 1)[0]!.tell(false);
+        if (pending.waiters[i]!.deadline.isOver) pending.waiters.splice(i, 1)[0]!.tell(false);
       }
-      if (pending.nextAt <= nowSeconds) this.#makeReady(pending);
+      if (pending.nextAt <= elapsed) this.#makeReady(pending);
     }
     this.pump();
   }
@@ -165,7 +168,7 @@ export class ForwardQueue {
     const { resendSeconds } = this.#context.config;
     pending.ready = false;
     const wait = resendSeconds * 2 ** Math.min(pending.attempts++, MAX_BACKOFF_DOUBLINGS);
-    pending.nextAt = this.#context.ports.clock.now() + wait;
+    pending.nextAt = this.#context.time.elapsed() + wait;
     this.#underWay++;
     const route = this.#route;
     const settle = (): void => {

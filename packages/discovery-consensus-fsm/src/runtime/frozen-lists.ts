@@ -3,6 +3,7 @@ import type { BuiltListing } from '../policy/listing.js';
 import { slotExpiration, slotStart } from '../policy/slots.js';
 import type { FrozenList, ListedView } from '../ports.js';
 import type { Context } from './context.js';
+import type { Deadline } from './deadline.js';
 import { LATE, within } from './deadline.js';
 import type { RecordBook } from './record-book.js';
 
@@ -46,17 +47,17 @@ export class FrozenLists {
   /**
    * The listing of a round, built from the list at `frozenIndex` (or at the round's last marker).
    *
-   * @param untilSeconds Unix seconds to wait for the marker and for verdicts that are still out
+   * @param deadline for the marker, and for verdicts that are still out
    */
   async listing(
     round: number,
     frozenIndex: number | undefined,
-    untilSeconds: number,
+    deadline: Deadline,
   ): Promise<BuiltListing | 'frozenListMissing' | 'verdictsMissing'> {
-    const frozen = await this.#wait(round, frozenIndex, untilSeconds);
+    const frozen = await this.#wait(round, frozenIndex, deadline);
     if (frozen === undefined) return 'frozenListMissing';
     frozen.listing ??= this.#build(round, frozen.list.view);
-    const listing = await within(this.#context.ports.clock, untilSeconds, frozen.listing);
+    const listing = await within(deadline, frozen.listing);
     return listing === LATE ? 'verdictsMissing' : listing;
   }
 
@@ -79,7 +80,7 @@ export class FrozenLists {
     );
   }
 
-  #wait(round: number, frozenIndex: number | undefined, untilSeconds: number): Promise<Frozen | undefined> {
+  #wait(round: number, frozenIndex: number | undefined, deadline: Deadline): Promise<Frozen | undefined> {
     const found = this.#find(round, frozenIndex);
     if (found !== undefined) return Promise.resolve(found);
     return new Promise((resolve) => {
@@ -92,7 +93,7 @@ export class FrozenLists {
         const frozen = this.#find(round, frozenIndex);
         if (frozen !== undefined) settle(frozen);
       };
-      const cancel = this.#context.ports.clock.setTimerAt(untilSeconds, () => settle(undefined));
+      const cancel = deadline.whenOver(() => settle(undefined));
       this.#waiters.add(look);
     });
   }

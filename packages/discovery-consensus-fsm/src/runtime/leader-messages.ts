@@ -63,7 +63,7 @@ export class LeaderMessages {
       this.#held = { from, request };
       return HEEDED;
     }
-    const now = this.#context.ports.clock.now();
+    const now = this.#context.time.wallNow();
     const check = checkVoteRequest(request, this.#context.config, now);
     if (!check.ok) {
       // While it lasts there are no directories, or none with this node's signature: somebody has to set a clock.
@@ -128,8 +128,8 @@ export class LeaderMessages {
   }
 
   #isRecent(round: number): boolean {
-    const { config, ports } = this.#context;
-    const now = ports.clock.now();
+    const { config, time } = this.#context;
+    const now = time.wallNow();
     return (
       Number.isSafeInteger(round) &&
       round >= Math.max(1, slotAt(config, now) - 1) &&

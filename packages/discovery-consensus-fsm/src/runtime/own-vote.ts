@@ -43,9 +43,9 @@ export class OwnVote {
     leaderDigest?: Uint8Array,
     shortDigest?: Uint8Array,
   ): Promise<OwnDecision> {
-    const { config, policy } = this.#context;
+    const { config, policy, time } = this.#context;
     const creation = slotStart(config, round);
-    const attestedBy = creation - config.ownEntryGraceSeconds;
+    const attestedBy = time.elapsedAt(creation - config.ownEntryGraceSeconds);
     const own = leaderDigest === undefined ? [] : this.#desk.ownEntries(creation, attestedBy);
     const listed = own.filter((entry) => (listing.listed.get(entry.identity) ?? 0) >= entry.expiration);
     const verdict = voteVerdict(policy, {

@@ -9,6 +9,7 @@ import type { Handled, PublishCode, PublishOutcome, RefusalCode } from '../refus
 import { HEEDED } from '../refusals.js';
 import type { Context } from './context.js';
 import { describeFailure, raiseAlarm, sendCounted } from './context.js';
+import { Deadline } from './deadline.js';
 import { ForwardQueue } from './forward-queue.js';
 import type { PendingForward } from './forward-queue.js';
 import { RateLimiter } from './rate-limiter.js';
@@ -21,7 +22,7 @@ export interface OwnEntry {
   readonly entry: BookEntry;
   /** Unix seconds. */
   readonly expiration: number;
-  /** Unix seconds at which this node attested it. */
+  /** When this node attested it, in elapsed seconds. */
   readonly attestedAt: number;
   readonly signing: Promise<DiscoverySignature | undefined>;
   /** Undefined while it is being made. */
@@ -73,8 +74,8 @@ export class PublishDesk {
   }
 
   async #publish({ source, prefix }: PublishSource, message: PublishToDiscovery): Promise<PublishOutcome> {
-    const { config, ports } = this.#context;
-    const now = ports.clock.now();
+    const { config, time } = this.#context;
+    const now = time.elapsed();
     if (!this.#bySource.take(source, now)) return refused('rateLimited', 'source');
     if (prefix !== undefined && !this.#byPrefix.take(prefix, now)) return refused('rateLimited', 'prefix');
     if (message.version !== config.protocolVersion) return refused('unsupportedVersion', 'version');
@@ -88,13 +89,13 @@ export class PublishDesk {
       this.#publishing--;
     }
     if (outcome.code !== 'accepted' || message.requestID === 0n || identity === undefined) return outcome;
-    const seen = await this.queue.whenSeen(identity, ports.clock.now() + config.confirmSeconds);
+    const seen = await this.queue.whenSeen(identity, new Deadline(time, config.confirmSeconds));
     return seen ? outcome : refused('unconfirmed', 'not seen in the shared list yet');
   }
 
   /** Checks a packet by all rules, attests it and queues it. The same packet again is accepted again. */
   async accept(packet: Uint8Array): Promise<{ outcome: PublishOutcome; identity?: string }> {
-    const { config, ports } = this.#context;
+    const { config, time } = this.#context;
     if (packet.length === 0) return { outcome: refused('malformed', 'empty packet') };
     if (packet.length > config.maxPacketBytes) {
       return { outcome: refused('tooLarge', `packet of ${packet.length} bytes`) };
@@ -107,7 +108,7 @@ export class PublishDesk {
     }
     const outcome =
       itemFault(verdict, packet.length, config) ??
-      lifetimeFault(verdict.item, ports.clock.now(), config.maxLifetimeSeconds) ??
+      lifetimeFault(verdict.item, time.wallNow(), config.maxLifetimeSeconds) ??
       (await this.#attest(entry, verdict));
     if (outcome.code !== 'accepted') this.#release(entry, verdict);
     return { outcome, identity: verdict.item.identity };
@@ -134,9 +135,8 @@ export class PublishDesk {
     if (!this.queue.hasRoom(entry.packet.length, this.#signing)) return refused('overloaded', 'forwards');
     if (held === undefined && this.#own.size >= this.#context.config.maxItems) return refused('overloaded', 'items');
 
-    const { clock } = this.#context.ports;
     const signing = this.#sign(entry);
-    const attestedAt = clock.now();
+    const attestedAt = this.#context.time.elapsed();
     const own = newOwnEntry(identity, entry, expiration, attestedAt, signing);
     this.#own.set(identity, own);
     const signature = await signing;
@@ -195,7 +195,7 @@ export class PublishDesk {
   }
 
   async #takeForward(from: string, packet: Uint8Array, signature: DiscoverySignature): Promise<Handled> {
-    const { config, ports } = this.#context;
+    const { config, time } = this.#context;
     const entry = this.#book.packet(packet);
     const verdict = entry.verdict ?? (await verdictOf(entry));
     if (!verdict.ok) {
@@ -204,7 +204,7 @@ export class PublishDesk {
     }
     const fault =
       itemFault(verdict, packet.length, config) ??
-      lifetimeFault(verdict.item, ports.clock.now(), config.maxLifetimeSeconds);
+      lifetimeFault(verdict.item, time.wallNow(), config.maxLifetimeSeconds);
     if (fault !== undefined) {
       this.#release(entry, verdict);
       return no('packetRefused', fault.code);
@@ -289,7 +289,7 @@ export class PublishDesk {
 
   #adopt({ identity, expiration }: ListedRecord, entry: BookEntry, signature: DiscoverySignature): void {
     if ((this.#own.get(identity)?.expiration ?? 0) >= expiration) return;
-    const attestedAt = this.#context.ports.clock.now();
+    const attestedAt = this.#context.time.elapsed();
     const own = newOwnEntry(identity, entry, expiration, attestedAt, Promise.resolve(signature));
     own.signature = signature;
     this.#own.set(identity, own);
@@ -321,7 +321,7 @@ export class PublishDesk {
   }
 
   /**
-   * What this node attested and may be listed at `creation`, attested at `attestedBy` or before. An item whose publisher's
+   * What this node attested and may be listed at `creation`, attested at `attestedBy` (elapsed seconds) or before. An item whose publisher's
    * certificate has run out by then is nobody's omission.
    */
   ownEntries(creation: number, attestedBy: number): OwnEntry[] {
@@ -342,11 +342,13 @@ export class PublishDesk {
   }
 
   /** Drops what has expired; what this node attested is looked through once in a while only, since there is much of it. */
-  tick(nowSeconds: number): void {
-    this.queue.tick(nowSeconds);
-    if (nowSeconds < this.#nextSweepAt) return;
-    this.#nextSweepAt = nowSeconds + SWEEP_SECONDS;
-    for (const own of this.#own.values()) if (own.expiration <= nowSeconds) this.#own.delete(own.identity);
+  tick(): void {
+    const { time } = this.#context;
+    this.queue.tick();
+    if (time.elapsed() < this.#nextSweepAt) return;
+    this.#nextSweepAt = time.elapsed() + SWEEP_SECONDS;
+    const wallNow = time.wallNow();
+    for (const own of this.#own.values()) if (own.expiration <= wallNow) this.#own.delete(own.identity);
   }
 }
 

@@ -35,7 +35,7 @@ export interface BookEntry extends Judged<PacketVerdict> {
   readonly key: string;
   /** The bytes as the newest record carries them, so that those of older ones can be freed. */
   packet: Uint8Array;
-  /** Unix seconds at which this node first saw the packet. */
+  /** When this node first saw the packet, in elapsed seconds. */
   readonly seenAt: number;
   attestations: JudgedAttestation[];
 }
@@ -114,8 +114,9 @@ export class RecordBook {
     const key = String.fromCharCode(...digest);
     const held = this.#entries.get(key);
     if (held !== undefined) return held;
-    const seenAt = this.#context.ports.clock.now();
-    const settled = this.#verifyPacket(packet, Math.floor(seenAt));
+    const { time } = this.#context;
+    const settled = this.#verifyPacket(packet, Math.floor(time.wallNow()));
+    const seenAt = time.elapsed();
     const entry: BookEntry = { key, packet, seenAt, attestations: [], verdict: undefined, settled, liveIn: 0 };
     this.#entries.set(key, entry);
     keepVerdict(entry, settled);
@@ -320,7 +321,7 @@ export class RecordBook {
   #attestation(entry: BookEntry, attester: string, signature: DiscoverySignature): JudgedAttestation {
     const held = this.#find(entry, attester, signature);
     if (held !== undefined) return held;
-    const settled = this.#verifySignature(entry, signature, Math.floor(this.#context.ports.clock.now()));
+    const settled = this.#verifySignature(entry, signature, Math.floor(this.#context.time.wallNow()));
     const slot: JudgedAttestation = { attester, signature, verdict: undefined, settled, liveIn: 0 };
     entry.attestations.push(slot);
     keepVerdict(slot, settled);

@@ -12,7 +12,7 @@ import type { Handled, RefusalCode } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
 import type { Context } from './context.js';
 import { describeFailure, raiseAlarm, sendCounted } from './context.js';
-import { LATE, within } from './deadline.js';
+import { Deadline, LATE, within } from './deadline.js';
 import type { DirectoryShelf } from './directory-shelf.js';
 import type { FrozenLists } from './frozen-lists.js';
 import type { OwnVote } from './own-vote.js';
@@ -84,7 +84,7 @@ export class RoundLeader {
 
   /** Begins a round: ends in `quorumReached` or `quorumMissed`, unless it is dropped. */
   begin(round: number): void {
-    const { members, quorum, ports, config } = this.#context;
+    const { members, quorum, time, config } = this.#context;
     const led: LedRound = {
       round,
       box: new VoteBox(members, quorum),
@@ -98,8 +98,8 @@ export class RoundLeader {
     };
     this.drop();
     this.#led = led;
-    const deadline = ports.clock.now() + config.voteSeconds;
-    led.cancelTimer = ports.clock.setTimerAt(deadline, () => this.#close(led, 'deadline'));
+    const deadline = new Deadline(time, config.voteSeconds);
+    led.cancelTimer = deadline.whenOver(() => this.#close(led, 'deadline'));
     this.#run(led, deadline).catch((error: unknown) => {
       raiseAlarm(this.#context, 'internal', describeFailure(error));
       this.#close(led, 'internal');
@@ -114,19 +114,19 @@ export class RoundLeader {
     this.#led = undefined;
   }
 
-  async #run(led: LedRound, deadline: number): Promise<void> {
+  async #run(led: LedRound, deadline: Deadline): Promise<void> {
     const { ports, config, self } = this.#context;
     const { round } = led;
     let marker: { readonly index: number } | typeof LATE;
     try {
-      marker = await within(ports.clock, deadline, ports.writer.freeze(round));
+      marker = await within(deadline, ports.writer.freeze(round));
     } catch (error) {
       return this.#close(led, `freeze: ${describeFailure(error)}`);
     }
     if (marker === LATE) return;
     const listing = await this.#frozen.listing(round, marker.index, deadline);
     if (typeof listing === 'string') return this.#close(led, listing);
-    const own = await within(ports.clock, deadline, this.#ownVote.decide(round, listing));
+    const own = await within(deadline, this.#ownVote.decide(round, listing));
     if (!led.collecting || own === LATE) return;
     if (!own.yes) return this.#close(led, `own vote: ${own.reason}`);
     led.listing = listing;
@@ -226,9 +226,9 @@ export class RoundLeader {
     if (standing === 'hopeless') return this.#close(led, 'no quorum is possible');
     if (standing !== 'quorum' || led.closing) return;
     led.closing = true;
-    const { clock } = this.#context.ports;
+    const { time, config } = this.#context;
     led.cancelTimer();
-    led.cancelTimer = clock.setTimerAt(clock.now() + this.#context.config.stragglerSeconds, () => this.#close(led, ''));
+    led.cancelTimer = time.setTimer(config.stragglerSeconds, () => this.#close(led, ''));
   }
 
   #close(led: LedRound, failure: string): void {

@@ -12,7 +12,7 @@ import type { CheckedRequest } from '../policy/request-check.js';
 import { slotStart } from '../policy/slots.js';
 import type { Context } from './context.js';
 import { describeFailure, raiseAlarm, sendCounted } from './context.js';
-import { LATE, within } from './deadline.js';
+import { Deadline, LATE, within } from './deadline.js';
 import type { FrozenLists } from './frozen-lists.js';
 import type { OwnVote } from './own-vote.js';
 import type { RoundResult } from './round-leader.js';
@@ -22,8 +22,8 @@ import { checkShortSignatures, checkSignatures } from './signature-set.js';
 interface VotedRound {
   readonly round: number;
   readonly leaderId: string;
-  /** Unix seconds: until then the vote has to be out. */
-  readonly voteUntil: number;
+  /** Until then the vote has to be out. */
+  readonly voteDeadline: Deadline;
   readonly cancelDeadline: () => void;
   readonly request: CheckedRequest | undefined;
   listing: Promise<BuiltListing | NotReadyReason> | undefined;
@@ -33,6 +33,8 @@ interface VotedRound {
 
 /** Share of the leader's waiting time after which a voter says that it is not ready. */
 const READY_SHARE = 0.8;
+/** What deciding and signing may take at the least, however late the listing was ready. */
+const SIGNING_SECONDS = 1;
 
 /** The voter's part of a round: build, compare, sign or refuse, check the result. Source: DISCOVERY.md section 3. */
 export class RoundVoter {
@@ -69,15 +71,14 @@ export class RoundVoter {
   /** Enters a round, by a vote request or (without one) by its result. A deadline is set for all of it. */
   enter(round: number, leaderId: string, request: CheckedRequest | undefined): void {
     this.drop();
-    const { clock } = this.#context.ports;
-    const now = clock.now();
+    const { time } = this.#context;
     const { voteSeconds } = this.#context.config;
     this.#failure = 'no result in time';
     this.#voted = {
       round,
       leaderId,
-      voteUntil: now + voteSeconds * READY_SHARE,
-      cancelDeadline: clock.setTimerAt(now + voteSeconds * 2, () => this.#dispatch({ type: 'deadlinePassed', round })),
+      voteDeadline: new Deadline(time, voteSeconds * READY_SHARE),
+      cancelDeadline: time.setTimer(voteSeconds * 2, () => this.#dispatch({ type: 'deadlinePassed', round })),
       request,
       listing: undefined,
       answer: undefined,
@@ -97,7 +98,7 @@ export class RoundVoter {
   cast(): void {
     const voted = this.#voted;
     if (voted?.request === undefined) return;
-    this.decide(voted.request, voted.voteUntil).then(
+    this.decide(voted.request, voted.voteDeadline).then(
       (answer) => {
         if (!voted.active) return;
         voted.answer = answer;
@@ -121,15 +122,13 @@ export class RoundVoter {
   /**
    * What this node says to a request whose header is in order.
    *
-   * @param untilSeconds Unix seconds; NOT_READY when the listing cannot be built by then
+   * @param deadline NOT_READY when the listing cannot be built by then
    */
-  async decide(request: CheckedRequest, untilSeconds: number): Promise<DiscoveryConsensusVote> {
-    const { clock } = this.#context.ports;
-    const listing = await this.#listing(request, untilSeconds);
+  async decide(request: CheckedRequest, deadline: Deadline): Promise<DiscoveryConsensusVote> {
+    const listing = await this.#listing(request, deadline);
     if (typeof listing === 'string') return this.voteMessage(request.round, { notReady: listing });
     const decision = await within(
-      clock,
-      Math.max(untilSeconds, clock.now() + 1),
+      deadline.butAtLeast(SIGNING_SECONDS),
       this.#ownVote.decide(request.round, listing, request.digest ?? listing.digest, request.shortDigest),
     );
     if (decision === LATE) return this.voteMessage(request.round, { no: 'storeFailed' });
@@ -140,12 +139,10 @@ export class RoundVoter {
     return vote;
   }
 
-  async #listing(request: CheckedRequest, untilSeconds: number): Promise<BuiltListing | NotReadyReason> {
+  async #listing(request: CheckedRequest, deadline: Deadline): Promise<BuiltListing | NotReadyReason> {
     const { round, frozenIndex } = request;
     const building =
-      frozenIndex === undefined
-        ? this.#frozen.listingNow(round)
-        : this.#frozen.listing(round, frozenIndex, untilSeconds);
+      frozenIndex === undefined ? this.#frozen.listingNow(round) : this.#frozen.listing(round, frozenIndex, deadline);
     const voted = this.#voted;
     if (voted !== undefined && voted.round === round) voted.listing ??= building;
     return building;
@@ -196,12 +193,12 @@ export class RoundVoter {
 
   /** @returns why the set is refused; undefined when it is good */
   async #verify(voted: VotedRound, final: DiscoveryFinalConsensus): Promise<string | undefined> {
-    const { config, quorum, ports } = this.#context;
+    const { config, quorum, time } = this.#context;
     const { round } = voted;
     let listing = await voted.listing;
     if (listing === undefined || typeof listing === 'string') {
       // The vote was too early, or there was none: by now the frozen list may be complete.
-      listing = await this.#frozen.listing(round, voted.request?.frozenIndex, ports.clock.now() + config.voteSeconds);
+      listing = await this.#frozen.listing(round, voted.request?.frozenIndex, new Deadline(time, config.voteSeconds));
     }
     if (typeof listing === 'string') return listing;
     const { bytes, digest } = listing;

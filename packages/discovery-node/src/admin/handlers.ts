@@ -4,7 +4,7 @@ import { DiscoveryItemSchema, type DiscoveryItem } from '@discovery-raft/protoco
 import { peekSignedMessage } from '@discovery-raft/psp-pki';
 import type { ListRecord } from '@discovery-raft/raft-log-list';
 import type { DiscoveryNode } from '../node/discovery-node.js';
-import type { ManualWallClock } from '../time/wall-clock.js';
+import type { ManualClock } from '../time/manual-clock.js';
 import { AdminError } from './admin-error.js';
 import type { AdminHandlers } from './admin-server.js';
 import type { AdminResults, CompleteParams, ListedItem, RoundReport, StatusReport } from './protocol.js';
@@ -19,7 +19,7 @@ export interface AdminHost {
   /** Where the configuration says that a member is; null for one that it does not name. */
   readonly addressOf: (identity: string) => string | null;
   /** The time of day, when it only moves by command; null for a node in real time. */
-  readonly manualClock: ManualWallClock | null;
+  readonly manualClock: ManualClock | null;
   /** Unix seconds by the node's wall clock. */
   now(): number;
   metrics(): Promise<string>;
@@ -168,11 +168,11 @@ function setClock({ manualClock }: AdminHost, unixSeconds: number): AdminResults
       'this node runs in real time: only one started with --manual-clock can be set',
     );
   }
-  if (unixSeconds < manualClock.now()) {
-    throw new AdminError('ADMIN_INVALID_PARAMS', `the clock is at ${manualClock.now()} and never goes back`);
+  if (unixSeconds < manualClock.seconds) {
+    throw new AdminError('ADMIN_INVALID_PARAMS', `the clock is at ${manualClock.seconds} and never goes back`);
   }
   manualClock.jumpTo(unixSeconds);
-  return { unixSeconds: manualClock.now() };
+  return { unixSeconds: manualClock.seconds };
 }
 
 /** @throws AdminError ADMIN_TIMEOUT; what was begun may still happen */

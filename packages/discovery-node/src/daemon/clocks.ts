@@ -1,13 +1,13 @@
-import type { WallClock } from '@discovery-raft/discovery-consensus-fsm';
+import type { ConsensusClock } from '@discovery-raft/discovery-consensus-fsm';
 import { systemClock, type Clock } from '@discovery-raft/raft-core';
-import { ManualWallClock, wallClockOf } from '../time/wall-clock.js';
+import { ManualClock } from '../time/manual-clock.js';
 
-/** The clocks of a process. Timers always run in real time; the time of day need not. */
+/** The clocks of a process. Raft's timers always run in real time; those of the consensus need not. */
 export interface NodeClocks {
   readonly clock: Clock;
-  readonly wall: WallClock;
+  readonly consensus: ConsensusClock;
   /** Null in real time. */
-  readonly manual: ManualWallClock | null;
+  readonly manual: ManualClock | null;
 }
 
 /**
@@ -18,11 +18,11 @@ export interface NodeClocks {
  */
 export function nodeClocks(offsetSeconds: number, manualStart: number | null): NodeClocks {
   if (manualStart !== null) {
-    const manual = new ManualWallClock(manualStart);
-    return { clock: clockWith(() => manual.now() * 1000), wall: manual, manual };
+    const manual = new ManualClock(manualStart);
+    return { clock: clockWith(() => manual.wallNow()), consensus: manual, manual };
   }
   const clock = offsetSeconds === 0 ? systemClock : clockWith(() => systemClock.wallNow() + offsetSeconds * 1000);
-  return { clock, wall: wallClockOf(clock), manual: null };
+  return { clock, consensus: clock, manual: null };
 }
 
 function clockWith(wallNow: () => number): Clock {

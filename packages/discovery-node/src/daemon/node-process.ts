@@ -167,7 +167,7 @@ export class NodeProcess {
       failure: () => node.raft.failure?.message ?? null,
       notReadyBecause: () => this.#notReadyBecause(),
       metrics,
-      now: () => clocks.wall.now(),
+      now: () => clocks.consensus.wallNow() / 1000,
     };
   }
 
@@ -191,7 +191,7 @@ export class NodeProcess {
         return member === undefined ? null : `${member.host}:${member.port}`;
       },
       manualClock: clocks.manual,
-      now: () => clocks.wall.now(),
+      now: () => clocks.consensus.wallNow() / 1000,
       metrics,
       // After the answer has gone out.
       stop: () => void setImmediate(() => void this.stop()),
@@ -240,7 +240,7 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
   const { deployment, logger } = options;
   const { config, path } = deployment.loaded;
   const clocks = nodeClocks(config.clock.offsetSeconds, options.manualClock);
-  for (const warning of expiryWarnings(deployment, clocks.wall.now())) logger.warn(warning);
+  for (const warning of expiryWarnings(deployment, clocks.consensus.wallNow() / 1000)) logger.warn(warning);
   const dataFolder = path(config.data.directory);
   await mkdir(dataFolder, { recursive: true, mode: 0o700 });
   const lock = await lockData(dataFolder);
@@ -261,7 +261,7 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
     stores: { logStore, stableStore, snapshotStore, directoryStore },
     limits: { ...DEFAULT_LIMITS, ...config.limits },
     clock: clocks.clock,
-    wallClock: clocks.wall,
+    consensusClock: clocks.consensus,
     logger,
     verifyPool,
   });

@@ -6,7 +6,7 @@ import { NodeError } from '../errors.js';
 import { DiscoveryNode } from '../node/discovery-node.js';
 import { NodeClient } from '@discovery-raft/discovery-client';
 import { createNodeIdentity, type NodeIdentity } from '../pki/node-identity.js';
-import { ManualWallClock } from '../time/wall-clock.js';
+import { ManualClock } from '../time/manual-clock.js';
 import { ENHANCE_SECONDS, RESEND_SECONDS, type DemoNetwork, type DemoNode, type DemoUsage } from './network.js';
 import { ITEM_LIFETIME_SECONDS, SLOT_SECONDS } from './plan.js';
 import { demoKey } from './publisher.js';
@@ -36,7 +36,7 @@ export class InProcessNetwork implements DemoNetwork {
   readonly limits: EnvelopeLimits = { ...DEFAULT_LIMITS, maxMessageBytes: 64 * 1024 * 1024, maxBodyFields: 200_000 };
   readonly #options: InProcessNetworkOptions;
   readonly #clock: Clock;
-  readonly #wallClock: ManualWallClock;
+  readonly #day: ManualClock;
   readonly #identities: readonly NodeIdentity[];
   readonly #verifyPool = new VerifyPool();
   #nodes: NodeHere[] = [];
@@ -46,7 +46,7 @@ export class InProcessNetwork implements DemoNetwork {
   constructor(options: InProcessNetworkOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#wallClock = new ManualWallClock(options.startAt);
+    this.#day = new ManualClock(options.startAt);
     this.notBefore = options.startAt - DAY_SECONDS;
     this.notAfter = options.startAt + 30 * DAY_SECONDS;
     const dates = { notBefore: this.notBefore, notAfter: this.notAfter };
@@ -92,7 +92,7 @@ export class InProcessNetwork implements DemoNetwork {
   }
 
   setTime(unixSeconds: number): Promise<void> {
-    this.#wallClock.jumpTo(unixSeconds);
+    this.#day.jumpTo(unixSeconds);
     return Promise.resolve();
   }
 
@@ -129,7 +129,7 @@ export class InProcessNetwork implements DemoNetwork {
       members: this.#identities.map((member) => ({ identity: member.identity })),
       limits: this.limits,
       clock: this.#clock,
-      wallClock: this.#wallClock,
+      consensusClock: this.#day,
       verifyPool: this.#verifyPool,
       random: seededRandom(this.#options.seed + i),
       // All nodes share one event loop here, and with it the time that each needs to build a listing.

@@ -3,12 +3,12 @@ import {
   attestationsNeeded,
   DiscoveryConsensus,
   POLICIES,
+  type ConsensusClock,
   type ConsensusConfigInput,
   type DirectoryStore,
   type ListLeader,
   type Member,
   type StoredDirectory,
-  type WallClock,
 } from '@discovery-raft/discovery-consensus-fsm';
 import { MemoryTransport } from '@discovery-raft/memory-transport';
 import type { DiscoveryRaftPacket } from '@discovery-raft/protocol';
@@ -41,7 +41,6 @@ import { MessageChannel, newChannelCounters, type ByteChannel, type ChannelCount
 import { discoveryListSchema } from '../pki/list-schema.js';
 import { NodeSigner, type NodeIdentity } from '../pki/node-identity.js';
 import { PkiVerifier } from '../pki/pki-verifier.js';
-import { wallClockOf } from '../time/wall-clock.js';
 import { ClientSession, type ClientSource } from './client-session.js';
 import { completeListReader } from './complete-list-reader.js';
 import { summariseDirectory, summariseList, type ListSummary, type NodeStatus } from './node-status.js';
@@ -71,8 +70,8 @@ export interface DiscoveryNodeOptions {
   /** Bounds on messages; default those of deployed clients. */
   readonly limits?: EnvelopeLimits;
   readonly clock?: Clock;
-  /** Time of day; default the clock's. */
-  readonly wallClock?: WallClock;
+  /** Time as the consensus sees it; default the clock. Another one lets a demonstration pass a day in a minute. */
+  readonly consensusClock?: ConsensusClock;
   readonly random?: Random;
   readonly logger?: Logger;
   /** Threads that verify signatures; may be shared by nodes of one process. Default libuv's pool. The caller closes it. */
@@ -118,7 +117,7 @@ export class DiscoveryNode {
   readonly #transport: MemoryTransport;
   readonly #limits: EnvelopeLimits;
   readonly #logger: Logger;
-  readonly #wallClock: WallClock;
+  readonly #consensusClock: ConsensusClock;
   readonly #clients = new Set<MessageChannel>();
   #lastSummary: { readonly at: number; readonly summary: ListSummary } | null = null;
   #stopped = false;
@@ -136,7 +135,7 @@ export class DiscoveryNode {
     this.#transport = parts.transport;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.#logger = options.logger ?? silentLogger;
-    this.#wallClock = parts.wallClock;
+    this.#consensusClock = parts.consensusClock;
   }
 
   /** Makes and starts a node. @throws RaftError, ConsensusError, PkiError, ListError of its parts */
@@ -203,7 +202,7 @@ export class DiscoveryNode {
   status(): NodeStatus {
     const { raft, consensus, identity } = this;
     const { state, term, leader, lastIndex, commitIndex, appliedIndex } = raft;
-    const now = this.#wallClock.now();
+    const now = this.#consensusClock.wallNow() / 1000;
     return {
       identity,
       now,
@@ -274,7 +273,7 @@ interface Parts {
   readonly bridge: RaftBridge;
   readonly writer: ListWriter;
   readonly transport: MemoryTransport;
-  readonly wallClock: WallClock;
+  readonly consensusClock: ConsensusClock;
 }
 
 /** Attestations that an entry needs to be listed. */
@@ -288,7 +287,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
   const stores = options.stores ?? memoryStores();
   const limits = options.limits ?? DEFAULT_LIMITS;
   const self = identity.identity;
-  const wallClock = options.wallClock ?? wallClockOf(clock);
+  const consensusClock = options.consensusClock ?? clock;
   const links = new PeerLinks();
   const list = new SharedList({ schema: discoveryListSchema, logger });
   // The bridge serialises every RPC, so the transport need not copy it.
@@ -325,7 +324,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
       signer: new NodeSigner(identity),
       verifier: new PkiVerifier(options.root, options.consensus?.maxPacketBytes, options.verifyPool),
       store: stores.directoryStore,
-      clock: wallClock,
+      clock: consensusClock,
       sha256: (bytes) => hash('sha256', bytes, 'buffer'),
       appliedIndex: () => raftOf().appliedIndex,
       raft: { deliver: async (from, packet) => bridge.receivePacket(from, packetFields(packet)) },
@@ -344,7 +343,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
     ...(options.random ? { random: options.random } : {}),
     ...(options.raft ? { config: options.raft } : {}),
   });
-  return { raft, list, consensus, links, bridge, writer, transport, wallClock };
+  return { raft, list, consensus, links, bridge, writer, transport, consensusClock };
 }
 
 /** The writer as the consensus sees it: it begins once this term's first entry is applied here. */

@@ -67,7 +67,13 @@ export function makeDiscoveryPanel(parts: PanelParts): DiscoveryPanel {
     checkers: [
       ...always,
       new AttestedItems({ packets, quorum, attestations, report: safety('attested items') }),
-      new OwnItemsListed(packets, (id) => byId.get(id), safety('own items listed')),
+      new OwnItemsListed({
+        packets,
+        node: (id) => byId.get(id),
+        now,
+        steadySeconds,
+        report: safety('own items listed'),
+      }),
       accepted,
     ],
   };

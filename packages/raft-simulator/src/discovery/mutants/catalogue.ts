@@ -57,7 +57,7 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
       {
         file: 'runtime/frozen-lists',
         find: 'await this.#book.judge(view, creation)',
-        replace: 'await this.#book.judge(view, ports.clock.now())',
+        replace: 'await this.#book.judge(view, this.#context.time.wallNow())',
       },
     ],
   },

@@ -23,13 +23,11 @@ import { listSchema, VERSION } from '../crypto/packets.js';
 import type { MessageNetwork } from '../network/message-network.js';
 import type { DiscoveryScenario, NodePlan } from '../scenario.js';
 import type { DirectoryDisk } from './directory-disk.js';
-import { SimWallClock } from './sim-wall-clock.js';
 
 /** One run of a node's process: from a start to a crash. */
 export interface DiscoveryProcess {
   readonly number: number;
   readonly clock: ProcessClock;
-  readonly wall: SimWallClock;
   readonly session: DiskSession;
   readonly directories: ReturnType<DirectoryDisk['open']>;
   readonly list: SharedList;
@@ -116,11 +114,9 @@ export class DiscoverySimNode {
     return secondsAt(this.#world.clock.now) + this.skewSeconds;
   }
 
-  /** Sets this machine's clock. */
+  /** Sets this machine's clock. Nobody tells the process. */
   setClock(skewSeconds: number): void {
     this.skewSeconds = skewSeconds;
-    const { process } = this;
-    process?.clock.run(() => process.wall.adjusted());
   }
 
   /** Starts a process from what the disks hold. */
@@ -129,16 +125,14 @@ export class DiscoverySimNode {
     const { clock: world, hooks } = this.#world;
     const skew = { rate: 1, offsetMs: 0, wallStartMs: START_SECONDS * 1000 };
     const clock = new ProcessClock(world, skew, () => undefined);
-    const wall = new SimWallClock(clock, () => this.wallNow());
     const list = new SharedList({ schema: listSchema });
     const process: DiscoveryProcess = {
       number: ++this.#incarnations,
       clock,
-      wall,
       session: this.disk.open(clock),
       directories: this.directoryDisk.open(clock),
       list,
-      consensus: this.#consensus(clock, wall, list),
+      consensus: this.#consensus(clock, list),
       raft: null,
     };
     this.process = process;
@@ -185,7 +179,7 @@ export class DiscoverySimNode {
     }
   }
 
-  #consensus(clock: ProcessClock, wall: SimWallClock, list: SharedList): DiscoveryConsensus {
+  #consensus(clock: ProcessClock, list: SharedList): DiscoveryConsensus {
     const { scenario, members } = this.#world;
     return new DiscoveryConsensus(
       {
@@ -206,11 +200,11 @@ export class DiscoverySimNode {
         sourcePublishesPerSecond: 10,
         sourcePublishBurst: 30,
       },
-      this.#ports(clock, wall, list),
+      this.#ports(clock, list),
     );
   }
 
-  #ports(clock: ProcessClock, wall: SimWallClock, list: SharedList): ConsensusPorts {
+  #ports(clock: ProcessClock, list: SharedList): ConsensusPorts {
     const { ring, scenario, network } = this.#world;
     const raft = (): Raft<ListResult> => this.raft!;
     const real = listLeader(list, clock, scenario, raft);
@@ -235,7 +229,11 @@ export class DiscoverySimNode {
         saveDirectory: (directory) => this.process!.directories.saveDirectory(directory),
         recordSigned: (signed) => this.process!.directories.recordSigned(signed),
       },
-      clock: wall,
+      clock: {
+        now: () => clock.now(),
+        wallNow: () => this.wallNow() * 1000,
+        setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
+      },
       sha256,
       appliedIndex: () => this.raft?.appliedIndex ?? 0,
     };

@@ -17,6 +17,12 @@ export interface ConsensusEvents {
   }) => void;
   /** A directory went public here: of a round, or one that was fetched. */
   directoryPublished: (directory: StoredDirectory) => void;
+  /** Another trust root is in force, and with it other nodes decide. */
+  committeeChanged: (committee: {
+    readonly version: number;
+    readonly members: number;
+    readonly quorum: number;
+  }) => void;
   /** A vote came in at the leader. */
   voteReceived: (vote: {
     readonly round: number;

@@ -12,7 +12,8 @@ import type {
 import type { ConsensusConfig } from './config.js';
 import type { DiscoveryMessage } from './messages.js';
 import type { BuiltListing } from './policy/listing.js';
-import type { StoredDirectory } from './ports.js';
+import type { RootPromise, StoredDirectory } from './ports.js';
+import type { RootSigningResult } from './runtime/signing-ledger.js';
 import type { Handled, PublishOutcome } from './refusals.js';
 
 /** Where a publish came from, for the rate limits. Any text; compared as it is. */
@@ -63,6 +64,12 @@ export interface DiscoveryConsensusOperations {
   signDiscoveryContent(content: Uint8Array): Promise<DiscoverySignature>;
   /** A signed message of this node (WIRE.md section 5) that holds `message`. @throws ConsensusError CONSENSUS_SIGNER_FAILED */
   newSignedMessage(message: Uint8Array): Promise<Uint8Array>;
+  /**
+   * This node's signature over the bytes of a trust root, which the caller has judged by everything but this: whether it
+   * goes together with what was signed before. It is a durable promise not to sign a listing by an older root from the
+   * activation on. Not to be called before `start`.
+   */
+  signTrustRoot(promise: RootPromise, root: Uint8Array): Promise<RootSigningResult>;
   /** Sends the directory that this node serves. @throws ConsensusError CONSENSUS_NO_DIRECTORY, CONSENSUS_CHANNEL_FAILED */
   sendDirectory(peer: string): Promise<void>;
   /** What is served now: unexpired at this moment, or null. */

@@ -5,6 +5,7 @@ import type {
   DiscoverySignature,
 } from '@discovery-raft/protocol';
 import type { DiscoveryMessage } from './messages.js';
+import type { Roster } from './policy/committee.js';
 
 /** The way to the other discovery nodes. A peer is named by its identity, which is also its Raft server id. */
 export interface PeerChannel {
@@ -101,14 +102,31 @@ export interface SignedRound {
   readonly digest: Uint8Array;
 }
 
+/** A signature on a trust root, which is a promise: no listing by an older root is signed from its activation on. */
+export interface RootPromise {
+  /** Of the root that was signed. */
+  readonly version: number;
+  /** Unix seconds. */
+  readonly activation: number;
+  /** SHA-256 of the root's bytes. */
+  readonly digest: Uint8Array;
+}
+
 /** Where directories and the promise not to sign twice outlive the process. */
 export interface DirectoryStore {
   /** What was saved last. Called once, by `start`. */
-  load(): Promise<{ readonly directory: StoredDirectory | null; readonly signed: SignedRound | null }>;
+  load(): Promise<{
+    readonly directory: StoredDirectory | null;
+    readonly signed: SignedRound | null;
+    /** Left out by stores that cannot keep one: then this node signs no trust root. */
+    readonly promise?: RootPromise | null;
+  }>;
   /** Replaces the newest directory in one step and keeps some of the previous ones. Durable when it resolves. */
   saveDirectory(directory: StoredDirectory): Promise<void>;
   /** Durable when it resolves: the signature is sent only after that. Rounds only ever grow. */
   recordSigned(signed: SignedRound): Promise<void>;
+  /** Durable when it resolves: the signature on the root exists only after that. Versions only ever grow. */
+  recordPromise?(promise: RootPromise): Promise<void>;
 }
 
 /** The clocks of a node, in milliseconds. A `Clock` of raft-core is one. */
@@ -193,6 +211,18 @@ export interface ListLeader {
   takeOver(): void | Promise<void>;
   /** This node leads no more. */
   stepDown(): void | Promise<void>;
+}
+
+/** The versions of the trust root, as far as the consensus is concerned with them. */
+export interface RosterSource {
+  /** Oldest first, at least one; the last ones may not be in force yet. What is there never changes, and never goes. */
+  rosters(): readonly Roster[];
+  /** There is a newer one. */
+  onChanged(listener: () => void): Unsubscribe;
+  /** A peer decides by a newer version than is here: it should be asked. */
+  missing(peer: string, version: number): void;
+  /** A peer lacks versions that are here: it should be told. */
+  outdated(peer: string, version: number): void;
 }
 
 /** What becomes of raft packets that arrive or leave by way of `DiscoveryConsensus`. */

@@ -64,7 +64,7 @@ describe('VoteBox', () => {
   test('knows when the quorum is there, when everybody has answered, and when there is no hope', async () => {
     const signature = await new FakeSigner('a').sign(new Uint8Array(1));
     const yes = { verdict: 'yes', signature } as const;
-    const box = new VoteBox(members, 3);
+    const box = new VoteBox({ members, quorum: 3 });
     expect(box.cast('stranger', yes)).toBe(false);
     for (const [member, standing] of [
       ['b', 'open'],
@@ -81,12 +81,14 @@ describe('VoteBox', () => {
     expect(box.signatures).toHaveLength(4);
     expect(box.reasons).toBe('');
 
-    const hopeless = new VoteBox(members, 3);
+    const hopeless = new VoteBox({ members, quorum: 3 });
     hopeless.cast('a', refusal);
     expect(hopeless.standing).toBe('open');
     hopeless.cast('b', { verdict: 'notReady', reason: 'y' });
+    expect(hopeless.standing).toBe('open');
+    hopeless.cast('c', refusal);
     expect(hopeless.standing).toBe('hopeless');
-    expect(hopeless.reasons).toBe('a: no x; b: notReady y');
+    expect(hopeless.reasons).toBe('a: no x; b: notReady y; c: no x');
   });
 });
 

@@ -29,11 +29,21 @@ export type NoReason =
   | 'tooFewValidEntries'
   | 'ownEntriesMissing'
   | 'extensionsMissing'
+  /** The leader decides by an older trust root than this node knows to be in force. */
+  | 'rootOutdated'
+  /** This node is none of the round's. */
+  | 'notMember'
+  /** This node has signed a newer trust root, and with it promised not to sign by this one any more. */
+  | 'rootPromised'
   | 'storeFailed'
   | 'signerFailed';
 
 /** Why a voter says NOT_READY. */
-export type NotReadyReason = 'frozenListMissing' | 'verdictsMissing';
+export type NotReadyReason =
+  | 'frozenListMissing'
+  | 'verdictsMissing'
+  /** The leader decides by a trust root that is not here yet. */
+  | 'rootMissing';
 
 /** What a voter found when it built the listing itself. */
 export interface VoteFacts {

@@ -14,6 +14,8 @@ export interface CheckedRequest {
   readonly digest: Uint8Array | undefined;
   /** The leader's digest of the short listing; undefined when it names none. */
   readonly shortDigest: Uint8Array | undefined;
+  /** Version of the trust root that decides the round; undefined when the leader does not say. */
+  readonly rootVersion: number | undefined;
 }
 
 /** What a vote request's header gives. */
@@ -47,7 +49,10 @@ export function checkVoteRequest(
     if (config.policy !== 'documented') return { ok: false, reason: 'extensionsMissing' };
     return {
       ok: true,
-      request: { round, creation, frozenIndex: undefined, digest: undefined, shortDigest: undefined },
+      request: {
+        ...{ round, creation },
+        ...{ frozenIndex: undefined, digest: undefined, shortDigest: undefined, rootVersion: undefined },
+      },
     };
   }
   if (request.round !== BigInt(round)) return { ok: false, reason: 'wrongRound' };
@@ -56,5 +61,6 @@ export function checkVoteRequest(
     return { ok: false, reason: 'extensionsMissing' };
   }
   const shortDigest = request.shortDigest.length === DIGEST_BYTES ? request.shortDigest : undefined;
-  return { ok: true, request: { round, creation, frozenIndex, digest: request.listDigest, shortDigest } };
+  const rootVersion = request.rootVersion === 0n ? undefined : Number(request.rootVersion);
+  return { ok: true, request: { round, creation, frozenIndex, digest: request.listDigest, shortDigest, rootVersion } };
 }

@@ -21,7 +21,9 @@ export class AttestationRound {
   readonly #book: RecordBook;
   readonly #desk: PublishDesk;
   /** Records that every member has attested: they stay so, and there are many. */
-  readonly #complete = new WeakSet<ListedRecord>();
+  #complete = new WeakSet<ListedRecord>();
+  /** Whose attestations those have. */
+  #completeFor: ReadonlySet<string> | undefined;
   #running: Promise<void> | undefined;
 
   constructor(context: Context, book: RecordBook, desk: PublishDesk) {
@@ -39,7 +41,10 @@ export class AttestationRound {
   }
 
   async #pass(): Promise<void> {
-    const { ports, members, self, time } = this.#context;
+    const { ports, committees, self, time } = this.#context;
+    const members = committees.known;
+    if (this.#completeFor !== members) this.#complete = new WeakSet();
+    this.#completeFor = members;
     const missing = new Map<string, Uint8Array[]>();
     const mine: Uint8Array[] = [];
     const now = time.wallNow();
@@ -59,14 +64,14 @@ export class AttestationRound {
   }
 
   #lacking(record: ListedRecord, now: number): BookEntry | undefined {
-    const { members, config, time } = this.#context;
+    const { committees, config, time } = this.#context;
     if (this.#complete.has(record) || record.expiration <= now) return undefined;
     const entry = this.#book.enter(record);
     const { verdict } = entry;
     if (time.elapsed() - entry.seenAt < config.resendSeconds || verdict === undefined) return undefined;
     // A certificate that did not hold yet when the packet came: the others judge at their own time, and so does this node.
     if (!verdict.ok && verdict.timeDependent !== true) return undefined;
-    if ([...members].some((member) => !isNamed(record, member))) return entry;
+    if ([...committees.known].some((member) => !isNamed(record, member))) return entry;
     if (this.#book.worthOf(record) === 'good') this.#complete.add(record);
     return undefined;
   }

@@ -45,7 +45,7 @@ export class ConsensusDriver {
   readonly leaderMessages: LeaderMessages;
   readonly #context: Context;
   readonly #frozen: FrozenLists;
-  readonly #ledger: SigningLedger;
+  readonly ledger: SigningLedger;
   readonly #attestations: AttestationRound;
   readonly #weeding: ListWeeding;
   readonly #timers = new Map<string, () => void>();
@@ -66,6 +66,9 @@ export class ConsensusDriver {
   #routedTo: string | null = null;
   /** Over when the list is to be looked through again. */
   #enhanced: Deadline;
+  #authorities: string | undefined;
+  /** Version of the trust root that was in force at the last look. */
+  #presentVersion: number | undefined;
 
   constructor(context: Context) {
     this.#context = context;
@@ -76,13 +79,14 @@ export class ConsensusDriver {
     this.shelf = new DirectoryShelf(context, this.book);
     this.exchange = new DirectoryExchange(context, this.shelf);
     this.#frozen = new FrozenLists(context, this.book);
-    this.#ledger = new SigningLedger(context);
-    const ownVote = new OwnVote(context, this.desk, this.#ledger);
+    this.ledger = new SigningLedger(context);
+    const ownVote = new OwnVote(context, this.desk, this.ledger);
     this.leader = new RoundLeader(context, this.#frozen, ownVote, this.shelf, dispatch);
     this.voter = new RoundVoter(context, this.#frozen, ownVote, dispatch);
     this.leaderMessages = new LeaderMessages(context, this, this.voter, this.desk);
     this.#attestations = new AttestationRound(context, this.book, this.desk);
     this.#weeding = new ListWeeding(context, this.book);
+    this.#authorities = context.committees.newestAuthorities;
     this.#subscribe();
   }
 
@@ -96,9 +100,9 @@ export class ConsensusDriver {
     if (this.#started) throw new ConsensusError('CONSENSUS_NOT_RUNNING', 'a node is started once');
     this.#started = true;
     try {
-      const { directory, signed } = await this.#context.ports.store.load();
+      const { directory, signed, promise } = await this.#context.ports.store.load();
       this.shelf.restore(directory);
-      this.#ledger.restore(signed);
+      this.ledger.restore(signed, promise ?? null);
     } catch (error) {
       this.#started = false;
       throw new ConsensusError('CONSENSUS_STORE_FAILED', 'what was stored cannot be loaded', {}, error);
@@ -221,11 +225,23 @@ export class ConsensusDriver {
     this.#subscriptions = [
       list.onInserted((record) => this.#entered(record)),
       list.onFrozen((frozen) => this.#frozen.add(frozen)),
+      this.#context.committees.onChanged(() => this.#rostersChanged()),
       list.onRestored(() => {
         this.#frozen.clear();
         for (const record of list.view().entries()) this.#entered(record);
       }),
     ];
+  }
+
+  /** There is a newer trust root: what was judged may have to be judged anew, and who waited for it need not any more. */
+  #rostersChanged(): void {
+    const { newestAuthorities } = this.#context.committees;
+    const isJudgedAnew = newestAuthorities !== this.#authorities;
+    this.#authorities = newestAuthorities;
+    this.book.rostersChanged(isJudgedAnew);
+    if (isJudgedAnew) this.desk.judgeAnew();
+    for (const record of this.#context.ports.list.view().entries()) this.#entered(record);
+    this.voter.rostersChanged();
   }
 
   #entered(record: ListedRecord): void {
@@ -239,12 +255,22 @@ export class ConsensusDriver {
     const { time, emit } = this.#context;
     const bySeconds = time.takeAdjustment();
     if (Math.abs(bySeconds) >= LEAST_ADJUSTMENT_SECONDS) emit('clockSet', { bySeconds });
+    this.#lookAtCommittee();
     this.desk.tick();
     if (this.#writing && this.#machine.name === 'LeaderRunning' && this.#enhanced.isOver) {
       this.#enhanced = this.#nextEnhancement();
       void this.#enhanceList();
     }
     this.#setTimer('tick', TICK_SECONDS, () => this.#tick());
+  }
+
+  /** Tells when another trust root has come into force. */
+  #lookAtCommittee(): void {
+    const { version, members, quorum } = this.#context.committees.present;
+    const before = this.#presentVersion;
+    this.#presentVersion = version;
+    if (before === undefined || before === version) return;
+    this.#context.emit('committeeChanged', { version, members: members.size, quorum });
   }
 
   // Leading.
@@ -339,9 +365,9 @@ export class ConsensusDriver {
   // Following.
 
   #verifyLeader({ leaderId, term }: Effect): void {
-    const { members, ports } = this.#context;
+    const { committees, ports } = this.#context;
     if (leaderId === null || this.#machine.leaderId !== leaderId || this.#machine.term !== term) return;
-    const trusted = members.has(leaderId) && (ports.channel.isAuthenticated?.(leaderId) ?? true);
+    const trusted = committees.present.members.has(leaderId) && (ports.channel.isAuthenticated?.(leaderId) ?? true);
     this.dispatch({ type: trusted ? 'leaderVerified' : 'leaderRefused', leaderId, term });
   }
 

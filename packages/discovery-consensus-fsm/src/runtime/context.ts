@@ -1,7 +1,7 @@
 import type { ConsensusConfig } from '../config.js';
 import type { ConsensusEvents } from '../events.js';
 import type { Policy } from '../policy/thresholds.js';
-import { POLICIES, attestationsNeeded, consensusQuorum } from '../policy/thresholds.js';
+import { POLICIES } from '../policy/thresholds.js';
 import type {
   ConsensusClock,
   DirectoryStore,
@@ -10,11 +10,13 @@ import type {
   PeerChannel,
   Sha256,
   Signer,
+  RosterSource,
   Verifier,
 } from '../ports.js';
 import type { RaftPacketSink } from '../ports.js';
 import type { DiscoveryMessage } from '../messages.js';
 import type { AlarmCode } from '../refusals.js';
+import { Committees, fixedRoster } from './committees.js';
 import type { Tally } from './tally.js';
 import { Timekeeper } from './timekeeper.js';
 
@@ -32,6 +34,8 @@ export interface ConsensusPorts {
   readonly appliedIndex?: () => number;
   /** Where packets of `onReceivedRaftPacket` go; without it they are refused. */
   readonly raft?: RaftPacketSink;
+  /** Who the members are, when that may change. Default: those of the configuration, for ever. */
+  readonly rosters?: RosterSource;
 }
 
 /** Emits an event; a listener that throws is counted. */
@@ -45,10 +49,8 @@ export interface Context {
   readonly time: Timekeeper;
   readonly policy: Policy;
   readonly self: string;
-  /** The identities that count: all members, or this node alone when it is standalone. */
-  readonly members: ReadonlySet<string>;
-  readonly attestationsNeeded: number;
-  readonly quorum: number;
+  /** Who decides which round; this node alone when it is standalone. */
+  readonly committees: Committees;
   readonly tally: Tally;
   readonly emit: Emit;
 }
@@ -58,16 +60,17 @@ export function makeContext(config: ConsensusConfig, ports: ConsensusPorts, tall
   const self = ports.signer.identity;
   const base = POLICIES[config.policy];
   const policy = config.entryShare === undefined ? base : { ...base, entryShare: config.entryShare };
-  const members = new Set(config.standalone ? [self] : config.members.map((member) => member.identity));
+  const rosters = config.standalone
+    ? fixedRoster([{ identity: self }])
+    : (ports.rosters ?? fixedRoster(config.members));
+  const time = new Timekeeper(ports.clock);
   return {
     config,
     ports,
-    time: new Timekeeper(ports.clock),
+    time,
     policy,
     self,
-    members,
-    attestationsNeeded: attestationsNeeded(policy, members.size),
-    quorum: consensusQuorum(policy, members.size),
+    committees: new Committees({ self, policy, rosters, now: () => time.wallNow() }),
     tally,
     emit,
   };

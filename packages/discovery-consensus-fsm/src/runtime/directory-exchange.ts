@@ -41,7 +41,7 @@ export class DirectoryExchange {
 
   /** Asks all others for a directory that is newer than the last one here. @returns when the links have taken it */
   async pullFromAll(): Promise<void> {
-    const { config, members, self } = this.#context;
+    const { config, committees } = this.#context;
     this.#requestID++;
     this.#arriving.clear();
     const body = create(PullDiscoverySchema, {
@@ -50,8 +50,9 @@ export class DirectoryExchange {
       maxDirectoryBytes: BigInt(Math.floor(config.maxDirectoryBytes)),
       newerThan: BigInt(this.#shelf.last?.creation ?? 0),
     });
-    const others = [...members].filter((member) => member !== self);
-    await Promise.all(others.map((peer) => sendCounted(this.#context, peer, { event: 'pullDiscovery', body })));
+    await Promise.all(
+      committees.others.map((peer) => sendCounted(this.#context, peer, { event: 'pullDiscovery', body })),
+    );
   }
 
   /** The messages that answer a pull, encoded; see `answerPull` of psp-envelope. */

@@ -2,6 +2,7 @@ import { create, fromBinary } from '@bufbuild/protobuf';
 import { DiscoveryDirectorySchema, DiscoveryListingSchema } from '@discovery-raft/protocol';
 import { shortListingOf } from '@discovery-raft/psp-envelope';
 import type { DiscoveryDirectory, DiscoveryListing, DiscoverySignature } from '@discovery-raft/protocol';
+import { MAX_MEMBERS } from '../config.js';
 import { buildListing, sameBytes } from '../policy/listing.js';
 import { POLICIES } from '../policy/thresholds.js';
 import { roundOfCreation, slotExpiration, slotStart } from '../policy/slots.js';
@@ -98,11 +99,11 @@ export class DirectoryShelf {
   }
 
   async #check(directory: DiscoveryDirectory): Promise<Handled> {
-    const { config, ports, time, quorum, members } = this.#context;
+    const { config, ports, time, committees } = this.#context;
     if (directory.directory.length > config.maxDirectoryBytes) return no('tooLarge', 'directory');
     const { signatures } = directory;
-    if (Math.max(signatures.length, directory.shortSignatures.length) > members.size)
-      return no('tooMany', 'signatures');
+    const most = Math.max(signatures.length, directory.shortSignatures.length);
+    if (most > MAX_MEMBERS) return no('tooMany', 'signatures');
     const listing = decodeListing(directory.directory);
     if (listing === undefined) return no('malformed', 'listing');
     if (listing.version !== config.protocolVersion) return no('unsupportedVersion', 'listing');
@@ -113,8 +114,10 @@ export class DirectoryShelf {
     if (round === undefined || expiration !== slotExpiration(config, round)) return no('malformed', 'times');
     if (creation > now + config.clockToleranceSeconds) return no('malformed', 'creation is in the future');
     if (now >= expiration || round <= (this.#current?.round ?? 0)) return no('staleDirectory', `round ${round}`);
-    const { good } = await checkSignatures(this.#context, signatures, directory.directory, creation);
-    if (good.length < quorum) return no('quorumMissing', `${good.length} of ${quorum} signatures`);
+    const committee = committees.at(creation);
+    if (most > committee.members.size) return no('tooMany', 'signatures');
+    const { good } = await checkSignatures(this.#context, committee, signatures, directory.directory, creation);
+    if (good.length < committee.quorum) return no('quorumMissing', `${good.length} of ${committee.quorum} signatures`);
     const shortSignatures = await this.#goodShort(directory, creation);
     if (round <= (this.#current?.round ?? 0)) return no('staleDirectory', `round ${round}`);
     const digest = ports.sha256(directory.directory);
@@ -132,7 +135,8 @@ export class DirectoryShelf {
     const { config, ports } = this.#context;
     const options = { maxBytes: config.shortListingBytes, sha256: ports.sha256 };
     const short = shortListingOf(directory.directory, options);
-    return checkShortSignatures(this.#context, directory.shortSignatures, short, creation);
+    const committee = this.#context.committees.at(creation);
+    return checkShortSignatures(this.#context, committee, directory.shortSignatures, short, creation);
   }
 
   async #replace(directory: StoredDirectory): Promise<void> {
@@ -162,11 +166,11 @@ export class DirectoryShelf {
    * not add up to a quorum, since an entry is in them with a single attestation.
    */
   async #makeInterim(): Promise<StoredDirectory | null> {
-    const { config, ports, time } = this.#context;
+    const { config, ports, time, committees } = this.#context;
     const now = Math.floor(time.wallNow());
     const creation = roundOfCreation(config, now) === undefined ? now : now - 1;
     if (config.slotSeconds === 1) return null;
-    const expiration = creation + config.slotSeconds + this.#place();
+    const expiration = creation + config.slotSeconds + committees.ownPlace;
     const header = { version: config.protocolVersion, creation, expiration };
     try {
       const entries = await this.#book.judge(ports.list.view(), creation);
@@ -184,12 +188,6 @@ export class DirectoryShelf {
       return null;
     }
     return this.#interim;
-  }
-
-  /** This node's place among the members, the same on every node. */
-  #place(): number {
-    const { members, self } = this.#context;
-    return [...members].filter((member) => member < self).length;
   }
 }
 

@@ -24,11 +24,13 @@ import type { MachineState, StateName } from '../machine/states.js';
 import { isLeaderState } from '../machine/transition.js';
 import type { DiscoveryMessage } from '../messages.js';
 import type { DiscoveryConsensusOperations, PublishSource, RaftStatus } from '../operations.js';
+import type { Committee } from '../policy/committee.js';
 import type { BuiltListing } from '../policy/listing.js';
 import { buildListing } from '../policy/listing.js';
 import { checkVoteRequest } from '../policy/request-check.js';
 import { DIRECTORY_LIFETIME_SLOTS, slotAt } from '../policy/slots.js';
-import type { StoredDirectory } from '../ports.js';
+import type { RootPromise, StoredDirectory } from '../ports.js';
+import type { RootSigningResult } from './signing-ledger.js';
 import type { ConsensusCounters, Handled, PublishOutcome, RefusalCode } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
 import type { ConsensusPorts, Context } from './context.js';
@@ -75,9 +77,14 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     return this.#driver.machine;
   }
 
-  /** Signatures that make a directory. */
+  /** Signatures that make a directory at this moment. */
   get quorum(): number {
-    return this.#context.quorum;
+    return this.committee.quorum;
+  }
+
+  /** Who decides at this moment. */
+  get committee(): Committee {
+    return this.#context.committees.present;
   }
 
   /** A copy of all counts. */
@@ -140,17 +147,23 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
 
   isLeaderFingerprint(fingerprint: string): boolean {
     const { leaderId } = this.#driver.machine;
-    const leader = this.config.members.find((member) => member.identity === leaderId);
-    return leader?.fingerprint !== undefined && leader.fingerprint === fingerprint;
+    return leaderId !== null && this.#context.committees.fingerprintOf(leaderId) === fingerprint;
   }
 
   async getFullListForPublication(creation?: number): Promise<BuiltListing> {
-    const { ports, time, policy, attestationsNeeded } = this.#context;
+    const { ports, time, policy, committees } = this.#context;
     const at = creation ?? Math.floor(time.wallNow());
     const entries = await this.#driver.book.judge(ports.list.view(), at);
     const expiration = at + DIRECTORY_LIFETIME_SLOTS * this.config.slotSeconds;
     const header = { version: this.config.protocolVersion, creation: at, expiration };
-    return buildListing(entries, header, policy, attestationsNeeded, ports.sha256, this.config.shortListingBytes);
+    return buildListing(
+      entries,
+      header,
+      policy,
+      committees.at(at).attestationsNeeded,
+      ports.sha256,
+      this.config.shortListingBytes,
+    );
   }
 
   async sendRaftPacket(peer: string, packet: DiscoveryRaftPacket): Promise<void> {
@@ -168,7 +181,8 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     const { time } = this.#context;
     const check = checkVoteRequest(request, this.config, time.wallNow());
     if (!check.ok) return this.#driver.leaderMessages.voteNo(request, check.reason);
-    return this.#driver.voter.decide(check.request, new Deadline(time, this.config.voteSeconds));
+    const { leaderId } = this.#driver.machine;
+    return this.#driver.voter.decide(check.request, new Deadline(time, this.config.voteSeconds), leaderId);
   }
 
   async recover(): Promise<void> {
@@ -218,6 +232,15 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     const served = await this.getDirectory();
     if (served === null) throw new ConsensusError('CONSENSUS_NO_DIRECTORY', 'there is no directory to serve');
     await this.#send(peer, { event: 'discoveryDirectory', body: served.directory });
+  }
+
+  signTrustRoot(promise: RootPromise, root: Uint8Array): Promise<RootSigningResult> {
+    return this.#driver.ledger.signRoot(promise, root, this.committee.version);
+  }
+
+  /** The trust root that this node signed last; null when it signed none. */
+  get rootPromise(): RootPromise | null {
+    return this.#driver.ledger.promise;
   }
 
   getDirectory(): Promise<StoredDirectory | null> {
@@ -333,10 +356,10 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
 
   /** The way of every message of a member: strangers are refused, nothing is thrown, refusals are counted. */
   async #heed(from: string, handle: () => Promise<Handled>): Promise<Handled> {
-    const { tally, members, self, emit } = this.#context;
+    const { tally, committees, self, emit } = this.#context;
     let handled: Handled;
     if (this.#driver.machine.name === 'Nil') handled = no('notRunning', '');
-    else if (!members.has(from) || from === self) handled = no('unknownPeer', from.slice(0, 255));
+    else if (!committees.known.has(from) || from === self) handled = no('unknownPeer', from.slice(0, 255));
     else {
       try {
         handled = await handle();

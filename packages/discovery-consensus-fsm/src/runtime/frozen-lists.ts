@@ -1,3 +1,4 @@
+import type { Committee } from '../policy/committee.js';
 import { buildListing } from '../policy/listing.js';
 import type { BuiltListing } from '../policy/listing.js';
 import { slotExpiration, slotStart } from '../policy/slots.js';
@@ -13,6 +14,8 @@ const MAX_FROZEN_LISTS = 4;
 interface Frozen {
   readonly list: FrozenList;
   listing: Promise<BuiltListing> | undefined;
+  /** Whom it was built for; a newer root may have come since. */
+  committee: Committee | undefined;
 }
 
 /**
@@ -34,7 +37,7 @@ export class FrozenLists {
   add(list: FrozenList): void {
     // Megabytes each, and of no more use once another round has begun; whoever still asks has it built again.
     for (const older of this.#kept) if (older.list.round < list.round) older.listing = undefined;
-    this.#kept.push({ list, listing: undefined });
+    this.#kept.push({ list, listing: undefined, committee: undefined });
     if (this.#kept.length > MAX_FROZEN_LISTS) this.#kept.shift();
     for (const wake of [...this.#waiters]) wake();
   }
@@ -56,9 +59,21 @@ export class FrozenLists {
   ): Promise<BuiltListing | 'frozenListMissing' | 'verdictsMissing'> {
     const frozen = await this.#wait(round, frozenIndex, deadline);
     if (frozen === undefined) return 'frozenListMissing';
-    frozen.listing ??= this.#build(round, frozen.list.view);
-    const listing = await within(deadline, frozen.listing);
+    const listing = await within(deadline, this.#listingOf(frozen));
     return listing === LATE ? 'verdictsMissing' : listing;
+  }
+
+  #listingOf(frozen: Frozen): Promise<BuiltListing> {
+    const { round, view } = frozen.list;
+    const committee = this.#committee(round);
+    if (frozen.committee !== committee) frozen.listing = undefined;
+    frozen.committee = committee;
+    frozen.listing ??= this.#build(round, view);
+    return frozen.listing;
+  }
+
+  #committee(round: number): Committee {
+    return this.#context.committees.at(slotStart(this.#context.config, round));
   }
 
   /** The listing of a round, built from the list as it is now: for a leader that freezes nothing. */
@@ -67,9 +82,10 @@ export class FrozenLists {
   }
 
   async #build(round: number, view: ListedView): Promise<BuiltListing> {
-    const { config, policy, attestationsNeeded, ports } = this.#context;
+    const { config, policy, ports } = this.#context;
     const creation = slotStart(config, round);
     const header = { version: config.protocolVersion, creation, expiration: slotExpiration(config, round) };
+    const { attestationsNeeded } = this.#committee(round);
     const entries = await this.#book.judge(view, creation);
     return buildListing(entries, header, policy, attestationsNeeded, ports.sha256, config.shortListingBytes);
   }

@@ -113,11 +113,12 @@ export class LeaderMessages {
   /** The result of a round. */
   finalReceived(from: string, final: DiscoveryFinalConsensus): Handled {
     const { name, leaderId, round: present, lastRound } = this.#driver.machine;
-    const { config, members } = this.#context;
+    const { config, committees } = this.#context;
     if (isLeaderState(name) || from !== leaderId) return no('senderIsNotLeader', '');
     if (final.version !== config.protocolVersion) return no('unsupportedVersion', '');
-    if (final.signatures.length > members.size) return no('tooMany', 'signatures');
     const round = final.round === 0n ? (present ?? 0) : Number(final.round);
+    const { members } = committees.at(slotStart(config, round));
+    if (final.signatures.length > members.size) return no('tooMany', 'signatures');
     const isPresent = name === 'FollowerConsensusVote' && round === present;
     if (!isPresent && !(name === 'FollowerRunning' && round > lastRound && this.#isRecent(round))) {
       return no('wrongRound', `round ${round}`);

@@ -44,9 +44,10 @@ export class ListWeeding {
   }
 
   async #weed(record: ListedRecord, worth: 'forged' | 'partly'): Promise<void> {
-    const { writer, members } = { ...this.#context.ports, ...this.#context };
+    const { ports, committees } = this.#context;
+    const { writer } = ports;
     const keeps = ({ attester }: ListedAttestation): boolean =>
-      members.has(attester) && !this.#book.isForgedAttestation(record, attester);
+      committees.known.has(attester) && !this.#book.isForgedAttestation(record, attester);
     const good = worth === 'partly' ? record.attestations.filter(keeps) : [];
     try {
       await writer.removeRecords?.(record.identity, ({ index }) => index === record.index);

@@ -32,6 +32,7 @@ export class OwnVote {
   }
 
   /**
+   * @param rootVersion of the trust root whose nodes decide the round
    * @param listing what this node built
    * @param leaderDigest what the leader asks to be signed; undefined when this node leads. A leader does not suspect
    * itself: entries of its own that the others have not attested must not keep everybody else's from being published.
@@ -39,6 +40,7 @@ export class OwnVote {
    */
   async decide(
     round: number,
+    rootVersion: number,
     listing: BuiltListing,
     leaderDigest?: Uint8Array,
     shortDigest?: Uint8Array,
@@ -64,7 +66,7 @@ export class OwnVote {
     const withShort =
       leaderDigest === undefined ||
       (shortDigest !== undefined && listing.short !== undefined && sameBytes(shortDigest, listing.short.digest));
-    const signed = await this.#ledger.sign(round, listing, withShort);
+    const signed = await this.#ledger.sign(round, rootVersion, listing, withShort);
     if (!signed.ok) return { yes: false, reason: signed.reason };
     return { yes: true, signature: signed.signature, shortSignature: signed.shortSignature };
   }

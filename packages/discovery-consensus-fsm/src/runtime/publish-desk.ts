@@ -19,7 +19,7 @@ import type { BookEntry, RecordBook } from './record-book.js';
 /** What this node attested of an identity: the newest packet. */
 export interface OwnEntry {
   readonly identity: string;
-  readonly entry: BookEntry;
+  entry: BookEntry;
   /** Unix seconds. */
   readonly expiration: number;
   /** When this node attested it, in elapsed seconds. */
@@ -318,6 +318,11 @@ export class PublishDesk {
       if (isListed) own.listedIn = record;
       return isListed;
     });
+  }
+
+  /** The book has forgotten its verdicts: those on what this node attested are made anew. */
+  judgeAnew(): void {
+    for (const own of this.#own.values()) own.entry = this.#book.packet(own.entry.packet);
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
 import { itemFault } from '../policy/item-rules.js';
+import type { Committee } from '../policy/committee.js';
 import type { JudgedEntry } from '../policy/judgement.js';
 import { sameBytes } from '../policy/listing.js';
 import type {
@@ -52,8 +53,9 @@ interface JudgedRecord {
   lasting: LastingJudgement | undefined;
 }
 
-/** What a record is found to be at every time from `from` up to `notAfter`, before `before`. */
+/** What a record is found to be at every time from `from` up to `notAfter`, before `before`, for one committee. */
 interface LastingJudgement {
+  readonly committee: Committee;
   readonly from: number;
   readonly notAfter: number;
   readonly before: number;
@@ -70,6 +72,13 @@ interface OpenRecord {
 /** Verdicts for another time than the one at which they were first given. */
 type Again = ReadonlyMap<Judged<PacketVerdict> | Judged<SignatureVerdict>, PacketVerdict | SignatureVerdict>;
 
+/** For what records are judged. */
+interface Judging {
+  readonly creation: number;
+  readonly committee: Committee;
+  readonly again: Again;
+}
+
 /** Signatures of one attester over one packet that messages may bring; those in the list are always judged. */
 const MAX_SIGNATURES_PER_ATTESTER = 4;
 
@@ -82,7 +91,7 @@ export class RecordBook {
   readonly #context: Context;
   readonly #lane: Lane;
   readonly #entries = new Map<string, BookEntry>();
-  readonly #records = new WeakMap<ListedRecord, JudgedRecord>();
+  #records = new WeakMap<ListedRecord, JudgedRecord>();
   /** Validity period of this node's own certificates, by their bytes: its own signatures are not verified each time. */
   #ownPeriod: { certificate: Uint8Array; verdict: SignatureVerdict } | undefined;
   #prunings = 0;
@@ -101,6 +110,16 @@ export class RecordBook {
   /** Begins no verification any more: a node that stops may have a whole list of them before it. */
   close(): void {
     this.#closed = true;
+  }
+
+  /**
+   * There is a newer trust root. What is known of records is put together anew, as it names other members.
+   *
+   * @param isJudgedAnew other authorities count: all verdicts are forgotten
+   */
+  rostersChanged(isJudgedAnew: boolean): void {
+    this.#records = new WeakMap();
+    if (isJudgedAnew) this.#entries.clear();
   }
 
   /** Packets that are remembered. */
@@ -186,14 +205,16 @@ export class RecordBook {
   async judge(view: ListedView, creation: number): Promise<JudgedEntry[]> {
     const entries: JudgedEntry[] = [];
     const open: OpenRecord[] = [];
+    const committee = this.#context.committees.at(creation);
     for (const record of view.entries()) {
       const judged = this.#judgedRecord(record);
       const { lasting } = judged;
-      if (lasting !== undefined && holdsAt(lasting, creation)) entries.push(lasting.entry);
+      if (lasting?.committee === committee && holdsAt(lasting, creation)) entries.push(lasting.entry);
       else open.push({ record, judged, at: entries.push(UNJUDGED) - 1 });
     }
     const again = await this.#askAgain(open, creation);
-    for (const { record, judged, at } of open) entries[at] = this.#judgeRecord(record, judged, creation, again);
+    for (const { record, judged, at } of open)
+      entries[at] = this.#judgeRecord(record, judged, { creation, committee, again });
     return entries;
   }
 
@@ -247,7 +268,12 @@ export class RecordBook {
     ): void => {
       if (!depends(verdict, creation) || again.has(slot as Judged<PacketVerdict>)) return;
       again.set(slot as Judged<PacketVerdict>, verdict);
-      asked.push(verify().then((fresh) => void again.set(slot as Judged<PacketVerdict>, fresh)));
+      const settle = (fresh: Verdict): void => {
+        again.set(slot as Judged<PacketVerdict>, fresh);
+        // Time goes forward: a verdict whose period is over is of no more use.
+        if (verdict.ok && creation > verdict.notAfter && fresh.ok) slot.verdict = fresh;
+      };
+      asked.push(verify().then(settle));
     };
     for (const { judged } of open) {
       const { entry } = judged;
@@ -262,7 +288,7 @@ export class RecordBook {
     return again;
   }
 
-  #judgeRecord(record: ListedRecord, judged: JudgedRecord, creation: number, again: Again): JudgedEntry {
+  #judgeRecord(record: ListedRecord, judged: JudgedRecord, { creation, committee, again }: Judging): JudgedEntry {
     const { entry, attestations, expirations } = judged;
     const verdict = (again.get(entry) ?? entry.verdict) as PacketVerdict | undefined;
     const authentic = verdict?.ok === true && this.#fits(record, judged, verdict) ? verdict : undefined;
@@ -270,11 +296,12 @@ export class RecordBook {
     for (let i = 0; i < attestations.length; i++) {
       const slot = attestations[i]!;
       const word = (again.get(slot) ?? slot.verdict) as SignatureVerdict | undefined;
-      if (word?.ok === true && word.identity === slot.attester && expirations[i]! > creation) countable++;
+      const isOurs = word?.ok === true && word.identity === slot.attester && committee.members.has(slot.attester);
+      if (isOurs && expirations[i]! > creation) countable++;
     }
     const { identity, expiration } = record;
     const judgement = { identity, expiration, itemBytes: authentic?.itemBytes, attestations: countable };
-    judged.lasting = lastingOf(judged, creation, judgement);
+    judged.lasting = lastingOf(judged, creation, committee, judgement);
     return judgement;
   }
 
@@ -298,8 +325,9 @@ export class RecordBook {
     const attestations: JudgedAttestation[] = [];
     const expirations: number[] = [];
     const attesters = new Set<string>();
+    const { known } = this.#context.committees;
     for (const { attester, signature, expiration } of record.attestations) {
-      if (!this.#context.members.has(attester) || attesters.has(attester)) continue;
+      if (!known.has(attester) || attesters.has(attester)) continue;
       attesters.add(attester);
       const slot = this.#attestation(entry, attester, signature);
       slot.signature = signature;
@@ -381,7 +409,12 @@ function holdsAt({ from, notAfter, before }: LastingJudgement, creation: number)
 }
 
 /** How long a judgement stays the same; undefined when a verdict is out, or another time could give another one. */
-function lastingOf(judged: JudgedRecord, creation: number, entry: JudgedEntry): LastingJudgement | undefined {
+function lastingOf(
+  judged: JudgedRecord,
+  creation: number,
+  committee: Committee,
+  entry: JudgedEntry,
+): LastingJudgement | undefined {
   let from = -Infinity;
   let notAfter = Infinity;
   let before = Infinity;
@@ -395,7 +428,7 @@ function lastingOf(judged: JudgedRecord, creation: number, entry: JudgedEntry): 
     if (expiration > creation) before = Math.min(before, expiration);
     else from = Math.max(from, expiration);
   }
-  return { from, notAfter, before, entry };
+  return { committee, from, notAfter, before, entry };
 }
 
 const BOOK_CLOSED: FailedVerdict = { ok: false, code: 'stopped', timeDependent: true };

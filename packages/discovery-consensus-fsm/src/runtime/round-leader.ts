@@ -6,6 +6,7 @@ import {
 } from '@discovery-raft/protocol';
 import type { DiscoveryConsensusVote, DiscoveryFinalConsensus, DiscoverySignature } from '@discovery-raft/protocol';
 import type { MachineEvent } from '../machine/states.js';
+import type { Committee } from '../policy/committee.js';
 import type { BuiltListing } from '../policy/listing.js';
 import { slotExpiration, slotStart } from '../policy/slots.js';
 import type { Handled, RefusalCode } from '../refusals.js';
@@ -22,6 +23,8 @@ import { VoteBox } from './vote-box.js';
 /** A round that this node leads. */
 interface LedRound {
   readonly round: number;
+  /** Who decides it, as it was known when the round began. */
+  readonly committee: Committee;
   readonly box: VoteBox;
   /** Undefined until the listing is built. */
   listing: BuiltListing | undefined;
@@ -84,10 +87,12 @@ export class RoundLeader {
 
   /** Begins a round: ends in `quorumReached` or `quorumMissed`, unless it is dropped. */
   begin(round: number): void {
-    const { members, quorum, time, config } = this.#context;
+    const { committees, time, config, self } = this.#context;
+    const committee = committees.at(slotStart(config, round));
     const led: LedRound = {
       round,
-      box: new VoteBox(members, quorum),
+      committee,
+      box: new VoteBox(committee),
       listing: undefined,
       frozenIndex: 0,
       cancelTimer: () => undefined,
@@ -100,6 +105,7 @@ export class RoundLeader {
     this.#led = led;
     const deadline = new Deadline(time, config.voteSeconds);
     led.cancelTimer = deadline.whenOver(() => this.#close(led, 'deadline'));
+    if (!committee.members.has(self)) return this.#close(led, `not a node of trust root ${committee.version}`);
     this.#run(led, deadline).catch((error: unknown) => {
       raiseAlarm(this.#context, 'internal', describeFailure(error));
       this.#close(led, 'internal');
@@ -126,7 +132,7 @@ export class RoundLeader {
     if (marker === LATE) return;
     const listing = await this.#frozen.listing(round, marker.index, deadline);
     if (typeof listing === 'string') return this.#close(led, listing);
-    const own = await within(deadline, this.#ownVote.decide(round, listing));
+    const own = await within(deadline, this.#ownVote.decide(round, led.committee.version, listing));
     if (!led.collecting || own === LATE) return;
     if (!own.yes) return this.#close(led, `own vote: ${own.reason}`);
     led.listing = listing;
@@ -143,9 +149,11 @@ export class RoundLeader {
       frozenIndex: BigInt(marker.index),
       listDigest: listing.digest,
       previousDigest: this.#shelf.last?.digest ?? new Uint8Array(0),
+      rootVersion: BigInt(led.committee.version),
       ...(listing.short === undefined ? {} : { shortDigest: listing.short.digest }),
     });
-    this.#sendToOthers((peer) => sendCounted(this.#context, peer, { event: 'discoveryRequestConsensusVote', body }));
+    const voters = [...led.committee.members].filter((member) => member !== self);
+    for (const peer of voters) void sendCounted(this.#context, peer, { event: 'discoveryRequestConsensusVote', body });
     this.#look(led);
   }
 
@@ -157,6 +165,7 @@ export class RoundLeader {
     if (vote.version !== this.#context.config.protocolVersion) return no('unsupportedVersion', '');
     if (vote.round !== 0n && vote.round !== BigInt(led.round)) return no('wrongRound', `round ${vote.round}`);
     if (led.box.hasYes(from)) return no('duplicateVote', `round ${led.round}`);
+    this.#compareRoots(led, from, vote);
     const reason = vote.reason.slice(0, MAX_REASON_LENGTH);
     const verdict = verdictOf(vote);
     this.#context.emit('voteReceived', { round: led.round, from, verdict, reason });
@@ -170,7 +179,9 @@ export class RoundLeader {
     const { signature } = vote;
     const creation = slotStart(this.#context.config, led.round);
     const signer =
-      signature === undefined ? undefined : await signerOf(this.#context, signature, listing.bytes, creation);
+      signature === undefined
+        ? undefined
+        : await signerOf(this.#context, led.committee, signature, listing.bytes, creation);
     if (!led.collecting) return no('lateVote', `round ${led.round}`);
     if (signature === undefined || signer !== from) {
       led.box.cast(from, { verdict: 'no', reason: 'badSignature' });
@@ -184,12 +195,20 @@ export class RoundLeader {
     return HEEDED;
   }
 
+  /** Who has the older trust root is told of the newer one. */
+  #compareRoots({ committee }: LedRound, from: string, { rootVersion }: DiscoveryConsensusVote): void {
+    const version = Number(rootVersion);
+    if (version > committee.version) this.#context.committees.missing(from, version);
+    else if (version > 0 && version < committee.version) this.#context.committees.outdated(from, version);
+  }
+
   /** A bad signature over the short listing is counted and left out; the vote is what it is. */
   async #takeShort(led: LedRound, from: string, signature: DiscoverySignature | undefined): Promise<void> {
     const short = led.listing?.short;
     if (short === undefined || signature === undefined) return;
     const creation = slotStart(this.#context.config, led.round);
-    if ((await signerOf(this.#context, signature, short.bytes, creation)) === from) led.short.set(from, signature);
+    if ((await signerOf(this.#context, led.committee, signature, short.bytes, creation)) === from)
+      led.short.set(from, signature);
     else this.#context.tally.refusals.badSignature++;
   }
 
@@ -207,16 +226,14 @@ export class RoundLeader {
   /** Sends the final set to all others; whoever does not get it asks for the directory later. */
   sendFinal(result: RoundResult): void {
     const body = this.finalMessage(result);
-    this.#sendToOthers((peer) => sendCounted(this.#context, peer, { event: 'discoveryFinalConsensus', body }));
+    for (const peer of this.#context.committees.others) {
+      void sendCounted(this.#context, peer, { event: 'discoveryFinalConsensus', body });
+    }
   }
 
-  #shortSignatures({ short }: LedRound): readonly DiscoverySignature[] {
-    if (short.size < this.#context.quorum) return [];
+  #shortSignatures({ short, committee }: LedRound): readonly DiscoverySignature[] {
+    if (short.size < committee.quorum) return [];
     return [...short].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, signature]) => signature);
-  }
-
-  #sendToOthers(send: (peer: string) => Promise<unknown>): void {
-    for (const peer of this.#context.members) if (peer !== this.#context.self) void send(peer);
   }
 
   /** Ends the round when everybody has answered, shortly after the quorum, or when no quorum is possible. */

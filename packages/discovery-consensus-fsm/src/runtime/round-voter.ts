@@ -6,6 +6,7 @@ import {
 import type { DiscoveryConsensusVote, DiscoveryFinalConsensus } from '@discovery-raft/protocol';
 import type { MachineEvent } from '../machine/states.js';
 import type { NoReason, NotReadyReason } from '../policy/judgement.js';
+import type { Committee } from '../policy/committee.js';
 import type { BuiltListing } from '../policy/listing.js';
 import { sameBytes } from '../policy/listing.js';
 import type { CheckedRequest } from '../policy/request-check.js';
@@ -29,6 +30,12 @@ interface VotedRound {
   listing: Promise<BuiltListing | NotReadyReason> | undefined;
   answer: DiscoveryConsensusVote | undefined;
   active: boolean;
+}
+
+/** Why a vote is no YES. */
+interface Refusal {
+  readonly no?: NoReason;
+  readonly notReady?: NotReadyReason;
 }
 
 /** Share of the leader's waiting time after which a voter says that it is not ready. */
@@ -98,7 +105,7 @@ export class RoundVoter {
   cast(): void {
     const voted = this.#voted;
     if (voted?.request === undefined) return;
-    this.decide(voted.request, voted.voteDeadline).then(
+    this.decide(voted.request, voted.voteDeadline, voted.leaderId).then(
       (answer) => {
         if (!voted.active) return;
         voted.answer = answer;
@@ -106,6 +113,15 @@ export class RoundVoter {
       },
       (error: unknown) => raiseAlarm(this.#context, 'internal', describeFailure(error)),
     );
+  }
+
+  /** There is a newer trust root: a listing made without it is of no use, and who said that it was missing decides anew. */
+  rostersChanged(): void {
+    const voted = this.#voted;
+    if (voted === undefined) return;
+    voted.listing = undefined;
+    const waited: NotReadyReason = 'rootMissing';
+    if (voted.answer?.verdict === WireVerdict.notReady && voted.answer.reason === waited) this.cast();
   }
 
   /** The same request came again: the same answer, when there is one yet. False when it asks for something else. */
@@ -123,13 +139,18 @@ export class RoundVoter {
    * What this node says to a request whose header is in order.
    *
    * @param deadline NOT_READY when the listing cannot be built by then
+   * @param leaderId who asks, to learn from it or to tell it; null when that is not known
    */
-  async decide(request: CheckedRequest, deadline: Deadline): Promise<DiscoveryConsensusVote> {
+  async decide(request: CheckedRequest, deadline: Deadline, leaderId: string | null): Promise<DiscoveryConsensusVote> {
+    const committee = this.#context.committees.at(request.creation);
+    const refusal = this.#rootRefusal(request, committee, leaderId);
+    if (refusal !== undefined) return this.voteMessage(request.round, refusal);
     const listing = await this.#listing(request, deadline);
     if (typeof listing === 'string') return this.voteMessage(request.round, { notReady: listing });
+    const ownDigest = request.digest ?? listing.digest;
     const decision = await within(
       deadline.butAtLeast(SIGNING_SECONDS),
-      this.#ownVote.decide(request.round, listing, request.digest ?? listing.digest, request.shortDigest),
+      this.#ownVote.decide(request.round, committee.version, listing, ownDigest, request.shortDigest),
     );
     if (decision === LATE) return this.voteMessage(request.round, { no: 'storeFailed' });
     if (!decision.yes) return this.voteMessage(request.round, { no: decision.reason });
@@ -137,6 +158,24 @@ export class RoundVoter {
     vote.signature = decision.signature;
     if (decision.shortSignature !== undefined) vote.shortSignature = decision.shortSignature;
     return vote;
+  }
+
+  /** Leader and voter must mean the same nodes, and this node must be one of them. */
+  #rootRefusal(
+    { rootVersion }: CheckedRequest,
+    { version, members }: Committee,
+    leaderId: string | null,
+  ): Refusal | undefined {
+    const { committees, self } = this.#context;
+    if (rootVersion !== undefined && rootVersion > version) {
+      if (leaderId !== null) committees.missing(leaderId, rootVersion);
+      return { notReady: 'rootMissing' };
+    }
+    if (rootVersion !== undefined && rootVersion < version) {
+      if (leaderId !== null) committees.outdated(leaderId, rootVersion);
+      return { no: 'rootOutdated' };
+    }
+    return members.has(self) ? undefined : { no: 'notMember' };
   }
 
   async #listing(request: CheckedRequest, deadline: Deadline): Promise<BuiltListing | NotReadyReason> {
@@ -158,17 +197,15 @@ export class RoundVoter {
   }
 
   /** A vote without a signature; `yes` when neither reason is given. */
-  voteMessage(
-    round: number,
-    { no, notReady }: { readonly no?: NoReason; readonly notReady?: NotReadyReason },
-  ): DiscoveryConsensusVote {
-    const { config, ports } = this.#context;
+  voteMessage(round: number, { no, notReady }: Refusal): DiscoveryConsensusVote {
+    const { config, ports, committees } = this.#context;
     const refusal = no === undefined ? WireVerdict.notReady : WireVerdict.no;
     return create(DiscoveryConsensusVoteSchema, {
       version: config.protocolVersion,
       verdict: no === undefined && notReady === undefined ? WireVerdict.yes : refusal,
       reason: no ?? notReady ?? '',
       round: BigInt(Math.max(0, round)),
+      rootVersion: BigInt(committees.at(slotStart(config, round)).version),
       appliedIndex: BigInt(ports.appliedIndex?.() ?? ports.list.view().index),
     });
   }
@@ -193,8 +230,10 @@ export class RoundVoter {
 
   /** @returns why the set is refused; undefined when it is good */
   async #verify(voted: VotedRound, final: DiscoveryFinalConsensus): Promise<string | undefined> {
-    const { config, quorum, time } = this.#context;
+    const { config, committees, time } = this.#context;
     const { round } = voted;
+    const committee = committees.at(slotStart(config, round));
+    const { quorum } = committee;
     let listing = await voted.listing;
     if (listing === undefined || typeof listing === 'string') {
       // The vote was too early, or there was none: by now the frozen list may be complete.
@@ -206,11 +245,18 @@ export class RoundVoter {
       raiseAlarm(this.#context, 'listingDiffers', `round ${round}`);
       return 'digestMismatch';
     }
-    const { good, refused } = await checkSignatures(this.#context, final.signatures, bytes, slotStart(config, round));
+    const { good, refused } = await checkSignatures(
+      this.#context,
+      committee,
+      final.signatures,
+      bytes,
+      slotStart(config, round),
+    );
     if (refused > 0) this.#context.tally.refusals.badSignature += refused;
     if (good.length < quorum) return `quorumMissing: ${good.length} of ${quorum}`;
     const shortSignatures = await checkShortSignatures(
       this.#context,
+      committee,
       final.shortSignatures,
       listing.short,
       slotStart(config, round),

@@ -1,5 +1,6 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { ShortListing } from '@discovery-raft/psp-envelope';
+import type { Committee } from '../policy/committee.js';
 import type { Context } from './context.js';
 
 /** The good signatures of a set. */
@@ -13,17 +14,21 @@ export interface CheckedSignatures {
 /**
  * Checks every signature of a set against the same bytes. A bad one among them takes nothing from the good ones.
  *
+ * @param committee whose signatures count
  * @param signatures at most as many as there are members are looked at
  * @param atSeconds the creation time of the listing, Unix seconds
  */
 export async function checkSignatures(
   context: Context,
+  committee: Committee,
   signatures: readonly DiscoverySignature[],
   listing: Uint8Array,
   atSeconds: number,
 ): Promise<CheckedSignatures> {
-  const looked = signatures.slice(0, context.members.size);
-  const verdicts = await Promise.all(looked.map((signature) => signerOf(context, signature, listing, atSeconds)));
+  const looked = signatures.slice(0, committee.members.size);
+  const verdicts = await Promise.all(
+    looked.map((signature) => signerOf(context, committee, signature, listing, atSeconds)),
+  );
   const signers = new Set<string>();
   const good: DiscoverySignature[] = [];
   verdicts.forEach((signer, i) => {
@@ -40,26 +45,28 @@ export async function checkSignatures(
  */
 export async function checkShortSignatures(
   context: Context,
+  committee: Committee,
   signatures: readonly DiscoverySignature[],
   short: ShortListing | undefined,
   atSeconds: number,
 ): Promise<readonly DiscoverySignature[]> {
   if (short === undefined || signatures.length === 0) return [];
-  const { good, refused } = await checkSignatures(context, signatures, short.bytes, atSeconds);
+  const { good, refused } = await checkSignatures(context, committee, signatures, short.bytes, atSeconds);
   context.tally.refusals.badSignature += refused;
-  return good.length < context.quorum ? [] : good;
+  return good.length < committee.quorum ? [] : good;
 }
 
 /** The member that signed these bytes, or undefined. A verifier that throws, against its contract, refuses. */
 export async function signerOf(
   context: Context,
+  { members }: Committee,
   signature: DiscoverySignature,
   content: Uint8Array,
   atSeconds: number,
 ): Promise<string | undefined> {
   try {
     const verdict = await context.ports.verifier.verifySignature(signature, content, atSeconds);
-    return verdict.ok && context.members.has(verdict.identity) ? verdict.identity : undefined;
+    return verdict.ok && members.has(verdict.identity) ? verdict.identity : undefined;
   } catch {
     return undefined;
   }

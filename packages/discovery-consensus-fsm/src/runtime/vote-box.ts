@@ -1,4 +1,5 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
+import type { Committee } from '../policy/committee.js';
 
 /** What a member said. */
 export type Ballot =
@@ -14,7 +15,7 @@ export class VoteBox {
   readonly #quorum: number;
   readonly #ballots = new Map<string, Ballot>();
 
-  constructor(members: ReadonlySet<string>, quorum: number) {
+  constructor({ members, quorum }: Pick<Committee, 'members' | 'quorum'>) {
     this.#members = members;
     this.#quorum = quorum;
   }
@@ -50,15 +51,15 @@ export class VoteBox {
   }
 
   /**
-   * `complete`: enough said YES and everybody has answered; `quorum`: enough did, others may follow; `hopeless`: those who have not refused are
-   * too few; `open`: wait.
+   * `complete`: enough said YES and everybody has decided; `quorum`: enough did, others may follow; `hopeless`: those who
+   * have not said NO are too few; `open`: wait. Who is not ready may be in a moment: it asked for what it lacks.
    */
   get standing(): 'complete' | 'quorum' | 'hopeless' | 'open' {
     let yes = 0;
     let refused = 0;
     for (const ballot of this.#ballots.values()) {
       if (ballot.verdict === 'yes') yes++;
-      else refused++;
+      else if (ballot.verdict === 'no') refused++;
     }
     if (yes >= this.#quorum) return yes + refused === this.#members.size ? 'complete' : 'quorum';
     return this.#members.size - refused < this.#quorum ? 'hopeless' : 'open';

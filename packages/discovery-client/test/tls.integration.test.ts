@@ -58,7 +58,7 @@ function serve(stream: ByteChannel, directory: DiscoveryDirectory): void {
         } else if (asked.event === 'pullDiscovery') {
           const offer = { full, short: () => null };
           for (const answer of answerPull(asked.body, offer, { limits: DEFAULT_LIMITS })) {
-            await channel.sendEncoded(answer.event, answer.body);
+            await channel.sendEncoded(answer.event, ...answer.body);
           }
         }
       })().catch(() => channel.close());

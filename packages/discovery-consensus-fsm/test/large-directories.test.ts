@@ -32,7 +32,7 @@ async function served(cluster: Cluster, i: number, limits = LIMITS): Promise<Dis
   const pull = create(PullDiscoverySchema, { version: VERSION });
   const [message, ...rest] = [...(await cluster.node(i).consensus.answerPull(pull, limits))];
   expect(rest).toEqual([]);
-  return message && fromBinary(DiscoveryDirectorySchema, message.body);
+  return message && fromBinary(DiscoveryDirectorySchema, Buffer.concat(message.body));
 }
 
 function parts(directory: DiscoveryDirectory, requestID: bigint): DiscoveryMessage[] {
@@ -72,7 +72,7 @@ describe('a listing that deployed clients cannot take', () => {
     const pull = create(PullDiscoverySchema, { version: VERSION, requestID: 9n, maxDirectoryBytes: 1n << 30n });
     const limits = { ...LIMITS, maxMessageBytes: 18_000 };
     const messages = [...(await cluster.node(1).consensus.answerPull(pull, limits))];
-    const contents = messages.map(({ body }) => fromBinary(DiscoveryDirectoryPartSchema, body).content);
+    const contents = messages.map(({ body }) => fromBinary(DiscoveryDirectoryPartSchema, Buffer.concat(body)).content);
     expect(contents.length).toBeGreaterThan(1);
     const whole = fromBinary(DiscoveryDirectorySchema, Buffer.concat(contents));
     expect(whole).toEqual((await cluster.directory(1))!.directory);

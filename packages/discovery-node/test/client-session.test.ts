@@ -6,7 +6,7 @@ import {
   encodeDiscoveryMessage,
   Reassembler,
   segment,
-  type ApplicationMessage,
+  type PullAnswer,
 } from '@discovery-raft/psp-envelope';
 import { MessageChannel, newChannelCounters, type ByteChannel } from '@discovery-raft/psp-link';
 import { silentLogger } from '@discovery-raft/raft-core';
@@ -51,12 +51,12 @@ class SlowClient implements ByteChannel {
   }
 }
 
-const PARTS: readonly ApplicationMessage[] = [
-  { event: 'discoveryDirectoryPart', body: Uint8Array.of(1) },
-  { event: 'discoveryDirectoryPart', body: Uint8Array.of(2) },
+const PARTS: readonly PullAnswer[] = [
+  { event: 'discoveryDirectoryPart', body: [Uint8Array.of(1)] },
+  { event: 'discoveryDirectoryPart', body: [Uint8Array.of(2)] },
 ];
 
-function serve(client: SlowClient, answerPull: () => Promise<Iterable<ApplicationMessage>>): void {
+function serve(client: SlowClient, answerPull: () => Promise<Iterable<PullAnswer>>): void {
   const consensus = { answerPull } as unknown as DiscoveryConsensus;
   let session: ClientSession | undefined;
   const options = { limits: DEFAULT_LIMITS, logger: silentLogger, counters: newChannelCounters() };

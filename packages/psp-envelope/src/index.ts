@@ -36,12 +36,13 @@ export {
   encodeApplicationMessage,
   type ApplicationMessage,
 } from './psp/application-message.js';
-export { CELL_PAYLOAD_BYTES, segment } from './psp/segment.js';
+export { CELL_PAYLOAD_BYTES, segment, segmentBody } from './psp/segment.js';
 export { Reassembler, type Framing } from './psp/reassembler.js';
 export {
   decodeDiscoveryBody,
   decodeDiscoveryMessage,
   discoveryMessage,
+  encodeDiscoveryBody,
   encodeDiscoveryMessage,
   type DiscoveryMessage,
   type DiscoveryMessageOf,
@@ -68,6 +69,7 @@ export {
 export {
   answerPull,
   type DirectoryOffer,
+  type PullAnswer,
   type PullAnswerOptions,
   type ServedDirectory,
 } from './directory/pull-answer.js';

@@ -10,6 +10,7 @@ import {
   EventId,
   Reassembler,
   segment,
+  segmentBody,
   type DiscoveryMessage,
   type EventName,
 } from '../src/index.js';
@@ -255,6 +256,36 @@ describe('segmentation', () => {
   });
 });
 
+describe('a body in windows', () => {
+  test('gives the same cells as one that is encoded in one piece', () => {
+    const lengths = fc.array(fc.oneof(fc.nat(50), fc.integer({ min: 65_500, max: 65_560 }), fc.nat(200_000)), {
+      maxLength: 5,
+    });
+    fc.assert(
+      fc.property(lengths, (each) => {
+        const windows = each.map((length, i) => new Uint8Array(length).fill(i + 1));
+        const whole = encodeApplicationMessage('discoveryDirectory', new Uint8Array(Buffer.concat(windows)));
+        const cells = segmentBody('discoveryDirectory', windows);
+        const expected = segment(whole);
+        expect(cells.map(({ length }) => length)).toEqual(expected.map(({ length }) => length));
+        expect(Buffer.concat(cells).equals(Buffer.concat(expected))).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('a full cell that lies in one window is that window', () => {
+    const large = new Uint8Array(300_000);
+    const cells = segmentBody('discoveryDirectory', [new Uint8Array(10), large]);
+    expect(cells.map(({ buffer }) => buffer === large.buffer)).toEqual([false, true, true, true, true]);
+  });
+
+  test('is refused over the limit of its event', () => {
+    const body = [new Uint8Array(40_000), new Uint8Array(30_000)];
+    expect(codeOf(() => segmentBody('publishToDiscovery', body))).toBe('ENVELOPE_TOO_LARGE');
+  });
+});
+
 describe('bad framing', () => {
   const head = (total: number, ...rest: number[]) => {
     const piece = new Uint8Array(4 + rest.length);
@@ -292,6 +323,21 @@ describe('bad framing', () => {
     });
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(DEFAULT_LIMITS.maxMessageBytes);
     expect(many.every((each) => each.bufferedBytes === 7)).toBe(true);
+  });
+
+  test('half a message takes its whole length, less takes no more than twice what came', () => {
+    const total = 2_000_000;
+    const take = (bytes: number): number => {
+      const reassembler = new Reassembler(DEFAULT_LIMITS, 'stream');
+      const before = process.memoryUsage().arrayBuffers;
+      reassembler.push(head(total, 7, 0xd2));
+      const piece = new Uint8Array(1000);
+      for (let at = 0; at < bytes; at += piece.length) reassembler.push(piece);
+      expect(reassembler.bufferedBytes).toBe(bytes + 6);
+      return process.memoryUsage().arrayBuffers - before;
+    };
+    expect(take(300_000)).toBeLessThan(2 * 300_000 + 100_000);
+    expect(take(1_100_000)).toBeLessThan(2 * total);
   });
 
   test('a short middle cell, a short first cell, an empty cell', () => {

@@ -8,10 +8,8 @@ export { channelPair, type ByteChannel, type ChannelOptions } from './channel/by
 export {
   MessageChannel,
   newChannelCounters,
-  prepareMessage,
   type ChannelCounters,
   type MessageChannelOptions,
-  type PreparedMessage,
 } from './channel/message-channel.js';
 export {
   credentialsExpireAt,

@@ -11,7 +11,6 @@ import {
   channelPair,
   MessageChannel,
   newChannelCounters,
-  prepareMessage,
   type ByteChannel,
   type ChannelCounters,
 } from '../src/index.js';
@@ -138,19 +137,17 @@ describe('MessageChannel', () => {
   });
 });
 
-describe('prepareMessage', () => {
-  test('is encoded once and arrives at each channel as the message that it was', async () => {
-    const clock = new SimulatedClock();
-    const prepared = prepareMessage(PULL, DEFAULT_LIMITS);
-    for (let i = 0; i < 2; i++) {
-      const [a, b] = channelPair({ clock });
-      const left = open(a);
-      const right = open(b);
-      const sent = left.channel.sendPrepared(prepared);
-      await clock.advance(0);
-      await sent;
-      expect(right.got.map(({ event }) => event)).toEqual(['pullDiscovery']);
-      expect(left.counters).toMatchObject({ messagesSent: 1, bytesSent: 4 + PULL_BYTES.length });
-    }
-  });
+test('an encoded body may come in windows, which stay as they are', async () => {
+  const clock = new SimulatedClock();
+  const [a, b] = channelPair({ clock });
+  const left = open(a);
+  const right = open(b);
+  const windows = [1, 70_000, 3, 140_000].map((length, i) => new Uint8Array(length).fill(i + 1));
+  const sent = left.channel.sendEncoded('discoveryDirectory', ...windows);
+  await clock.advance(0);
+  await sent;
+  expect(right.got).toHaveLength(1);
+  expect(right.got[0]).toMatchObject({ event: 'discoveryDirectory' });
+  expect(Buffer.concat(windows).equals(right.got[0]!.body)).toBe(true);
+  expect(left.counters).toMatchObject({ messagesSent: 1, bytesSent: 6 + 210_004 });
 });

@@ -13,6 +13,9 @@ const program = join(
   'dist/cli.js',
 );
 
+/** Flags of the engine for every node, such as `--cpu-prof`: to look for where the time goes, not to measure. */
+const engineFlags = process.env['BENCH_NODE_FLAGS']?.split(' ') ?? [];
+
 /** A running node of a benchmark's network, and its admin socket. */
 export interface RunningNode {
   readonly made: MadeNode;
@@ -54,7 +57,7 @@ export class TestNetwork {
 
   /** Starts a node, and waits until its admin socket answers. */
   async start(made: MadeNode): Promise<RunningNode> {
-    const child = spawn(process.execPath, [program, 'start', '--config', made.configFile], {
+    const child = spawn(process.execPath, [...engineFlags, program, 'start', '--config', made.configFile], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     this.#children.add(child);

@@ -13,6 +13,7 @@ import {
 } from '@discovery-raft/psp-link';
 import { silentLogger } from '@discovery-raft/raft-core';
 import type { Bench } from '../bench.js';
+import { serveDirectory } from '../network/served-directory.js';
 import { median } from '../rate.js';
 
 // Both ends are in this process: one core encrypts and decrypts, ours and the raw copy alike.
@@ -163,11 +164,28 @@ function pieceRound({ from, to }: Ends<PspStream>, messages: readonly Uint8Array
   };
 }
 
+/** What is measured, ready to run, and how to be rid of it. */
+interface Ready {
+  readonly round: Round;
+  close(): Promise<void>;
+}
+
+function overStreams(
+  authenticated: boolean,
+  roundOf: (ends: Ends<PspStream>, messages: readonly Uint8Array[]) => Round,
+  messages: readonly Uint8Array[],
+): () => Promise<Ready> {
+  return async () => {
+    const ends = await pspStreams(authenticated);
+    return { round: roundOf(ends, messages), close: ends.close };
+  };
+}
+
+/** Ours and the same bytes by TLS alone, in turn. */
 function compared(
   name: string,
   unit: string,
-  authenticated: boolean,
-  roundOf: (ends: Ends<PspStream>, messages: readonly Uint8Array[]) => Round,
+  ours: () => Promise<Ready>,
   messages: readonly Uint8Array[],
   units: number,
 ): Bench {
@@ -176,14 +194,14 @@ function compared(
     unit,
     run: async ({ effort }) => {
       const raw = await rawTls();
-      const ours = await pspStreams(authenticated);
-      const rounds = [roundOf(ours, messages), rawRound(raw, messages)];
+      const { round: ourRound, close } = await ours();
+      const rounds = [ourRound, rawRound(raw, messages)];
       const rates: number[][] = rounds.map(() => []);
       for (const round of rounds) await round();
       for (let repeat = 0; repeat < effort.repeats; repeat++) {
         for (const [i, round] of rounds.entries()) rates[i]?.push(await perSecond(round, units, effort.seconds));
       }
-      await Promise.all([raw.close(), ours.close()]);
+      await Promise.all([raw.close(), close()]);
       const [value = NaN, baseline] = rates.map(median);
       return { value, baseline };
     },
@@ -196,12 +214,29 @@ const small = Array.from({ length: smallBatch }, () => new Uint8Array(smallBytes
 const mib = directoryBytes / MIB;
 
 /** The pieces of a large message to an anonymous client; beside it, the bytes by TLS alone. */
-const stream = compared('link/stream/8MiB', 'MiB/s', false, pieceRound, directory, mib);
-/** The same, encoded at one end, and put together and checked at the other. */
-const pull = compared('link/pull/8MiB', 'MiB/s', false, messageRound, directory, mib);
-/** The same between nodes, where cells share records. */
-const bulk = compared('link/node/8MiB', 'MiB/s', true, messageRound, directory, mib);
+const stream = compared('link/stream/8MiB', 'MiB/s', overStreams(false, pieceRound, directory), directory, mib);
+/** A directory as a client pulls it from a node: asked for, answered in parts, put together, its digest compared. */
+const pull = compared(
+  'link/pull/8MiB',
+  'MiB/s',
+  async () => {
+    const { pull: round, close } = await serveDirectory(await credentials(), directoryBytes);
+    return { round, close };
+  },
+  directory,
+  mib,
+);
+/** One message of that size to an anonymous client: encoded at one end, put together at the other. */
+const message = compared('link/message/8MiB', 'MiB/s', overStreams(false, messageRound, directory), directory, mib);
+/** A large message between nodes, where cells share records: encoded at one end, put together at the other. */
+const bulk = compared('link/node/8MiB', 'MiB/s', overStreams(true, messageRound, directory), directory, mib);
 /** Small messages between nodes, 4,096 queued at a time; beside it, the bytes by TLS alone in corked writes. */
-const messages = compared(`link/node/${smallBytes}B`, 'msg/s', true, messageRound, small, smallBatch);
+const messages = compared(
+  `link/node/${smallBytes}B`,
+  'msg/s',
+  overStreams(true, messageRound, small),
+  small,
+  smallBatch,
+);
 
-export default [stream, pull, bulk, messages];
+export default [stream, message, pull, bulk, messages];

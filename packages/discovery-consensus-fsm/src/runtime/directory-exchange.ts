@@ -9,7 +9,7 @@ import {
   EnvelopeError,
   shortListingOf,
 } from '@discovery-raft/psp-envelope';
-import type { ApplicationMessage, EnvelopeLimits, ServedDirectory } from '@discovery-raft/psp-envelope';
+import type { EnvelopeLimits, PullAnswer, ServedDirectory } from '@discovery-raft/psp-envelope';
 import type { StoredDirectory } from '../ports.js';
 import type { Handled, RefusalCode } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
@@ -56,7 +56,7 @@ export class DirectoryExchange {
   }
 
   /** The messages that answer a pull, encoded; see `answerPull` of psp-envelope. */
-  answer(pull: PullDiscovery, served: StoredDirectory | null, limits: EnvelopeLimits): Iterable<ApplicationMessage> {
+  answer(pull: PullDiscovery, served: StoredDirectory | null, limits: EnvelopeLimits): Iterable<PullAnswer> {
     const forms = served === null ? null : this.#formsOf(served);
     const offer = {
       full: forms?.full ?? null,
@@ -69,7 +69,7 @@ export class DirectoryExchange {
   async answerPeer(from: string, pull: PullDiscovery): Promise<Handled> {
     if (pull.requestID > BigInt(Number.MAX_SAFE_INTEGER)) return no('malformed', 'requestID');
     for (const { event, body } of this.answer(pull, this.#shelf.unexpired, DEFAULT_LIMITS)) {
-      if (!(await sendCounted(this.#context, from, decodeDiscoveryBody(event, body)))) break;
+      if (!(await sendCounted(this.#context, from, decodeDiscoveryBody(event, joined(body))))) break;
     }
     return HEEDED;
   }
@@ -129,6 +129,16 @@ export class DirectoryExchange {
     const body = toBinary(DiscoveryDirectorySchema, directory);
     return { body, digest: this.#context.ports.sha256(body), creation };
   }
+}
+
+function joined(windows: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(windows.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const window of windows) {
+    bytes.set(window, at);
+    at += window.length;
+  }
+  return bytes;
 }
 
 function readDirectory(bytes: Uint8Array): DiscoveryDirectory | undefined {

@@ -14,7 +14,7 @@ import type {
   PullDiscovery,
 } from '@discovery-raft/protocol';
 import { DEFAULT_LIMITS } from '@discovery-raft/psp-envelope';
-import type { ApplicationMessage, EnvelopeLimits } from '@discovery-raft/psp-envelope';
+import type { EnvelopeLimits, PullAnswer } from '@discovery-raft/psp-envelope';
 import { EventEmitter } from 'eventemitter3';
 import type { ConsensusConfig, ConsensusConfigInput } from '../config.js';
 import { resolveConfig } from '../config.js';
@@ -262,7 +262,7 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
   async answerPull(
     pull: PullDiscovery,
     limits: EnvelopeLimits = DEFAULT_LIMITS,
-  ): Promise<Iterable<ApplicationMessage>> {
+  ): Promise<Iterable<PullAnswer>> {
     return this.#driver.exchange.answer(pull, await this.getDirectory(), limits);
   }
 

@@ -81,7 +81,7 @@ export class ClientSession {
     try {
       for (let pull = this.#pulls.shift(); pull !== undefined; pull = this.#pulls.shift()) {
         for (const { event, body } of await this.#consensus.answerPull(pull, this.#answerLimits)) {
-          await this.#client.sendEncoded(event, body);
+          await this.#client.sendEncoded(event, ...body);
         }
       }
     } finally {

@@ -32,7 +32,7 @@ export function discoveryMessage<Name extends EventName>(
 
 /** `[event id 2][body]`, ready for `segment`. @throws EnvelopeError ENVELOPE_TOO_LARGE, ENVELOPE_INVALID_VALUE */
 export function encodeDiscoveryMessage(message: DiscoveryMessage, limits: EnvelopeLimits = DEFAULT_LIMITS): Uint8Array {
-  return encodeApplicationMessage(message.event, encodeBody(message), limits);
+  return encodeApplicationMessage(message.event, encodeDiscoveryBody(message), limits);
 }
 
 /**
@@ -73,7 +73,8 @@ export function decodeDiscoveryBody(
   return { event, body: decoded } as DiscoveryMessage;
 }
 
-function encodeBody(message: DiscoveryMessage): Uint8Array {
+/** The protobuf body of a message, without its event. @throws EnvelopeError ENVELOPE_INVALID_VALUE */
+export function encodeDiscoveryBody(message: DiscoveryMessage): Uint8Array {
   const schema: GenMessage<Message> = EVENT_SCHEMAS[message.event];
   try {
     return toBinary(schema, message.body, { writeUnknownFields: false });

@@ -1,7 +1,7 @@
 import { EnvelopeError, requireAtMost } from '../errors.js';
 import { DEFAULT_LIMITS, type EnvelopeLimits } from '../limits.js';
 import { eventNameOf, maxBodyBytes } from './events.js';
-import { CELL_PAYLOAD_BYTES, LENGTH_BYTES } from './segment.js';
+import { CELL_PAYLOAD_BYTES, HEAD_BYTES, LENGTH_BYTES } from './segment.js';
 
 /**
  * What the pieces are.
@@ -11,9 +11,6 @@ import { CELL_PAYLOAD_BYTES, LENGTH_BYTES } from './segment.js';
  * - `stream`: the same bytes cut anyhow, as a byte stream delivers them; messages follow one another without a gap.
  */
 export type Framing = 'cells' | 'stream';
-
-/** Length bytes and event id: what must be there to judge a message's size. */
-const HEAD_BYTES = LENGTH_BYTES + 2;
 
 /** Largest block that a message is gathered in. */
 const MAX_BLOCK_BYTES = 1 << 20;
@@ -28,10 +25,12 @@ const MAX_BLOCK_BYTES = 1 << 20;
 export class Reassembler {
   readonly #limits: EnvelopeLimits;
   readonly #framing: Framing;
-  /** The current message, block by block: moving it into ever larger buffers would cost more than all the rest. */
+  /** The first half of the current message, block by block. */
   #blocks: Uint8Array[] = [new Uint8Array(HEAD_BYTES)];
   /** Bytes in the last block. */
   #blockFilled = 0;
+  /** The current message without its length, once half of it has come. */
+  #whole: Uint8Array | undefined;
   /** Bytes of the current message, the length among them. */
   #filled = 0;
   /** Total length of the current message; 0 while its length bytes are not all there. */
@@ -135,36 +134,51 @@ export class Reassembler {
   }
 
   #append(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length;) {
-      let block = this.#blocks.at(-1)!;
-      if (this.#blockFilled === block.length) {
-        block = new Uint8Array(
-          Math.min(this.#total - this.#filled, Math.max(bytes.length - at, this.#nextBlockBytes())),
-        );
-        this.#blocks.push(block);
-        this.#blockFilled = 0;
-      }
+    let at = 0;
+    while (at < bytes.length && this.#whole === undefined) {
+      const block = this.#blocks.at(-1)!;
       const count = Math.min(bytes.length - at, block.length - this.#blockFilled);
       block.set(bytes.subarray(at, at + count), this.#blockFilled);
       this.#blockFilled += count;
       this.#filled += count;
       at += count;
+      if (at < bytes.length) this.#grow(bytes.length - at);
     }
+    if (this.#whole === undefined) return;
+    this.#whole.set(at === 0 ? bytes : bytes.subarray(at), this.#filled - LENGTH_BYTES);
+    this.#filled += bytes.length - at;
   }
 
-  /** As much again as there is, within bounds. */
-  #nextBlockBytes(): number {
-    return Math.min(MAX_BLOCK_BYTES, this.#filled);
+  /** Room for `more` bytes: the message's own, once half of it is there; until then a block as large as all before. */
+  #grow(more: number): void {
+    if (2 * (this.#filled + more) >= this.#total) {
+      this.#whole = this.#gather();
+      return;
+    }
+    const bytes = Math.max(more, Math.min(MAX_BLOCK_BYTES, this.#filled));
+    this.#blocks.push(new Uint8Array(bytes));
+    this.#blockFilled = 0;
   }
 
-  #finish(): Uint8Array {
+  /** The message, as far as it has come; memory for all of it. */
+  #gather(): Uint8Array {
     const message = new Uint8Array(this.#total - LENGTH_BYTES);
     let at = 0;
     for (const [i, block] of this.#blocks.entries()) {
-      const content = i === 0 ? block.subarray(LENGTH_BYTES, Math.min(block.length, this.#total)) : block;
+      // The length may be all of a short message: then there is no second block, and the first is longer than it.
+      const content = block.subarray(
+        i === 0 ? LENGTH_BYTES : 0,
+        i === this.#blocks.length - 1 ? this.#blockFilled : undefined,
+      );
       message.set(content, at);
       at += content.length;
     }
+    this.#blocks = [];
+    return message;
+  }
+
+  #finish(): Uint8Array {
+    const message = this.#whole ?? this.#gather();
     this.#begin();
     return message;
   }
@@ -172,6 +186,7 @@ export class Reassembler {
   #begin(): void {
     this.#blocks = [new Uint8Array(HEAD_BYTES)];
     this.#blockFilled = 0;
+    this.#whole = undefined;
     this.#filled = 0;
     this.#total = 0;
   }

@@ -1,9 +1,8 @@
 import {
   decodeApplicationMessage,
-  encodeApplicationMessage,
-  encodeDiscoveryMessage,
+  encodeDiscoveryBody,
   Reassembler,
-  segment,
+  segmentBody,
   type ApplicationMessage,
   type DiscoveryMessage,
   type EnvelopeLimits,
@@ -37,20 +36,6 @@ export interface MessageChannelOptions {
   receive(message: ApplicationMessage, channel: MessageChannel): void;
 }
 
-/** A message that is encoded and cut already. Its bytes must not be written to. */
-export interface PreparedMessage {
-  readonly pieces: readonly Uint8Array[];
-}
-
-/**
- * Encodes a message once that goes to many channels, such as the directory that every client pulls.
- *
- * @throws EnvelopeError for one that cannot be encoded
- */
-export function prepareMessage(message: DiscoveryMessage, limits: EnvelopeLimits): PreparedMessage {
-  return { pieces: segment(encodeDiscoveryMessage(message, limits)) };
-}
-
 /** Application messages over a byte channel. Bytes that are no message end this channel, and nothing else. */
 export class MessageChannel {
   readonly #channel: ByteChannel;
@@ -78,28 +63,21 @@ export class MessageChannel {
 
   /** Sends a message. @throws EnvelopeError for one that cannot be encoded; LinkError of the channel */
   async send(message: DiscoveryMessage): Promise<void> {
-    await this.#send(encodeDiscoveryMessage(message, this.#options.limits));
+    await this.sendEncoded(message.event, encodeDiscoveryBody(message));
   }
 
-  /** Sends a message whose body is encoded already. @throws as {@link MessageChannel.send} */
-  async sendEncoded(event: EventName, body: Uint8Array): Promise<void> {
-    await this.#send(encodeApplicationMessage(event, body, this.#options.limits));
-  }
-
-  /** Sends a message that was prepared once, for many channels. @throws LinkError of the channel */
-  async sendPrepared(message: PreparedMessage): Promise<void> {
-    await this.#sendPieces(message.pieces);
-  }
-
-  #send(message: Uint8Array): Promise<void> {
-    return this.#sendPieces(segment(message));
-  }
-
-  #sendPieces(pieces: readonly Uint8Array[]): Promise<void> {
-    const { counters } = this.#options;
+  /**
+   * Sends a message whose body is encoded already, in one window or several, one after the other. Most of a large body is
+   * not copied, so what many channels are sent, such as the directory that every client pulls, costs memory once.
+   *
+   * @throws as {@link MessageChannel.send}
+   */
+  async sendEncoded(event: EventName, ...body: readonly Uint8Array[]): Promise<void> {
+    const { counters, limits } = this.#options;
+    const pieces = segmentBody(event, body, limits);
     counters.messagesSent++;
     for (const piece of pieces) counters.bytesSent += piece.length;
-    return this.#channel.send(pieces);
+    await this.#channel.send(pieces);
   }
 
   #take(piece: Uint8Array): void {

@@ -259,10 +259,7 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
    *
    * @param limits what one message between this node and the client may be
    */
-  async answerPull(
-    pull: PullDiscovery,
-    limits: EnvelopeLimits = DEFAULT_LIMITS,
-  ): Promise<Iterable<PullAnswer>> {
+  async answerPull(pull: PullDiscovery, limits: EnvelopeLimits = DEFAULT_LIMITS): Promise<Iterable<PullAnswer>> {
     return this.#driver.exchange.answer(pull, await this.getDirectory(), limits);
   }
 

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { PublishToDiscoverySchema } from '@discovery-raft/protocol';
 import { ListWriter, SharedList } from '@discovery-raft/raft-log-list';
@@ -56,7 +57,7 @@ function makeNodes(time: VirtualTime): Node[] {
     attester: attesterOf,
   };
   for (const id of ids) {
-    const list = new SharedList({ schema });
+    const list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary') });
     const writer = new ListWriter({ list, propose, clock, attestationThreshold: 3 });
     const ports: ConsensusPorts = {
       list: listReader(list),

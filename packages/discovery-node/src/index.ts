@@ -14,7 +14,7 @@ export {
 } from './node/discovery-node.js';
 export type { ClientSource } from './node/client-session.js';
 export type { DirectorySummary, ListSummary, NodeStatus } from './node/node-status.js';
-export { discoveryListSchema } from './pki/list-schema.js';
+export { discoveryListSchema, newDiscoveryList } from './pki/list-schema.js';
 export { createNodeIdentity, NodeSigner, type NodeIdentity, type NodeIdentityOptions } from './pki/node-identity.js';
 export { PkiVerifier } from './pki/pki-verifier.js';
 export { FileDirectoryStore, type FileDirectoryStoreOptions } from './directory/file-directory-store.js';

@@ -2,8 +2,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import type { FrozenList } from '@discovery-raft/discovery-consensus-fsm';
 import { RaftLogEntrySchema } from '@discovery-raft/protocol';
 import { EntryType } from '@discovery-raft/raft-core';
-import { SharedList } from '@discovery-raft/raft-log-list';
-import { discoveryListSchema } from '../src/index.js';
+import { newDiscoveryList } from '../src/index.js';
 import { completeListReader } from '../src/node/complete-list-reader.js';
 
 function marker(index: number) {
@@ -12,7 +11,7 @@ function marker(index: number) {
 }
 
 test('the list at a marker counts only when nothing that was alive there has left the log', () => {
-  const list = new SharedList({ schema: discoveryListSchema });
+  const list = newDiscoveryList();
   let incompleteUntil = 0;
   const skipped: number[] = [];
   const frozen: FrozenList[] = [];

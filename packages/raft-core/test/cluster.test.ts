@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { RaftError } from '../src/index.js';
 import { TestCluster } from './support/test-cluster.js';
 
@@ -107,5 +108,12 @@ describe('a cluster', () => {
     expect(cluster.server(away).logStore.read(index - 2, index, 1e9)).toEqual(
       leader.logStore.read(index - 2, index, 1e9),
     );
+    // Who was away is told of what it never saw; who applied it is not.
+    const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
+    expect([...cluster.server(away).machine.tombstones]).toEqual([
+      [index - 2, hash('one')],
+      [index - 1, hash('two')],
+    ]);
+    expect([...leader.machine.tombstones]).toEqual([]);
   });
 });

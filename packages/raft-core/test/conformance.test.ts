@@ -189,7 +189,7 @@ describe('a suite fails for', () => {
     expect((await failing(snapshotStoreConformance(() => new Eager()))).join()).toContain('before it is closed');
   });
 
-  test('a state machine that shares its state with its snapshots, or depends on chunks or on chance', async () => {
+  test('a state machine that shares its state with its snapshots, redacts what it still needs, or depends on chance', async () => {
     class Shared extends TextMachine {
       override snapshot(): ReturnType<TextMachine['snapshot']> {
         return { persist: (write) => super.snapshot().persist(write), release() {} };
@@ -197,6 +197,14 @@ describe('a suite fails for', () => {
     }
     const names = await failing(stateMachineConformance({ ...textMachine, create: () => new Shared() }));
     expect(names).toEqual(['StateMachine: a snapshot is frozen: later commands are not in it']);
+    class Forgetful extends TextMachine {
+      override apply(...[entry, context]: Parameters<TextMachine['apply']>): number {
+        if (entry.index > 2) context.redact(entry.index - 1);
+        return super.apply(entry, context);
+      }
+    }
+    const forgetful = await failing(stateMachineConformance({ ...textMachine, create: () => new Forgetful() }));
+    expect(forgetful).toEqual(['StateMachine: who gets tombstones for what was redacted comes to the same state']);
     let calls = 0;
     class Chance extends TextMachine {
       override apply(...args: Parameters<TextMachine['apply']>): number {

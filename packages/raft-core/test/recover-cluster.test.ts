@@ -131,6 +131,18 @@ describe('recoverCluster', () => {
     await expect(recover(left, configurationOf(left.id))).rejects.toMatchObject({ code: 'RAFT_STORE_CORRUPT' });
   });
 
+  test('the state machine is told of tombstones in their place', async () => {
+    const left = await stopped(3);
+    const { lastIndex } = left.logStore;
+    const entry = left.logStore.read(lastIndex - 1, lastIndex - 1, 1)[0]!;
+    const extensions = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, lastIndex);
+    left.logStore.redact([{ ...entry, type: 16, data: new Uint8Array(32), extensions }]);
+    const machine = new TextMachine();
+    await recover(left, configurationOf(left.id), machine);
+    expect(machine.lines).toEqual(['0', '2']);
+    expect([...machine.tombstones]).toEqual([[lastIndex - 1, '00'.repeat(32)]]);
+  });
+
   test('a state machine that throws, stores that hold nothing, a configuration without a voter', async () => {
     const left = await stopped(1);
     const machine = new TextMachine();

@@ -52,6 +52,8 @@ export interface StoredRecord extends ListRecord {
   readonly deleteIndex: LogIndex;
   /** First record of the chain of updates that led here; its own index when it began one. */
   readonly origin: LogIndex;
+  /** SHA-256 of its canonical log entry, packed as `PackedSha256` says. */
+  readonly hash: string;
 }
 
 const RECORD_OVERHEAD_BYTES = 32;

@@ -13,7 +13,9 @@ import { ListEmitter, type FrozenList, type ListEvents } from './list-events.js'
 import type { ListSchema, StoredRecord } from './record.js';
 import { readSnapshot } from './snapshot/read-snapshot.js';
 import { writeSnapshot } from './snapshot/write-snapshot.js';
-import { applyEntry, mayRedact, type EntryEffect, type IgnoredReason } from './state/apply-entry.js';
+import { applyEntry, mayRedact, type EntryEffect, type IgnoredReason, type ListRules } from './state/apply-entry.js';
+import { EntryChain } from './state/entry-chain.js';
+import { HASH_BYTES, packHash, type PackedSha256 } from './state/hashing.js';
 import { ListState } from './state/list-state.js';
 import type { TreeView } from './state/list-view.js';
 
@@ -30,6 +32,8 @@ export interface SharedListOptions {
   readonly schema: ListSchema;
   /** The same on every replica. */
   readonly limits?: Partial<ListLimits>;
+  /** For the digests that replicas compare: in Node `(bytes) => hash('sha256', bytes, 'binary')`. */
+  readonly sha256: PackedSha256;
   readonly logger?: Logger;
 }
 
@@ -49,7 +53,7 @@ export interface ListStats {
  * it; nothing but the log changes it. The leader's {@link ListWriter} decides what goes into the log.
  *
  * @example
- * const list = new SharedList({ schema });
+ * const list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary') });
  * const raft = await Raft.create({ ...options, stateMachine: list });
  * const frozen = list.view(); // stays as it is
  */
@@ -57,7 +61,9 @@ export class SharedList implements StateMachine<ListResult> {
   readonly schema: ListSchema;
   readonly limits: ListLimits;
   readonly #events: ListEmitter;
+  readonly #rules: ListRules;
   #state = new ListState();
+  #chain: EntryChain;
   #appliedIndex: LogIndex = 0;
   #view: TreeView | undefined;
   #lastFrozen: FrozenList | undefined;
@@ -71,10 +77,12 @@ export class SharedList implements StateMachine<ListResult> {
     const logger = options.logger ?? silentLogger;
     this.schema = options.schema;
     this.limits = completeLimits(options.limits);
+    this.#rules = { schema: options.schema, limits: this.limits, sha256: options.sha256 };
+    this.#chain = new EntryChain(options.sha256);
     this.#events = new ListEmitter((event, error) => logger.error('a listener of the list threw', { event, error }));
   }
 
-  /** Log index of the last entry that was applied here; entries that are not the list's do not count. */
+  /** Log index of the last entry, or tombstone of one, that was applied here; entries that are not the list's do not count. */
   get appliedIndex(): LogIndex {
     return this.#appliedIndex;
   }
@@ -101,7 +109,8 @@ export class SharedList implements StateMachine<ListResult> {
 
   /** The list as it is now, for good; O(1). */
   view(): TreeView {
-    this.#view ??= this.#state.view(this.#appliedIndex);
+    const place = { index: this.#appliedIndex, chain: this.#chain.value };
+    this.#view ??= this.#state.view(place, this.#rules.sha256);
     return this.#view;
   }
 
@@ -123,11 +132,17 @@ export class SharedList implements StateMachine<ListResult> {
   /** For Raft: applies one committed entry. Total: any bytes are applied alike on every replica. */
   apply(entry: LogEntry, context: ApplyContext): ListResult {
     const { index } = entry;
-    const effect = applyEntry(this.#state, index, entry.data, this.schema, this.limits);
-    this.#appliedIndex = index;
-    this.#view = undefined;
+    const dataHash = this.#rules.sha256(entry.data);
+    const effect = applyEntry(this.#state, entry, dataHash, this.#rules);
+    this.#passed(entry, dataHash);
     this.#redact(effect, index, context);
     return this.#tell(effect, index);
+  }
+
+  /** For Raft: an entry that left the log before this replica saw it; its hash goes into the chain as the entry's would. */
+  applyTombstone(tombstone: LogEntry): void {
+    const { data } = tombstone;
+    this.#passed(tombstone, data.length === HASH_BYTES ? packHash(data) : this.#rules.sha256(data));
   }
 
   /** For Raft: freezes the state; constant time. */
@@ -150,13 +165,20 @@ export class SharedList implements StateMachine<ListResult> {
    * @throws ListError LIST_SNAPSHOT_CORRUPT, LIST_SNAPSHOT_VERSION; what `bytes` throws
    */
   async restore(bytes: SnapshotBytes): Promise<void> {
-    const { state, index, deadOnArrival } = await readSnapshot(bytes, this.schema, this.limits);
+    const { state, index, deadOnArrival, chain } = await readSnapshot(bytes, this.#rules);
     this.#state = state;
+    this.#chain = new EntryChain(this.#rules.sha256, chain);
     this.#appliedIndex = index;
     this.#deadOnArrival = deadOnArrival;
     this.#view = undefined;
     this.#lastFrozen = undefined;
     this.#events.emit('restored', { index, size: state.size });
+  }
+
+  #passed({ index, term }: LogEntry, dataHash: string): void {
+    this.#chain.extend(index, term, dataHash);
+    this.#appliedIndex = index;
+    this.#view = undefined;
   }
 
   #redact(effect: EntryEffect, index: LogIndex, context: ApplyContext): void {

@@ -40,7 +40,11 @@ describe('the codec of log entries', () => {
   it('reads back what it writes, origin included', () => {
     fc.assert(
       fc.property(entries, integer, (entry, origin) => {
-        expect(decodeEntry(encodeEntry({ ...entry, origin }), DEFAULT_LIST_LIMITS)).toEqual({ ...entry, origin });
+        expect(decodeEntry(encodeEntry({ ...entry, origin }), DEFAULT_LIST_LIMITS)).toEqual({
+          ...entry,
+          origin,
+          canonical: true,
+        });
       }),
     );
   });
@@ -72,7 +76,10 @@ describe('the codec of log entries', () => {
     fc.assert(
       fc.property(damaged, (data) => {
         const entry = decodeEntry(data, DEFAULT_LIST_LIMITS);
-        if (entry !== undefined) expect(decodeEntry(encodeEntry(entry), DEFAULT_LIST_LIMITS)).toEqual(entry);
+        if (entry === undefined) return;
+        const written = encodeEntry(entry);
+        expect(decodeEntry(written, DEFAULT_LIST_LIMITS)).toEqual({ ...entry, canonical: true });
+        expect(entry.canonical).toBe(Buffer.compare(written, data) === 0);
       }),
       { numRuns: 2000 },
     );
@@ -99,6 +106,25 @@ describe('the codec of log entries', () => {
     ['two signatures in one attestation', [0x12, 0x04, 0x0a, 0x00, 0x0a, 0x00]],
   ])('refuses %s', (_name, data) => {
     expect(decodeEntry(Uint8Array.from(data), DEFAULT_LIST_LIMITS)).toBeUndefined();
+  });
+
+  it.each([
+    ['what it writes itself', [0x0a, 1, 65, 0x12, 4, 0x0a, 0, 0x10, 1, 0x18, 7], true],
+    ['an unknown field', [0x18, 7, 0x78, 1], false],
+    ['an unknown field in an attestation', [0x12, 4, 0x0a, 0, 0x18, 1], false],
+    ['an unknown field in a signature', [0x12, 4, 0x0a, 2, 0x18, 1], false],
+    ['fields out of order', [0x18, 7, 0x0a, 1, 65], false],
+    ['attestations around another field', [0x12, 2, 0x0a, 0, 0x18, 7, 0x12, 2, 0x0a, 0], false],
+    ['a field that comes twice', [0x18, 6, 0x18, 7], false],
+    ['a default that is written', [0x0a, 1, 65, 0x18, 0], false],
+    ['a default inside of an attestation', [0x12, 4, 0x0a, 0, 0x10, 0], false],
+    ['an integer with too many bytes', [0x18, 0x87, 0], false],
+    ['a length with too many bytes', [0x0a, 0x81, 0, 65], false],
+    ['a length with too many bytes in an attestation', [0x12, 3, 0x0a, 0x80, 0], false],
+  ])('knows without writing it whether an entry is as it would be written: %s', (_name, data, canonical) => {
+    const entry = decodeEntry(Uint8Array.from(data), DEFAULT_LIST_LIMITS);
+    expect(entry?.canonical).toBe(canonical);
+    expect(Buffer.compare(encodeEntry(entry!), Uint8Array.from(data)) === 0).toBe(canonical);
   });
 
   it('passes over fields that it does not know, of every wire type', () => {

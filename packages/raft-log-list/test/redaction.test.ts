@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { EntryType } from '@discovery-raft/raft-core';
 import { encodeEntry } from '../src/codec/entry-codec.js';
-import { SharedList } from '../src/index.js';
+import { type SharedList } from '../src/index.js';
 import { LogHarness, plain } from './fixtures/log-harness.js';
-import { attestationBy, packetOf, textSchema } from './fixtures/text-schema.js';
+import { attestationBy, packetOf, textList } from './fixtures/text-schema.js';
 
 /** One entry of an arbitrary log: as no honest leader would write it. References are to earlier entries. */
 const step = fc.record({
@@ -32,7 +32,7 @@ function encodeStep({ identity, expiration, back, originBack, kind }: Step, inde
 
 /** What a replica holds that had applied `prefix` entries, and got the others as the log is after `asOf` entries. */
 function lagging(log: LogHarness, prefix: number, asOf: (index: number) => number): SharedList {
-  const list = new SharedList({ schema: textSchema });
+  const list = textList();
   for (const entry of log.entries) {
     const redactedBy = log.redactedBy.get(entry.index);
     const tombstone = redactedBy !== undefined && entry.index > prefix && redactedBy <= asOf(entry.index);

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { encodeEntry } from '../src/codec/entry-codec.js';
+import { crc32 } from '../src/state/checksum.js';
 import { ListError, SharedList } from '../src/index.js';
 import { LogHarness, plain } from './fixtures/log-harness.js';
-import { attestationBy, packetOf, textSchema } from './fixtures/text-schema.js';
+import { attestationBy, packetOf, sha256, textList } from './fixtures/text-schema.js';
 
 function filled(count: number): LogHarness {
   const log = new LogHarness();
@@ -33,13 +34,13 @@ describe('a snapshot', () => {
   it.each([1, 13, 4096, 1_000_000])('restores the same list from chunks of %i bytes', async (chunkBytes) => {
     const log = filled(1500);
     const bytes = await persist(log.list);
-    const list = new SharedList({ schema: textSchema });
+    const list = textList();
     const restored: unknown[] = [];
     list.on('restored', (event) => restored.push(event));
     await list.restore(stream(bytes, chunkBytes));
     expect(bytes.length).toBeGreaterThan(65_536);
     expect(plain(list)).toEqual(plain(log.list));
-    expect(list.view().digest()).toBe(log.list.view().digest());
+    expect(list.view().digest()).toEqual(log.list.view().digest());
     expect(list).toMatchObject({ appliedIndex: log.lastIndex, size: log.list.size, liveBytes: log.list.liveBytes });
     expect(restored).toEqual([{ index: log.lastIndex, size: log.list.size }]);
     expect(Buffer.compare(await persist(list), bytes)).toBe(0);
@@ -47,7 +48,7 @@ describe('a snapshot', () => {
 
   it('leaves a replica that goes on exactly as the others do', async () => {
     const log = filled(200);
-    const list = new SharedList({ schema: textSchema });
+    const list = textList();
     await list.restore(stream(await persist(log.list)));
     const redactedThere: number[] = [];
     const already = log.redactedBy.size;
@@ -66,14 +67,14 @@ describe('a snapshot', () => {
     log.append(encodeEntry({ packet: packetOf('later', 1) }));
     const chunks: Uint8Array[] = [];
     await snapshot.persist((chunk) => void chunks.push(chunk));
-    const list = new SharedList({ schema: textSchema });
+    const list = textList();
     await list.restore(stream(Buffer.concat(chunks)));
     expect(plain(list)).toEqual(expected);
   });
 
   it('of an empty list restores to an empty list', async () => {
     const log = filled(9);
-    await log.list.restore(stream(await persist(new SharedList({ schema: textSchema }))));
+    await log.list.restore(stream(await persist(textList())));
     expect(log.list).toMatchObject({ size: 0, liveBytes: 0, appliedIndex: 0 });
   });
 });
@@ -115,7 +116,28 @@ describe('damaged snapshots', () => {
   });
 
   it('of another version are refused with a code of their own', async () => {
-    await refuse(block([...Buffer.from('RAFTLIST'), ...Buffer.alloc(7), 2]), 'LIST_SNAPSHOT_VERSION');
+    for (const version of [1, 3]) {
+      await refuse(
+        sealed([Uint8Array.from([...Buffer.from('RAFTLIST'), ...Buffer.alloc(7), version])]),
+        'LIST_SNAPSHOT_VERSION',
+      );
+    }
+  });
+
+  it('with right checksums are refused when chain, records or digest are not those of one state', async () => {
+    const log = filled(20);
+    const payloads: Uint8Array[] = [];
+    await log.list.snapshot().persist((block) => void payloads.push(block.subarray(8)));
+    expect(sealed(payloads)).toEqual(Buffer.from(await persist(log.list)));
+    const digestAt = payloads.length - 2;
+    const changed = (payload: number, byte: number): Uint8Array =>
+      sealed(payloads.map((bytes, i) => (i === payload ? bytes.map((old, k) => (k === byte ? old ^ 1 : old)) : bytes)));
+    await refuse(changed(0, 23)); // the index
+    await refuse(changed(0, 71)); // the chain
+    await refuse(changed(1, 60)); // a record
+    await refuse(changed(digestAt, 31));
+    await refuse(sealed(payloads.filter((_, i) => i !== digestAt)));
+    await refuse(sealed(payloads.flatMap((bytes, i) => (i === digestAt ? [bytes, bytes] : [bytes]))));
   });
 
   it('that promise a block of 4 GiB are refused before memory is taken', async () => {
@@ -124,26 +146,27 @@ describe('damaged snapshots', () => {
 
   it('of another schema are refused', async () => {
     const bytes = await persist(filled(5).list);
-    const list = new SharedList({ schema: { describe: () => undefined, attester: () => undefined } });
+    const list = new SharedList({ schema: { describe: () => undefined, attester: () => undefined }, sha256 });
     await expect(list.restore(stream(bytes))).rejects.toMatchObject({ code: 'LIST_SNAPSHOT_CORRUPT' });
   });
 
   it('pass on what the stream throws', async () => {
     const failing = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('disk')) }) };
-    await expect(new SharedList({ schema: textSchema }).restore(failing)).rejects.toThrow('disk');
+    await expect(textList().restore(failing)).rejects.toThrow('disk');
   });
 });
 
-/** One block with a right checksum. */
-function block(payload: readonly number[]): Uint8Array {
-  const bytes = Buffer.alloc(8 + payload.length);
-  bytes.writeUInt32BE(payload.length, 0);
-  bytes.set(payload, 8);
-  let crc = ~0;
-  for (const byte of payload) {
-    crc ^= byte;
-    for (let i = 0; i < 8; i++) crc = (crc >>> 1) ^ (0xedb88320 & -(crc & 1));
-  }
-  bytes.writeUInt32BE(~crc >>> 0, 4);
-  return bytes;
+/** Payloads as blocks with right checksums. */
+function sealed(payloads: readonly Uint8Array[]): Uint8Array {
+  let crc = 0;
+  return Buffer.concat(
+    payloads.map((payload) => {
+      const block = Buffer.alloc(8 + payload.length);
+      crc = crc32(payload, crc);
+      block.writeUInt32BE(payload.length, 0);
+      block.writeUInt32BE(crc, 4);
+      block.set(payload, 8);
+      return block;
+    }),
+  );
 }

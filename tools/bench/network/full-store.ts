@@ -1,15 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  discoveryListSchema,
   loadConfig,
+  type MadeNetwork,
+  newDiscoveryList,
   NodeSigner,
   readDeployment,
-  type MadeNetwork,
 } from '@discovery-raft/discovery-node';
 import { MemoryTransport } from '@discovery-raft/memory-transport';
 import { Raft, systemClock } from '@discovery-raft/raft-core';
-import { ListWriter, SharedList } from '@discovery-raft/raft-log-list';
+import { ListWriter } from '@discovery-raft/raft-log-list';
 import { LmdbStore } from '@discovery-raft/raft-store-lmdb';
 import { inHours, Relay } from './relays.js';
 
@@ -26,7 +26,7 @@ export async function fillStore(network: MadeNetwork, items: number, progress: (
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const store = await LmdbStore.open({ path: join(folder, 'raft') });
   const { logStore, stableStore, snapshotStore } = store;
-  const list = new SharedList({ schema: discoveryListSchema });
+  const list = newDiscoveryList();
   const { identity } = keys.identity;
   const transport = new MemoryTransport({ id: identity, address: identity, clock: systemClock });
   const stores = { logStore, stableStore, snapshotStore };

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { DiscoverySignatureSchema } from '@discovery-raft/protocol';
 import { EntryType, systemClock } from '@discovery-raft/raft-core';
@@ -34,7 +35,7 @@ function packetOf(item: number, expiration: number): Uint8Array {
 
 /** A writer over a log of its own that applies at once: what is measured is the list, not Raft. */
 function makeList(): { list: SharedList; writer: ListWriter } {
-  const list = new SharedList({ schema });
+  const list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary') });
   let index = 0;
   const writer = new ListWriter({
     list,

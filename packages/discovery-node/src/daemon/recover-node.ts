@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { recoverCluster, type Configuration } from '@discovery-raft/raft-core';
-import { SharedList } from '@discovery-raft/raft-log-list';
 import { LmdbStore } from '@discovery-raft/raft-store-lmdb';
 import type { LoadedConfig } from '../config/load.js';
-import { discoveryListSchema } from '../pki/list-schema.js';
+import { newDiscoveryList } from '../pki/list-schema.js';
 import { lockData } from './data-lock.js';
 
 /**
@@ -19,7 +18,7 @@ export async function recoverNode({ config, path }: LoadedConfig, configuration:
     const store = await LmdbStore.open({ path: join(dataFolder, 'raft'), maxBytes: config.data.maxBytes });
     try {
       const { logStore, stableStore, snapshotStore } = store;
-      const stateMachine = new SharedList({ schema: discoveryListSchema });
+      const stateMachine = newDiscoveryList();
       const { index } = await recoverCluster({ logStore, stableStore, snapshotStore, stateMachine, configuration });
       return index;
     } finally {

@@ -35,10 +35,10 @@ import {
   type SnapshotStore,
   type StableStore,
 } from '@discovery-raft/raft-core';
-import { ListWriter, SharedList, type ListResult } from '@discovery-raft/raft-log-list';
+import { ListWriter, type ListResult, type SharedList } from '@discovery-raft/raft-log-list';
 import { MemoryDirectoryStore } from '../directory/memory-directory-store.js';
 import { MessageChannel, newChannelCounters, type ByteChannel, type ChannelCounters } from '@discovery-raft/psp-link';
-import { discoveryListSchema } from '../pki/list-schema.js';
+import { newDiscoveryList } from '../pki/list-schema.js';
 import { NodeSigner, type NodeIdentity } from '../pki/node-identity.js';
 import { PkiVerifier } from '../pki/pki-verifier.js';
 import { ClientSession, type ClientSource } from './client-session.js';
@@ -289,7 +289,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
   const self = identity.identity;
   const consensusClock = options.consensusClock ?? clock;
   const links = new PeerLinks();
-  const list = new SharedList({ schema: discoveryListSchema, logger });
+  const list = newDiscoveryList(logger);
   // The bridge serialises every RPC, so the transport need not copy it.
   const transport = new MemoryTransport({ id: self, address: self, clock, copy: false });
   const raftOf = (): Raft<ListResult> => raft;

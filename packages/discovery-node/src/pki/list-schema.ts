@@ -1,7 +1,9 @@
+import { hash } from 'node:crypto';
 import { fromBinary } from '@bufbuild/protobuf';
 import { DiscoveryItemSchema, type DiscoveryItem } from '@discovery-raft/protocol';
 import { PkiError, peekCertificateIdentity, peekSignedMessage } from '@discovery-raft/psp-pki';
-import type { ListSchema } from '@discovery-raft/raft-log-list';
+import type { Logger } from '@discovery-raft/raft-core';
+import { SharedList, type ListSchema } from '@discovery-raft/raft-log-list';
 
 /**
  * How the shared list reads PSP packets: whose a packet is and until when it holds, from the signed message alone.
@@ -20,6 +22,12 @@ export const discoveryListSchema: ListSchema = {
     return readOrUndefined(() => peekCertificateIdentity(signature.certificate));
   },
 };
+
+/** An empty list of PSP packets, as every discovery node must make it. */
+export function newDiscoveryList(logger?: Logger): SharedList {
+  const sha256 = (bytes: Uint8Array): string => hash('sha256', bytes, 'binary');
+  return new SharedList({ schema: discoveryListSchema, sha256, ...(logger === undefined ? {} : { logger }) });
+}
 
 /** Bytes that cannot be read are an expected outcome here; anything else is a bug and goes on. */
 function readOrUndefined<T>(read: () => T): T | undefined {

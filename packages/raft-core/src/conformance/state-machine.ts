@@ -1,4 +1,5 @@
 import { EntryType, type LogEntry } from '../core/types.js';
+import { tombstoneOf } from '../runtime/apply-lane.js';
 import type { StateMachine, StateMachineSnapshot } from '../ports/state-machine.js';
 import { assert, assertSame, type ConformanceCheck } from './check.js';
 
@@ -51,6 +52,17 @@ function applying<Response>(
         assertSame(other.responses, one.responses, 'the responses');
         assertSame(other.redacted, one.redacted, 'what is redacted');
         assertSame(inspect(other.machine), inspect(one.machine), 'the state');
+      },
+    ],
+    [
+      'who gets tombstones for what was redacted comes to the same state',
+      async () => {
+        const whole = applyAll(create(), log);
+        const { machine } = applyAll(
+          create(),
+          log.map((entry) => (whole.redacted.includes(entry.index) ? tombstoneOf(entry, log.at(-1)!.index) : entry)),
+        );
+        assertSame(inspect(machine), inspect(whole.machine), 'the state');
       },
     ],
     [
@@ -145,6 +157,10 @@ function snapshots<Response>(
 function applyAll<Response>(machine: StateMachine<Response>, log: readonly LogEntry[]): Run<Response> {
   const run: Run<Response> = { machine, responses: [], redacted: [] };
   for (const entry of log) {
+    if (entry.type === EntryType.tombstone) {
+      machine.applyTombstone?.(entry);
+      continue;
+    }
     run.responses.push(
       machine.apply(entry, {
         redact: (index) => {

@@ -31,6 +31,12 @@ export type SnapshotBytes = AsyncIterable<Uint8Array>;
 export interface StateMachine<Response = unknown> {
   /** Applies one committed command; called once per command and index, in order; never with a tombstone. */
   apply(entry: LogEntry, context: ApplyContext): Response;
+  /**
+   * Told, in its place among the calls of `apply`, of a command that this replica never saw, since it had left the log
+   * before: there is only its tombstone, whose data is the SHA-256 of the command's. Every replica hears of a command
+   * by exactly one of the two calls. It must not change what `apply` answers; it is for who keeps a hash of the log.
+   */
+  applyTombstone?(tombstone: LogEntry): void;
   /** Freezes the state as it is; must be quick. */
   snapshot(): StateMachineSnapshot;
   /** Replaces the state by a snapshot's. */

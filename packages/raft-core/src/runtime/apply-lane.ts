@@ -224,6 +224,7 @@ export class ApplyLane<Response> {
       case EntryType.tombstone:
         // What does not say who superseded it is taken for the last that this node knows to be committed.
         this.#incompleteUntil = Math.max(this.#incompleteUntil, supersedingIndex(entry) ?? this.#target);
+        stateMachine.applyTombstone?.(entry);
         return undefined;
       case EntryType.noop:
       case EntryType.barrier:

@@ -84,9 +84,9 @@ async function replay({ logStore, stateMachine }: RecoverOptions, from: number, 
 }
 
 function apply(stateMachine: StateMachine<unknown>, entry: LogEntry): void {
-  if (entry.type !== EntryType.command) return;
   try {
-    stateMachine.apply(entry, { redact: () => undefined });
+    if (entry.type === EntryType.command) stateMachine.apply(entry, { redact: () => undefined });
+    else if (entry.type === EntryType.tombstone) stateMachine.applyTombstone?.(entry);
   } catch (cause) {
     throw new RaftError('RAFT_STATE_MACHINE_FAILED', `the state machine refused entry ${entry.index}`, {}, cause);
   }

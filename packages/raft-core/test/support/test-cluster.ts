@@ -28,12 +28,18 @@ import {
 /** Everything that was applied, as text; `apply` returns how much there is. */
 export class TextMachine implements StateMachine<number> {
   lines: string[] = [];
+  /** Tombstones that it was told of, by index: the hash as hex. */
+  readonly tombstones = new Map<number, string>();
   /** Decides what an applied line redacts. */
   onApply: (entry: LogEntry, context: ApplyContext) => void = () => {};
 
   apply(entry: LogEntry, context: ApplyContext): number {
     this.onApply(entry, context);
     return this.lines.push(Buffer.from(entry.data).toString());
+  }
+
+  applyTombstone({ index, data }: LogEntry): void {
+    this.tombstones.set(index, Buffer.from(data).toString('hex'));
   }
 
   snapshot(): StateMachineSnapshot {

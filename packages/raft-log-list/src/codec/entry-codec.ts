@@ -27,6 +27,12 @@ export interface EntryFields {
   readonly origin: number;
 }
 
+/** An entry as it was read. */
+export interface DecodedEntry extends EntryFields {
+  /** Whether {@link encodeEntry} gives the very bytes that it was read from; known without encoding it. */
+  readonly canonical: boolean;
+}
+
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /** Tags: field number times 8, plus the wire type. */
@@ -40,54 +46,98 @@ const SIGNATURE_TAG = { certificate: 10, signature: 18 } as const;
  * @param data not copied; the result holds windows into it
  * @returns undefined when the bytes are no `RaftLogEntry`, or over a limit
  */
-export function decodeEntry(data: Uint8Array, limits: ListLimits): EntryFields | undefined {
+export function decodeEntry(data: Uint8Array, limits: ListLimits): DecodedEntry | undefined {
   let packet: Uint8Array = NO_BYTES;
   let deleteIndex = 0;
   let round = 0;
   let origin = 0;
   const attestations: NewAttestation[] = [];
   const reader = new WireReader(data);
+  const form = new Form(reader);
   while (reader.more) {
     const tag = reader.varint();
+    form.field(tag, TAG.attestation);
     if (tag === TAG.packet) packet = reader.bytes(limits.maxPacketBytes);
     else if (tag === TAG.deleteIndex) deleteIndex = reader.varint();
     else if (tag === TAG.round) round = reader.varint();
     else if (tag === TAG.origin) origin = reader.varint();
     else if (tag === TAG.attestation) {
       if (attestations.length >= limits.maxAttestations) return undefined;
-      const attestation = decodeAttestation(reader.message(), limits.maxAttestationBytes);
+      const attestation = decodeAttestation(reader.message(), limits.maxAttestationBytes, form);
       if (attestation === undefined) return undefined;
       attestations.push(attestation);
     } else reader.skip(tag);
   }
-  return reader.failed ? undefined : { packet, attestations, deleteIndex, round, origin };
+  if (reader.failed) return undefined;
+  const values = [packet.length, attestations.length, deleteIndex, round, origin];
+  return { packet, attestations, deleteIndex, round, origin, canonical: form.canonical(values) };
 }
 
-function decodeAttestation(reader: WireReader, maxBytes: number): NewAttestation | undefined {
+/** Watches while a message is read whether its bytes are those that {@link encodeEntry} would write. */
+class Form {
+  readonly #reader: WireReader;
+  #lastTag = 0;
+  #fields = 0;
+  #broken = false;
+
+  constructor(reader: WireReader) {
+    this.#reader = reader;
+  }
+
+  /** @param repeated a tag that may come several times */
+  field(tag: number, repeated = 0): void {
+    if (tag > this.#lastTag) this.#fields++;
+    else if (tag !== repeated || tag !== this.#lastTag) this.#broken = true;
+    this.#lastTag = tag;
+  }
+
+  /** Something inside was not as it should. */
+  break(): void {
+    this.#broken = true;
+  }
+
+  /**
+   * @param values what was read of each known field: a default one must not have been written, and nothing else was
+   */
+  canonical(values: readonly number[]): boolean {
+    const written = values.reduce((count, value) => (value === 0 ? count : count + 1), 0);
+    return !this.#broken && this.#reader.minimal && written === this.#fields;
+  }
+}
+
+function decodeAttestation(reader: WireReader, maxBytes: number, outer: Form): NewAttestation | undefined {
   let signature: DiscoverySignature | undefined;
   let expiration = 0;
+  const form = new Form(reader);
   while (reader.more) {
     const tag = reader.varint();
+    form.field(tag);
     if (tag === ATTESTATION_TAG.expiration) expiration = reader.varint();
     else if (tag === ATTESTATION_TAG.signature) {
       if (signature !== undefined) return undefined;
-      signature = decodeSignature(reader.message(), maxBytes);
+      signature = decodeSignature(reader.message(), maxBytes, form);
       if (signature === undefined) return undefined;
     } else reader.skip(tag);
   }
-  return reader.failed || signature === undefined ? undefined : { signature, expiration };
+  if (reader.failed || signature === undefined) return undefined;
+  if (!form.canonical([1, expiration])) outer.break();
+  return { signature, expiration };
 }
 
-function decodeSignature(reader: WireReader, maxBytes: number): DiscoverySignature | undefined {
+function decodeSignature(reader: WireReader, maxBytes: number, outer: Form): DiscoverySignature | undefined {
   let certificate: Uint8Array = NO_BYTES;
   let signature: Uint8Array = NO_BYTES;
+  const form = new Form(reader);
   while (reader.more) {
     const tag = reader.varint();
+    form.field(tag);
     if (tag === SIGNATURE_TAG.certificate) certificate = reader.bytes(maxBytes);
     else if (tag === SIGNATURE_TAG.signature) signature = reader.bytes(maxBytes);
     else reader.skip(tag);
   }
-  return reader.failed ? undefined : { $typeName: 'protocol.DiscoverySignature', certificate, signature };
+  if (reader.failed) return undefined;
+  if (!form.canonical([certificate.length, signature.length])) outer.break();
+  return { $typeName: 'protocol.DiscoverySignature', certificate, signature };
 }
 
 function signatureSize({ certificate, signature }: DiscoverySignature): number {

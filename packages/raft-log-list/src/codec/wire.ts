@@ -10,6 +10,8 @@ export class WireReader {
   #position: number;
   readonly #end: number;
   failed = false;
+  /** Whether all integers so far took as few bytes as they can. */
+  minimal = true;
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.#bytes = bytes;
@@ -31,6 +33,7 @@ export class WireReader {
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) {
         if (value > Number.MAX_SAFE_INTEGER) break;
+        if (byte === 0 && i > 0) this.minimal = false;
         return value;
       }
       scale *= 128;

@@ -2,8 +2,10 @@ import type { LogIndex, SnapshotBytes } from '@discovery-raft/raft-core';
 import { decodeEntry } from '../codec/entry-codec.js';
 import { ListError } from '../errors.js';
 import type { ListLimits } from '../limits.js';
-import { sameBytes, type ListSchema, type StoredRecord } from '../record.js';
-import { readRecord } from '../state/apply-entry.js';
+import { sameBytes, type StoredRecord } from '../record.js';
+import { readRecord, type ListRules } from '../state/apply-entry.js';
+import { StateDigest } from '../state/digest.js';
+import { packHash } from '../state/hashing.js';
 import { ListState } from '../state/list-state.js';
 import { compareRecords } from '../state/record-order.js';
 import { corrupt, readBlocks } from './block-reader.js';
@@ -14,6 +16,8 @@ export interface SnapshotContents {
   readonly state: ListState;
   readonly index: LogIndex;
   readonly deadOnArrival: LogIndex;
+  /** Value of the `EntryChain`. */
+  readonly chain: string;
 }
 
 /** The longest entry that the limits allow, with room for tags and lengths. */
@@ -26,36 +30,44 @@ function maxEntryBytes(limits: ListLimits): number {
  *
  * @throws ListError LIST_SNAPSHOT_CORRUPT, LIST_SNAPSHOT_VERSION; what `bytes` throws
  */
-export async function readSnapshot(
-  bytes: SnapshotBytes,
-  schema: ListSchema,
-  limits: ListLimits,
-): Promise<SnapshotContents> {
+export async function readSnapshot(bytes: SnapshotBytes, rules: ListRules): Promise<SnapshotContents> {
   const state = new ListState();
+  const digest = new StateDigest(rules.sha256);
   let header: Header | undefined;
   let previous: StoredRecord | undefined;
-  for await (const payload of readBlocks(bytes, BLOCK_TARGET_BYTES + RECORD_HEADER_BYTES + maxEntryBytes(limits))) {
+  let isWhole = false;
+  const maxPayloadBytes = BLOCK_TARGET_BYTES + RECORD_HEADER_BYTES + maxEntryBytes(rules.limits);
+  for await (const payload of readBlocks(bytes, maxPayloadBytes)) {
+    if (isWhole) throw corrupt('something follows its digest');
     if (header === undefined) {
       header = readHeader(payload);
       continue;
     }
-    for (const record of readRecords(payload, schema, limits)) {
+    if (state.size === header.size) {
+      if (!sameBytes(payload, digest.finish(header.index, header.chain)))
+        throw corrupt('its digest is of another state');
+      isWhole = true;
+      continue;
+    }
+    for (const record of readRecords(payload, rules)) {
       if (record.index > header.index || state.at(record.index) !== undefined) throw corrupt('an index is impossible');
       if (previous !== undefined && compareRecords(previous, record) >= 0) throw corrupt('records are out of order');
       if (state.size >= header.size) throw corrupt('it holds more records than it says');
       state.replace([], record);
+      digest.add(record);
       previous = record;
     }
   }
   if (header === undefined) throw corrupt('it has no header');
-  if (state.size !== header.size) throw corrupt('it holds fewer records than it says');
-  return { state, index: header.index, deadOnArrival: header.deadOnArrival };
+  if (!isWhole) throw corrupt('it holds fewer records than it says');
+  return { state, index: header.index, deadOnArrival: header.deadOnArrival, chain: header.chain };
 }
 
 interface Header {
   readonly index: LogIndex;
   readonly deadOnArrival: LogIndex;
   readonly size: number;
+  readonly chain: string;
 }
 
 function readHeader(payload: Uint8Array): Header {
@@ -69,12 +81,13 @@ function readHeader(payload: Uint8Array): Header {
     index: readInteger(payload, 16),
     deadOnArrival: readInteger(payload, 24),
     size: readInteger(payload, 32),
+    chain: packHash(payload.subarray(40)),
   };
   if (header.deadOnArrival > header.index) throw corrupt('an index is impossible');
   return header;
 }
 
-function* readRecords(payload: Uint8Array, schema: ListSchema, limits: ListLimits): Generator<StoredRecord> {
+function* readRecords(payload: Uint8Array, rules: ListRules): Generator<StoredRecord> {
   let position = 0;
   while (position < payload.length) {
     if (payload.length - position < RECORD_HEADER_BYTES) throw corrupt('a record is cut short');
@@ -83,12 +96,11 @@ function* readRecords(payload: Uint8Array, schema: ListSchema, limits: ListLimit
     position += RECORD_HEADER_BYTES;
     if (length > payload.length - position) throw corrupt('a record is cut short');
     // A copy, so that a live record does not hold on to its whole block.
-    const entry = decodeEntry(payload.slice(position, position + length), limits);
+    const data = payload.slice(position, position + length);
+    const entry = decodeEntry(data, rules.limits);
     position += length;
-    if (entry === undefined || entry.origin === 0 || entry.origin > index || entry.round !== 0) {
-      throw corrupt('a record is malformed');
-    }
-    const record = readRecord(index, entry, schema, limits);
+    if (entry === undefined || entry.origin > index || entry.round !== 0) throw corrupt('a record is malformed');
+    const record = readRecord(index, entry, rules.sha256(data), rules);
     if (record === undefined) throw corrupt('a record is none of this schema');
     yield record;
   }

@@ -1,5 +1,5 @@
 import type { LogIndex, MaybePromise } from '@discovery-raft/raft-core';
-import { encodeEntry } from '../codec/entry-codec.js';
+import { encodeRecord } from '../state/apply-entry.js';
 import { crc32 } from '../state/checksum.js';
 import type { TreeView } from '../state/list-view.js';
 import {
@@ -40,7 +40,7 @@ export async function writeSnapshot(
   let parts: Uint8Array[] = [];
   let payloadBytes = 0;
   for (const record of view.entries()) {
-    const entry = encodeEntry(record);
+    const entry = encodeRecord(record);
     const head = new Uint8Array(RECORD_HEADER_BYTES);
     const fields = new DataView(head.buffer);
     fields.setBigUint64(0, BigInt(record.index));
@@ -54,6 +54,8 @@ export async function writeSnapshot(
     }
   }
   if (payloadBytes > 0) await writeBlock(parts, payloadBytes);
+  const digest = view.digest();
+  await writeBlock([digest], digest.length);
   await writeBlock([], 0);
 }
 
@@ -65,5 +67,6 @@ function snapshotHeader(view: TreeView, deadOnArrival: LogIndex): Uint8Array {
   fields.setBigUint64(16, BigInt(view.index));
   fields.setBigUint64(24, BigInt(deadOnArrival));
   fields.setBigUint64(32, BigInt(view.size));
+  header.set(view.chain, 40);
   return header;
 }

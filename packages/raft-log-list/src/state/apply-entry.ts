@@ -16,10 +16,18 @@
  * that has itself deleted something stays in the log until compaction takes it.
  */
 import type { LogIndex } from '@discovery-raft/raft-core';
-import { decodeEntry, type EntryFields } from '../codec/entry-codec.js';
+import { decodeEntry, encodeEntry, type DecodedEntry, type EntryFields } from '../codec/entry-codec.js';
 import type { ListLimits } from '../limits.js';
 import type { Attestation, ListSchema, NewAttestation, StoredRecord } from '../record.js';
+import type { PackedSha256 } from './hashing.js';
 import type { ListState } from './list-state.js';
+
+/** By what a list takes or ignores records: the same on every replica. */
+export interface ListRules {
+  readonly schema: ListSchema;
+  readonly limits: ListLimits;
+  readonly sha256: PackedSha256;
+}
 
 /**
  * Why an entry had no effect.
@@ -43,17 +51,20 @@ const MAX_RETAINED_BYTES = 64;
 
 const MALFORMED: EntryEffect = { kind: 'ignored', reason: 'malformed' };
 
-/** Applies the data of the entry at `index` to `state`. Total and deterministic. */
+/**
+ * Applies the data of the entry at `index` to `state`. Total and deterministic.
+ *
+ * @param dataHash SHA-256 of `data`, packed
+ */
 export function applyEntry(
   state: ListState,
-  index: LogIndex,
-  data: Uint8Array,
-  schema: ListSchema,
-  limits: ListLimits,
+  { index, data }: { readonly index: LogIndex; readonly data: Uint8Array },
+  dataHash: string,
+  rules: ListRules,
 ): EntryEffect {
-  const entry = decodeEntry(data, limits);
+  const entry = decodeEntry(data, rules.limits);
   if (entry === undefined || entry.origin > entry.deleteIndex) return MALFORMED;
-  if (entry.packet.length > 0) return entry.round === 0 ? applyRecord(state, index, entry, schema, limits) : MALFORMED;
+  if (entry.packet.length > 0) return entry.round === 0 ? applyRecord(state, index, entry, dataHash, rules) : MALFORMED;
   if (entry.attestations.length > 0 || data.length > MAX_RETAINED_BYTES) return MALFORMED;
   if (entry.round > 0) return entry.deleteIndex === 0 ? { kind: 'marked', round: entry.round } : MALFORMED;
   if (entry.deleteIndex === 0) return { kind: 'ignored', reason: 'empty' };
@@ -67,11 +78,11 @@ export function applyEntry(
 function applyRecord(
   state: ListState,
   index: LogIndex,
-  entry: EntryFields,
-  schema: ListSchema,
-  limits: ListLimits,
+  entry: DecodedEntry,
+  dataHash: string,
+  rules: ListRules,
 ): EntryEffect {
-  const record = readRecord(index, entry, schema, limits);
+  const record = readRecord(index, entry, dataHash, rules);
   if (record === undefined) return { kind: 'ignored', reason: 'unknownPacket' };
   const replaced = namedBy(state, entry, record.identity);
   state.replace(replaced, record);
@@ -99,24 +110,36 @@ export function mayRedact(deleted: StoredRecord, byOrigin: LogIndex): boolean {
   return deleted.origin < deleted.index && deleted.origin === byOrigin;
 }
 
-/** Reads a record out of an entry with a packet; undefined when the schema does not know the packet. */
+/**
+ * Reads a record out of an entry with a packet; undefined when the schema does not know the packet.
+ *
+ * @param dataHash packed SHA-256 of the bytes that the entry was read from: the record's hash too, if they are the canonical ones
+ */
 export function readRecord(
   index: LogIndex,
-  entry: EntryFields,
-  schema: ListSchema,
-  limits: ListLimits,
+  entry: DecodedEntry,
+  dataHash: string,
+  { schema, limits, sha256 }: ListRules,
 ): StoredRecord | undefined {
   const described = describePacket(entry.packet, schema, limits);
   if (described === undefined) return undefined;
-  return {
-    index,
-    identity: described.identity,
-    packet: entry.packet,
-    expiration: described.expiration,
-    attestations: readAttestations(entry.attestations, schema),
-    deleteIndex: entry.deleteIndex,
-    origin: entry.origin > 0 ? entry.origin : index,
-  };
+  const { identity, expiration } = described;
+  const { packet, deleteIndex } = entry;
+  const attestations = readAttestations(entry.attestations, schema);
+  const origin = entry.origin > 0 ? entry.origin : index;
+  const isCanonical = entry.canonical && attestations.length === entry.attestations.length && entry.origin !== index;
+  const canonical = { packet, attestations, deleteIndex, origin: originField(origin, index) };
+  const hash = isCanonical ? dataHash : sha256(encodeEntry(canonical));
+  return { index, identity, packet, expiration, attestations, deleteIndex, origin, hash };
+}
+
+/** The canonical entry of a record: what a snapshot holds of it. An origin that is the record itself goes without saying. */
+export function encodeRecord({ index, packet, attestations, deleteIndex, origin }: StoredRecord): Uint8Array {
+  return encodeEntry({ packet, attestations, deleteIndex, origin: originField(origin, index) });
+}
+
+function originField(origin: LogIndex, index: LogIndex): LogIndex {
+  return origin === index ? 0 : origin;
 }
 
 /** What the schema says of a packet, held to the limits; undefined when it says nothing usable. */

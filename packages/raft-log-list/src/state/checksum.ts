@@ -21,10 +21,3 @@ export function crc32(bytes: Uint8Array, crc = 0): number {
   for (let i = 0; i < bytes.length; i++) value = (value >>> 8) ^ CRC_TABLE[(value ^ bytes[i]!) & 0xff]!;
   return ~value >>> 0;
 }
-
-/** FNV-1a of 32 bits, continued; a second opinion beside {@link crc32}. */
-export function fnv1a(bytes: Uint8Array, hash = 0x811c9dc5): number {
-  let value = hash;
-  for (let i = 0; i < bytes.length; i++) value = Math.imul(value ^ bytes[i]!, 0x01000193);
-  return value >>> 0;
-}

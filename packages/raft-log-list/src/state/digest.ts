@@ -1,23 +1,71 @@
-import { encodeEntry } from '../codec/entry-codec.js';
+import type { LogIndex } from '@discovery-raft/raft-core';
 import type { StoredRecord } from '../record.js';
-import { crc32, fnv1a } from './checksum.js';
+import { Domain, HASH_BYTES, putHash, putInteger, unpackHash, type PackedSha256 } from './hashing.js';
 
-/** Digest of records in order: each one's log index and its entry's canonical bytes, through two 32-bit hashes. */
-export function digestRecords(records: Iterable<StoredRecord>): string {
-  let crc = 0;
-  let fnv: number | undefined;
-  const index = new DataView(new ArrayBuffer(12));
-  for (const record of records) {
-    const entry = encodeEntry(record);
-    index.setFloat64(0, record.index);
-    index.setUint32(8, entry.length);
-    const head = new Uint8Array(index.buffer);
-    crc = crc32(entry, crc32(head, crc));
-    fnv = fnv1a(entry, fnv1a(head, fnv));
+/** Records that are hashed together: large enough that the calls do not count, small enough for any cache. */
+const BLOCK_RECORDS = 1024;
+const PLACE_BYTES = 8 + HASH_BYTES;
+
+/**
+ * Digest of a whole state: the chain over the log that led to it, and the live records in list order, each by its log
+ * index and the hash of its canonical entry. Nothing but SHA-256 over all of it, in blocks: whoever finds two states with
+ * one digest has found a collision of SHA-256, whatever records he may choose. That a record's hash is made once, when it
+ * enters, makes it cheap.
+ */
+export class StateDigest {
+  readonly #sha256: PackedSha256;
+  readonly #block = new Uint8Array(1 + BLOCK_RECORDS * PLACE_BYTES);
+  readonly #fields = new DataView(this.#block.buffer);
+  readonly #blocks: string[] = [];
+  #inBlock = 0;
+  #size = 0;
+
+  constructor(sha256: PackedSha256) {
+    this.#sha256 = sha256;
+    this.#block[0] = Domain.block;
   }
-  return hex(crc) + hex(fnv ?? 0);
+
+  /** The next record in list order. */
+  add(record: StoredRecord): void {
+    const at = 1 + this.#inBlock * PLACE_BYTES;
+    putInteger(this.#fields, at, record.index);
+    putHash(this.#block, at + 8, record.hash);
+    this.#size++;
+    if (++this.#inBlock === BLOCK_RECORDS) this.#endBlock();
+  }
+
+  /**
+   * The digest, 32 bytes, once all records are in.
+   *
+   * @param index last log index that the state covers
+   * @param chain value of the `EntryChain`
+   */
+  finish(index: LogIndex, chain: string): Uint8Array {
+    if (this.#inBlock > 0) this.#endBlock();
+    const bytes = new Uint8Array(17 + HASH_BYTES * (1 + this.#blocks.length));
+    const fields = new DataView(bytes.buffer);
+    bytes[0] = Domain.state;
+    putInteger(fields, 1, index);
+    putInteger(fields, 9, this.#size);
+    putHash(bytes, 17, chain);
+    for (const [i, hash] of this.#blocks.entries()) putHash(bytes, 17 + HASH_BYTES * (1 + i), hash);
+    return unpackHash(this.#sha256(bytes));
+  }
+
+  #endBlock(): void {
+    this.#blocks.push(this.#sha256(this.#block.subarray(0, 1 + this.#inBlock * PLACE_BYTES)));
+    this.#inBlock = 0;
+  }
 }
 
-function hex(value: number): string {
-  return value.toString(16).padStart(8, '0');
+/** {@link StateDigest} of records that are there. */
+export function digestState(
+  records: Iterable<StoredRecord>,
+  index: LogIndex,
+  chain: string,
+  sha256: PackedSha256,
+): Uint8Array {
+  const digest = new StateDigest(sha256);
+  for (const record of records) digest.add(record);
+  return digest.finish(index, chain);
 }

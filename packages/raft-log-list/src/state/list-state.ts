@@ -1,6 +1,7 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
 import { recordBytes, type StoredRecord } from '../record.js';
-import { TreeView, type RecordTree } from './list-view.js';
+import type { PackedSha256 } from './hashing.js';
+import { TreeView, type RecordTree, type ViewPlace } from './list-view.js';
 import { compareIdentities, compareRecords } from './record-order.js';
 import { createTree } from './sorted-tree.js';
 
@@ -65,8 +66,8 @@ export class ListState {
   }
 
   /** Freezes the list as it is, in constant time. */
-  view(index: LogIndex): TreeView {
-    return new TreeView(index, this.size, this.#liveBytes, this.#tree.clone());
+  view(place: ViewPlace, sha256: PackedSha256): TreeView {
+    return new TreeView(place, this.size, this.#liveBytes, this.#tree.clone(), sha256);
   }
 
   #hold(identity: string, records: readonly StoredRecord[]): void {

@@ -96,6 +96,11 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return hash('sha256', bytes, 'buffer');
 }
 
+/** The same, as the shared list takes it. */
+export function packedSha256(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'binary');
+}
+
 /** Bytes in hexadecimal. */
 export function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');

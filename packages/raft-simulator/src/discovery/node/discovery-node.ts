@@ -18,7 +18,7 @@ import { ProcessClock } from '../../time/process-clock.js';
 import type { VirtualClock } from '../../time/virtual-clock.js';
 import { GRACE_SECONDS, secondsAt, SLOT_SECONDS, START_SECONDS, TOLERANCE_SECONDS, VOTE_SECONDS } from '../calendar.js';
 import { Judge } from '../crypto/judge.js';
-import { sha256, type Key, type Keyring } from '../crypto/keyring.js';
+import { packedSha256, sha256, type Key, type Keyring } from '../crypto/keyring.js';
 import { listSchema, VERSION } from '../crypto/packets.js';
 import type { MessageNetwork } from '../network/message-network.js';
 import type { DiscoveryScenario, NodePlan } from '../scenario.js';
@@ -125,7 +125,7 @@ export class DiscoverySimNode {
     const { clock: world, hooks } = this.#world;
     const skew = { rate: 1, offsetMs: 0, wallStartMs: START_SECONDS * 1000 };
     const clock = new ProcessClock(world, skew, () => undefined);
-    const list = new SharedList({ schema: listSchema });
+    const list = new SharedList({ schema: listSchema, sha256: packedSha256 });
     const process: DiscoveryProcess = {
       number: ++this.#incarnations,
       clock,

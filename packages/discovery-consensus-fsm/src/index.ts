@@ -25,5 +25,7 @@ export type * from './operations.js';
 export type * from './events.js';
 export type { ConsensusPorts } from './runtime/context.js';
 export type { RootSigningResult } from './runtime/signing-ledger.js';
-export { listReader } from './list-reader.js';
+export { listReader, type ListCompleteness } from './list-reader.js';
+export { listLeader } from './list-leader.js';
+export { MemoryDirectoryStore } from './memory-directory-store.js';
 export { DiscoveryConsensus } from './runtime/discovery-consensus.js';

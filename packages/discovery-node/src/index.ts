@@ -18,7 +18,6 @@ export { discoveryListSchema, newDiscoveryList } from './pki/list-schema.js';
 export { createNodeIdentity, NodeSigner, type NodeIdentity, type NodeIdentityOptions } from './pki/node-identity.js';
 export { PkiVerifier } from './pki/pki-verifier.js';
 export { FileDirectoryStore, type FileDirectoryStoreOptions } from './directory/file-directory-store.js';
-export { MemoryDirectoryStore } from './directory/memory-directory-store.js';
 export { ManualClock } from './time/manual-clock.js';
 export { runDemo, type DemoOptions, type DemoSummary } from './demo/run-demo.js';
 export { silentProgress, TerminalProgress, type Progress, type ProgressOutput } from './demo/progress.js';

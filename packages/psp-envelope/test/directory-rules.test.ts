@@ -1,6 +1,6 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { DiscoveryItemSchema } from '@discovery-raft/protocol';
-import { directoryQuorum, itemShapeFault, PUBLISH_CODES, publishCodeOf } from '../src/index.js';
+import { directoryQuorum, itemShapeFault, PUBLISH_CODES, publishCodeOf, readDiscoveryItem } from '../src/index.js';
 
 const GOOD = {
   version: 'xpx-discovery-1.0',
@@ -28,6 +28,16 @@ test.each<[string, string | undefined, MessageInitShape<typeof DiscoveryItemSche
   ['an expiration beyond numbers', 'malformed', { expiration: 1n << 60n }],
 ])('an item with %s', (_, code, fields) => {
   expect(itemShapeFault(create(DiscoveryItemSchema, { ...GOOD, ...fields }))?.code).toBe(code);
+});
+
+test('an item is read, without what it does not know; bytes that are none are no item', () => {
+  const bytes = toBinary(DiscoveryItemSchema, create(DiscoveryItemSchema, GOOD));
+  const unknown = Uint8Array.of(0xfa, 0x01, 0x00);
+  const item = readDiscoveryItem(Uint8Array.of(...bytes, ...unknown));
+  expect(item).toMatchObject(GOOD);
+  expect(item!.$unknown).toBeUndefined();
+  expect(readDiscoveryItem(Uint8Array.of(0xff))).toBeUndefined();
+  expect(readDiscoveryItem(Uint8Array.of(0x0a, 1, 0xff))).toBeUndefined();
 });
 
 test.each([

@@ -225,3 +225,19 @@ export function buildCertificate(parts: CertificateParts, limits: CertificateLim
   const method = Uint8Array.of(methodByte(parts.method));
   return parseCertificate(concatBytes(method, encodeSignedPart(parts), parts.masterSignature, ...chain), limits);
 }
+
+/** When something holds. Unix seconds, both inclusive. */
+export interface Validity {
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+/** When a certificate and all that vouch for it hold. */
+export function validityOf(certificate: FlatCertificate): Validity {
+  let { notBefore, notAfter } = certificate;
+  for (const { certificate: signer } of certificate.trustSignatures) {
+    notBefore = Math.max(notBefore, signer.notBefore);
+    notAfter = Math.min(notAfter, signer.notAfter);
+  }
+  return { notBefore, notAfter };
+}

@@ -78,6 +78,18 @@ export type VerdictCode = PkiErrorCode | (typeof PKI_REFUSAL_CODES)[number];
 /** All codes of a failing verdict, for code that counts or maps them. */
 export const VERDICT_CODES: readonly VerdictCode[] = [...PKI_ERROR_CODES, ...PKI_REFUSAL_CODES];
 
+/** Refusals that another moment may change. */
+const TIME_DEPENDENT: ReadonlySet<VerdictCode> = new Set([
+  'PKI_EXPIRED',
+  'PKI_NOT_YET_VALID',
+  'PKI_DELEGATE_NOT_VALID',
+] satisfies VerdictCode[]);
+
+/** Whether the same bytes may be believed at another moment. */
+export function isTimeDependent(code: VerdictCode): boolean {
+  return TIME_DEPENDENT.has(code);
+}
+
 /** A verdict that refuses. `detail` is one line for a log; it quotes nothing longer than an identity. */
 export interface Refusal {
   readonly ok: false;

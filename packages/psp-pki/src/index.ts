@@ -12,6 +12,7 @@ export {
   encodeSignedPart,
   parseCertificate,
   peekCertificateIdentity,
+  validityOf,
 } from './certificate.js';
 export type {
   CertificateFields,
@@ -20,6 +21,7 @@ export type {
   CertificateParts,
   FlatCertificate,
   TrustSignature,
+  Validity,
 } from './certificate.js';
 export { CertificateVerifier } from './certificate-verifier.js';
 export type { CertificateVerifierOptions, CertificateVerifierStats } from './certificate-verifier.js';
@@ -35,7 +37,7 @@ export {
   verifyEd25519Async,
   VerifyingKey,
 } from './ed25519.js';
-export { PKI_ERROR_CODES, PKI_REFUSAL_CODES, PkiError, VERDICT_CODES } from './errors.js';
+export { isTimeDependent, PKI_ERROR_CODES, PKI_REFUSAL_CODES, PkiError, VERDICT_CODES } from './errors.js';
 export type { PkiErrorCode, PkiErrorDetails, Refusal, Verdict, VerdictCode } from './errors.js';
 export {
   fingerprintOfRsaKey,

@@ -1,13 +1,18 @@
 import { hash } from 'node:crypto';
 import { fromBinary } from '@bufbuild/protobuf';
 import {
-  DiscoveryItemSchema,
   DiscoveryListingSchema,
   type DiscoveryDirectory,
   type DiscoveryItem,
   type DiscoveryListing,
 } from '@discovery-raft/protocol';
-import { directoryQuorum, itemShapeFault, MAX_ITEM_BYTES, type QuorumRule } from '@discovery-raft/psp-envelope';
+import {
+  directoryQuorum,
+  itemShapeFault,
+  MAX_ITEM_BYTES,
+  readDiscoveryItem,
+  type QuorumRule,
+} from '@discovery-raft/psp-envelope';
 import { CertificateVerifier, openDetachedSignatureAsync, type TrustRoot } from '@discovery-raft/psp-pki';
 import { freshnessOf, type Freshness } from './freshness.js';
 
@@ -178,7 +183,7 @@ function readItems(encoded: readonly Uint8Array[], version: string): ReadItems |
   let previous: string | undefined;
   for (let i = 0; i < encoded.length; i++) {
     const bytes = encoded[i]!;
-    const item = readItem(bytes);
+    const item = readDiscoveryItem(bytes);
     if (item === undefined) return 'malformed';
     if (previous !== undefined && previous >= item.identity) return `at item ${i}`;
     previous = item.identity;
@@ -187,14 +192,6 @@ function readItems(encoded: readonly Uint8Array[], version: string): ReadItems |
     itemBytes.push(bytes);
   }
   return { items, itemBytes };
-}
-
-function readItem(bytes: Uint8Array): DiscoveryItem | undefined {
-  try {
-    return fromBinary(DiscoveryItemSchema, bytes, { readUnknownFields: false });
-  } catch {
-    return undefined;
-  }
 }
 
 function refuse(code: RefusalCode, detail: string): RefusedDirectory {

@@ -2,11 +2,13 @@ import { hash } from 'node:crypto';
 import {
   attestationsNeeded,
   DiscoveryConsensus,
+  listLeader,
+  listReader,
+  MemoryDirectoryStore,
   POLICIES,
   type ConsensusClock,
   type ConsensusConfigInput,
   type DirectoryStore,
-  type ListLeader,
   type Member,
   type StoredDirectory,
 } from '@discovery-raft/discovery-consensus-fsm';
@@ -36,13 +38,11 @@ import {
   type StableStore,
 } from '@discovery-raft/raft-core';
 import { ListWriter, type ListResult, type SharedList } from '@discovery-raft/raft-log-list';
-import { MemoryDirectoryStore } from '../directory/memory-directory-store.js';
 import { MessageChannel, newChannelCounters, type ByteChannel, type ChannelCounters } from '@discovery-raft/psp-link';
 import { newDiscoveryList } from '../pki/list-schema.js';
 import { NodeSigner, type NodeIdentity } from '../pki/node-identity.js';
 import { PkiVerifier } from '../pki/pki-verifier.js';
 import { ClientSession, type ClientSource } from './client-session.js';
-import { completeListReader } from './complete-list-reader.js';
 import { summariseDirectory, summariseList, type ListSummary, type NodeStatus } from './node-status.js';
 import { PeerLinks } from './peer-links.js';
 import { RaftBridge } from './raft-bridge.js';
@@ -314,12 +314,11 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
   const consensus = new DiscoveryConsensus(
     { protocolVersion: options.root.profile.discoveryVersion, ...options.consensus, members },
     {
-      list: completeListReader(
-        list,
-        () => raftOf().incompleteUntil,
-        (index) => logger.info('a frozen list is incomplete here, since this node is catching up', { index }),
-      ),
-      writer: listLeader(writer, raftOf),
+      list: listReader(list, {
+        incompleteUntil: () => raftOf().incompleteUntil,
+        skipped: (index) => logger.info('a frozen list is incomplete here, since this node is catching up', { index }),
+      }),
+      writer: listLeader(writer, () => raftOf().barrier()),
       channel: links,
       signer: new NodeSigner(identity),
       verifier: new PkiVerifier(options.root, options.consensus?.maxPacketBytes, options.verifyPool),
@@ -344,21 +343,6 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
     ...(options.raft ? { config: options.raft } : {}),
   });
   return { raft, list, consensus, links, bridge, writer, transport, consensusClock };
-}
-
-/** The writer as the consensus sees it: it begins once this term's first entry is applied here. */
-function listLeader(writer: ListWriter, raftOf: () => Raft<ListResult>): ListLeader {
-  return {
-    upsert: (packet, attestation) => writer.upsert(packet, attestation),
-    expire: (nowSeconds) => writer.expire(Math.floor(nowSeconds)),
-    removeRecords: (identity, isBad) => writer.removeRecords(identity, isBad),
-    freeze: (round) => writer.freeze(round),
-    takeOver: async () => {
-      await raftOf().barrier();
-      writer.takeOver();
-    },
-    stepDown: () => writer.stepDown(),
-  };
 }
 
 function packetFields(packet: DiscoveryRaftPacket): RaftPacketFields {

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import { fromBinary } from '@bufbuild/protobuf';
-import { DiscoveryItemSchema, type DiscoveryItem } from '@discovery-raft/protocol';
+import { readDiscoveryItem } from '@discovery-raft/psp-envelope';
 import { PkiError, peekCertificateIdentity, peekSignedMessage } from '@discovery-raft/psp-pki';
 import type { Logger } from '@discovery-raft/raft-core';
 import { SharedList, type ListSchema } from '@discovery-raft/raft-log-list';
@@ -13,7 +12,7 @@ export const discoveryListSchema: ListSchema = {
   describe(packet) {
     const claims = readOrUndefined(() => peekSignedMessage(packet));
     if (claims === undefined) return undefined;
-    const item = itemOrUndefined(claims.message);
+    const item = readDiscoveryItem(claims.message);
     if (item === undefined || item.identity !== claims.identity) return undefined;
     if (item.expiration > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
     return { identity: item.identity, expiration: Number(item.expiration) };
@@ -36,15 +35,5 @@ function readOrUndefined<T>(read: () => T): T | undefined {
   } catch (error) {
     if (error instanceof PkiError) return undefined;
     throw error;
-  }
-}
-
-/** A throw in the state machine would stop the node, so whatever protobuf says of the bytes, they are no item. */
-function itemOrUndefined(bytes: Uint8Array): DiscoveryItem | undefined {
-  try {
-    return fromBinary(DiscoveryItemSchema, bytes);
-  } catch {
-    // Errors of many kinds, a TypeError for text that is no UTF-8 among them.
-    return undefined;
   }
 }

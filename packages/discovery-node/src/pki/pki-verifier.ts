@@ -1,18 +1,16 @@
-import { fromBinary } from '@bufbuild/protobuf';
-import type { PacketVerdict, SignatureVerdict, VerdictPeriod, Verifier } from '@discovery-raft/discovery-consensus-fsm';
-import { DiscoveryItemSchema, type DiscoveryItem, type DiscoverySignature } from '@discovery-raft/protocol';
+import type { PacketVerdict, SignatureVerdict, Verifier } from '@discovery-raft/discovery-consensus-fsm';
+import type { DiscoverySignature } from '@discovery-raft/protocol';
+import { readDiscoveryItem } from '@discovery-raft/psp-envelope';
 import {
   CertificateVerifier,
+  isTimeDependent,
   openDetachedSignatureAsync,
   openSignedMessageAsync,
-  type FlatCertificate,
+  validityOf,
   type Refusal,
   type TrustRoot,
   type VerifyPool,
 } from '@discovery-raft/psp-pki';
-
-/** Verdicts that another moment may change. */
-const TIME_DEPENDENT: ReadonlySet<string> = new Set(['PKI_EXPIRED', 'PKI_NOT_YET_VALID', 'PKI_DELEGATE_NOT_VALID']);
 
 /** The consensus' judge on node:crypto: verifies off the main thread, each certificate once. */
 export class PkiVerifier implements Verifier {
@@ -34,10 +32,8 @@ export class PkiVerifier implements Verifier {
     });
     if (!opened.ok) return failed(opened);
     const { message: itemBytes, certificate } = opened.signed;
-    let item: DiscoveryItem;
-    try {
-      item = fromBinary(DiscoveryItemSchema, itemBytes);
-    } catch {
+    const item = readDiscoveryItem(itemBytes);
+    if (item === undefined) {
       return { ok: false, code: 'ITEM_MALFORMED', detail: 'the signed message is no DiscoveryItem' };
     }
     // A copy: verdicts are kept for as long as the item is listed, and must not keep the message alive they came in.
@@ -46,7 +42,7 @@ export class PkiVerifier implements Verifier {
       item,
       itemBytes: itemBytes.slice(),
       signer: certificate.identity.text,
-      ...periodOf(certificate),
+      ...validityOf(certificate),
     };
   }
 
@@ -58,7 +54,7 @@ export class PkiVerifier implements Verifier {
     const opened = await openDetachedSignatureAsync(signature, content, this.#certificates, wholeSeconds(atSeconds));
     if (!opened.ok) return failed(opened);
     const { certificate } = opened;
-    return { ok: true, identity: certificate.identity.text, ...periodOf(certificate) };
+    return { ok: true, identity: certificate.identity.text, ...validityOf(certificate) };
   }
 }
 
@@ -67,15 +63,5 @@ function wholeSeconds(seconds: number): number {
 }
 
 function failed(refusal: Refusal): { ok: false; code: string; detail: string; timeDependent: boolean } {
-  return { ok: false, code: refusal.code, detail: refusal.detail, timeDependent: TIME_DEPENDENT.has(refusal.code) };
-}
-
-/** The dates of the certificate and of all that vouch for it. */
-function periodOf(certificate: FlatCertificate): VerdictPeriod {
-  let { notBefore, notAfter } = certificate;
-  for (const { certificate: signer } of certificate.trustSignatures) {
-    notBefore = Math.max(notBefore, signer.notBefore);
-    notAfter = Math.min(notAfter, signer.notAfter);
-  }
-  return { notBefore, notAfter };
+  return { ok: false, code: refusal.code, detail: refusal.detail, timeDependent: isTimeDependent(refusal.code) };
 }

@@ -1,12 +1,12 @@
 import {
   attestationsNeeded,
   DiscoveryConsensus,
+  listLeader,
   listReader,
   POLICIES,
   type ConsensusPorts,
   type DiscoveryMessage,
   type ListLeader,
-  type ListReader,
 } from '@discovery-raft/discovery-consensus-fsm';
 import { Raft, RaftError, type Configuration } from '@discovery-raft/raft-core';
 import { ListWriter, SharedList, type ListResult } from '@discovery-raft/raft-log-list';
@@ -207,13 +207,19 @@ export class DiscoverySimNode {
   #ports(clock: ProcessClock, list: SharedList): ConsensusPorts {
     const { ring, scenario, network } = this.#world;
     const raft = (): Raft<ListResult> => this.raft!;
-    const real = listLeader(list, clock, scenario, raft);
+    const writer = new ListWriter({
+      list,
+      clock,
+      attestationThreshold: attestationsNeeded(POLICIES[scenario.policy], scenario.nodes.length),
+      propose: (data) => raft().apply(data),
+    });
+    const real = listLeader(writer, () => raft().barrier());
     const { disguise } = this;
     const slow = scenario.verifyMs;
     const pause = (): Promise<void> =>
       new Promise((resolve) => clock.setTimer(this.#dice.exponential(slow), () => resolve()));
     return {
-      list: completeReader(list, () => raft().incompleteUntil),
+      list: listReader(list, { incompleteUntil: () => raft().incompleteUntil }),
       writer: disguise === null ? real : disguise.writer(real),
       channel: {
         send: async (to, message) => {
@@ -248,43 +254,6 @@ export class DiscoverySimNode {
     process.session.crash();
     process.directories.crash();
   }
-}
-
-/** The writer as the consensus sees it: it begins once this term's first entry is applied here. */
-function listLeader(
-  list: SharedList,
-  clock: ProcessClock,
-  scenario: DiscoveryScenario,
-  raft: () => Raft<ListResult>,
-): ListLeader {
-  const writer = new ListWriter({
-    list,
-    clock,
-    attestationThreshold: attestationsNeeded(POLICIES[scenario.policy], scenario.nodes.length),
-    propose: (data) => raft().apply(data),
-  });
-  return {
-    upsert: (packet, attestation) => writer.upsert(packet, attestation),
-    expire: (nowSeconds) => writer.expire(Math.floor(nowSeconds)),
-    removeRecords: (identity, isBad) => writer.removeRecords(identity, isBad),
-    freeze: (round) => writer.freeze(round),
-    takeOver: async () => {
-      await raft().barrier();
-      writer.takeOver();
-    },
-    stepDown: () => writer.stepDown(),
-  };
-}
-
-/** Reads the list without the frozen views that lack what was redacted while this node was away. */
-function completeReader(list: SharedList, incompleteUntil: () => number): ListReader {
-  return {
-    ...listReader(list),
-    onFrozen: (listener) =>
-      list.on('frozen', (frozen) => {
-        if (incompleteUntil() <= frozen.index) listener(frozen);
-      }),
-  };
 }
 
 function configurationOf(members: readonly string[]): Configuration {

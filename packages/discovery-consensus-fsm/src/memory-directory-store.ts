@@ -1,4 +1,4 @@
-import type { DirectoryStore, SignedRound, StoredDirectory } from '@discovery-raft/discovery-consensus-fsm';
+import type { DirectoryStore, SignedRound, StoredDirectory } from './ports.js';
 
 /** Directories, and the rounds that were signed, for one life of the process. */
 export class MemoryDirectoryStore implements DirectoryStore {

@@ -262,6 +262,8 @@ describe('verify, offline', () => {
   });
 
   test('a file that is not there, and a trust root that is none', async () => {
+    // It asks nobody, so it takes no node.
+    expect(await verify('--node', '127.0.0.1:1')).toMatchObject({ code: EXIT.usage });
     expect(await run(['verify', `${file}.absent`, '--trust-root', trustRoot])).toMatchObject({
       code: EXIT.unreachable,
     });

@@ -120,7 +120,7 @@ describe('health', () => {
 
   test('other places are told what there is; other methods are refused', async () => {
     expect(await get('/')).toMatchObject({ status: 404 });
-    expect(await get('/directory', {}, 'POST')).toMatchObject({ status: 404 });
+    expect(await get('/directory', {}, 'POST')).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });
   });
 });
 

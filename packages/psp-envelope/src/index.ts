@@ -50,7 +50,13 @@ export {
 export { PUBLISH_CODES, publishCodeOf, type PublishCode } from './directory/publish-codes.js';
 export { directoryQuorum, toleratedLiars, type QuorumRule } from './directory/quorum.js';
 export { readDiscoveryItem } from './directory/discovery-item.js';
-export { itemShapeFault, MAX_ADDRESSES, MAX_ITEM_BYTES, type ItemFault } from './directory/item-shape.js';
+export {
+  isItemAddress,
+  itemShapeFault,
+  MAX_ADDRESSES,
+  MAX_ITEM_BYTES,
+  type ItemFault,
+} from './directory/item-shape.js';
 export {
   SHORT_LISTING_BYTES,
   shortListingOf,

@@ -157,9 +157,9 @@ function headerRefusal(listing: DiscoveryListing, options: VerifyDirectoryOption
   if (listing.version !== root.profile.discoveryVersion)
     return refuse('unsupportedVersion', listing.version.slice(0, 64));
   if (creation > BigInt(Math.floor(atSeconds + clockToleranceSeconds))) {
-    return refuse('notYetValid', `it begins at ${creation}`);
+    return refuse('notYetValid', `it begins at ${dateOf(creation)}`);
   }
-  if (expiration <= BigInt(Math.floor(atSeconds))) return refuse('expired', `it ended at ${expiration}`);
+  if (expiration <= BigInt(Math.floor(atSeconds))) return refuse('expired', `it ended at ${dateOf(expiration)}`);
   // A directory that never ends could be served for ever; protobuf's numbers also go beyond what a number can hold.
   if (expiration <= creation || expiration > BigInt(Number.MAX_SAFE_INTEGER)) {
     return refuse('wrongTimes', `from ${creation} to ${expiration}`);
@@ -192,6 +192,12 @@ function readItems(encoded: readonly Uint8Array[], version: string): ReadItems |
     itemBytes.push(bytes);
   }
   return { items, itemBytes };
+}
+
+/** For people; times beyond the calendar stay numbers. */
+function dateOf(unixSeconds: bigint): string {
+  const date = new Date(Number(unixSeconds) * 1000);
+  return Number.isNaN(date.getTime()) ? String(unixSeconds) : date.toISOString();
 }
 
 function refuse(code: RefusalCode, detail: string): RefusedDirectory {

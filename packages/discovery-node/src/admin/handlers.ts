@@ -2,12 +2,16 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { slotAt, slotStart } from '@discovery-raft/discovery-consensus-fsm';
 import { DiscoveryItemSchema, type DiscoveryItem } from '@discovery-raft/protocol';
 import { peekSignedMessage } from '@discovery-raft/psp-pki';
+import { RaftError } from '@discovery-raft/raft-core';
 import type { ListRecord } from '@discovery-raft/raft-log-list';
 import type { DiscoveryNode } from '../node/discovery-node.js';
 import type { ManualClock } from '../time/manual-clock.js';
 import { AdminError } from './admin-error.js';
 import type { AdminHandlers } from './admin-server.js';
 import type { AdminResults, CompleteParams, ListedItem, RoundReport, StatusReport } from './protocol.js';
+
+/** How long a node that handed leadership over waits to hear who took it. */
+const SUCCESSOR_MS = 2000;
 
 /** What the process tells of itself, beside the node. */
 export interface AdminHost {
@@ -30,12 +34,14 @@ export interface AdminHost {
 /** The methods of the admin protocol on a running node. */
 export function adminHandlers(host: AdminHost): AdminHandlers {
   const { node } = host;
-  const changed = async (change: Promise<number>): Promise<{ readonly index: number }> => ({ index: await change });
+  const changed = async (change: Promise<number>): Promise<{ readonly index: number }> => ({
+    index: await asLeader(host, change),
+  });
   return {
     status: () => status(host),
     list: (params) => listPage(node, params),
     round: (params) => round(host, params),
-    transfer: (params) => transfer(node, params),
+    transfer: (params) => transfer(host, params),
     'members.list': () => membersList(host),
     'members.add': ({ identity, voter, timeoutMs }) => {
       checkKnown(host, identity);
@@ -138,11 +144,43 @@ async function round(
 }
 
 async function transfer(
-  { raft }: DiscoveryNode,
+  host: AdminHost,
   { target, timeoutMs }: CompleteParams<'transfer'>,
 ): Promise<AdminResults['transfer']> {
-  await withTimeout(raft.leadershipTransfer(target ?? null), timeoutMs, 'leadership was not handed over');
-  return { leaderId: raft.leader?.id ?? target ?? null };
+  const { raft } = host.node;
+  const handedOver = asLeader(host, raft.leadershipTransfer(target ?? null));
+  await withTimeout(handedOver, timeoutMs, 'leadership was not handed over');
+  return { leaderId: await successor(raft) };
+}
+
+/** Who leads after a transfer; the one that handed over learns it with the first heartbeat. */
+function successor(raft: DiscoveryNode['raft']): Promise<string | null> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (raft.leader === null) return;
+      clearTimeout(timer);
+      raft.off('leaderChange', look);
+      resolve(raft.leader.id);
+    };
+    const timer = setTimeout(() => {
+      raft.off('leaderChange', look);
+      resolve(null);
+    }, SUCCESSOR_MS);
+    raft.on('leaderChange', look);
+    look();
+  });
+}
+
+/** Tells who asked a node that does not lead where the leader is. */
+async function asLeader<T>({ node, addressOf }: AdminHost, act: Promise<T>): Promise<T> {
+  try {
+    return await act;
+  } catch (error) {
+    if (!(error instanceof RaftError) || error.code !== 'RAFT_NOT_LEADER') throw error;
+    const { leader } = node.raft;
+    const where = leader === null ? 'and knows no leader now' : `but ${leader.id} at ${addressOf(leader.id) ?? '?'}`;
+    throw new RaftError('RAFT_NOT_LEADER', `this node does not lead, ${where}`, error.details, error);
+  }
 }
 
 function membersList({ node, addressOf }: AdminHost): AdminResults['members.list'] {

@@ -15,7 +15,7 @@ import {
   type VerifiedDirectory,
 } from '@discovery-raft/discovery-client';
 import { DiscoveryDirectorySchema } from '@discovery-raft/protocol';
-import { DEFAULT_LIMITS } from '@discovery-raft/psp-envelope';
+import { DEFAULT_LIMITS, isItemAddress } from '@discovery-raft/psp-envelope';
 import type { TrustRoot } from '@discovery-raft/psp-pki';
 import { NodeError } from '../errors.js';
 import { readPublisherFile, signPublication } from '../keys/publisher-file.js';
@@ -27,15 +27,24 @@ import { formatFacts, formatTime, shortIdentity } from './table.js';
 /** What a directory may hold; deployed clients stop at 2 MiB, this one does not. */
 const LIMITS = { ...DEFAULT_LIMITS, maxMessageBytes: 64 * 1024 * 1024, maxBodyFields: 200_000 };
 
-/** Flags of commands that speak to the network's nodes. */
-export interface NetworkFlags extends ConfigFlags {
-  readonly node: readonly string[];
+/** Flags of commands that believe a trust root. */
+export interface TrustFlags extends ConfigFlags {
   readonly trustRoot?: string;
-  readonly timeout: number;
   readonly json?: true;
 }
 
-/** Flags of `pull` and `verify`. */
+/** Flags of commands that speak to the network's nodes. */
+export interface NetworkFlags extends TrustFlags {
+  readonly node: readonly string[];
+  readonly timeout: number;
+}
+
+/** Flags of `verify`. */
+export interface VerifyFlags extends TrustFlags {
+  readonly at?: number;
+}
+
+/** Flags of `pull`. */
 export interface PullFlags extends NetworkFlags {
   readonly from?: string;
   readonly out?: string;
@@ -56,6 +65,7 @@ export interface PublishFlags extends NetworkFlags {
 export interface ClientActions {
   readonly publish: typeof publish;
   readonly pull: typeof pull;
+  readonly verify: typeof verify;
 }
 
 /** Publishes a packet. @returns the exit code */
@@ -80,6 +90,14 @@ export async function publish(file: string | undefined, flags: PublishFlags, con
   } finally {
     client.close();
   }
+}
+
+/** Verifies a directory in a file. @returns the exit code */
+export async function verify(file: string, flags: VerifyFlags, context: CliContext): Promise<number> {
+  const root = await readTrustRoot(await trustRootOf(flags, context));
+  const raw = await fetchDirectory(placeOf(file));
+  const verdict = await verifyDirectory(raw, { root, atSeconds: flags.at ?? Date.now() / 1000 });
+  return tell(verdict, file, flags, context);
 }
 
 /** Gets a directory and verifies it. @returns the exit code */
@@ -144,14 +162,14 @@ async function pullToFile(flags: PullFlags, root: TrustRoot, context: CliContext
 function tell(
   verdict: VerifiedDirectory | RefusedDirectory,
   source: string,
-  flags: NetworkFlags,
+  flags: TrustFlags,
   context: CliContext,
 ): number {
   if (!verdict.ok) {
     print(context, flags, { ...verdict, source }, `Not to be believed: ${verdict.code}, ${verdict.detail}.\n`);
     return EXIT.lostOrWrong;
   }
-  const { creation, expiration, items, signers } = verdict;
+  const { creation, expiration, items, signers, complete, fullItems } = verdict;
   const plain = items.map(({ identity, mode, address, fingerprint, expiration: ends }) => ({
     ...{ identity, mode, address, fingerprint },
     expiration: Number(ends),
@@ -159,7 +177,7 @@ function tell(
   const text = formatFacts([
     ['verified', 'yes'],
     ['from', source],
-    ['items', String(items.length)],
+    ['items', complete ? String(items.length) : `${items.length} of ${fullItems}: the short list for older clients`],
     ['created', formatTime(creation)],
     ['expires', formatTime(expiration)],
     ['signed by', signers.map(shortIdentity).join(', ')],
@@ -186,6 +204,11 @@ async function signedPacket(flags: PublishFlags, version: string): Promise<Uint8
   if (flags.keys === undefined || flags.address.length === 0) {
     throw new NodeError('NODE_INVALID_OPTION', 'give a packet, or --keys and --address', { option: 'keys' });
   }
+  const wrong = flags.address.find((address) => !isItemAddress(address));
+  if (wrong !== undefined) {
+    const message = `--address ${wrong}: it must be HOST:PORT, or [V6]:PORT`;
+    throw new NodeError('NODE_INVALID_OPTION', message, { option: 'address' });
+  }
   const random = (): string => randomBytes(32).toString('hex').toUpperCase();
   return signPublication(await readPublisherFile(resolve(flags.keys)), {
     version,
@@ -210,7 +233,7 @@ async function nodesOf(flags: NetworkFlags, context: CliContext): Promise<readon
   return config.members.map(({ host, port, fingerprint }) => ({ host, port, fingerprint }));
 }
 
-async function trustRootOf(flags: NetworkFlags, context: CliContext): Promise<string> {
+async function trustRootOf(flags: TrustFlags, context: CliContext): Promise<string> {
   if (flags.trustRoot !== undefined) return resolve(flags.trustRoot);
   const { config, path } = await configOf(flags, context);
   return path(config.trustRoot);

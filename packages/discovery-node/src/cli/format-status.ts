@@ -1,5 +1,5 @@
 import type { StatusReport } from '../admin/protocol.js';
-import { formatBytes, formatFacts, formatSpan, formatTable, formatTime, shortIdentity } from './table.js';
+import { count, formatBytes, formatFacts, formatSpan, formatTable, formatTime, shortIdentity } from './table.js';
 
 /** A status for people. */
 export function formatStatus(report: StatusReport): string {
@@ -51,7 +51,7 @@ function describeDirectory(directory: NonNullable<StatusReport['directory']>, qu
   const { round, items, signatures, expiration } = directory;
   const enough = signatures >= quorum ? '' : ', NO QUORUM';
   const end = expiration > now ? `until ${formatTime(expiration)}` : 'EXPIRED';
-  return `round ${round}, ${items} items, ${signatures} signatures (${quorum} needed)${enough}, ${end}`;
+  return `round ${round}, ${count(items, 'item')}, ${count(signatures, 'signature')} (${quorum} needed)${enough}, ${end}`;
 }
 
 /** What a cluster of this size stands. Directories need more nodes than the list; three nodes stand no liar. */
@@ -62,8 +62,4 @@ function tolerance({ peers, consensus: { quorum } }: StatusReport): string {
   const list = Math.floor((nodes - 1) / 2);
   const alone = list === down ? '' : ` (the list alone: ${list})`;
   return `${count(down, 'node')} down${alone}, ${count(liars, 'lying node')}, of ${nodes}`;
-}
-
-function count(n: number, what: string): string {
-  return n === 0 ? `no ${what}` : `${n} ${what}${n === 1 ? '' : 's'}`;
 }

@@ -57,3 +57,8 @@ export function shortIdentity(identity: string): string {
 export function formatTime(unixSeconds: number): string {
   return new Date(unixSeconds * 1000).toISOString().replace('.000Z', 'Z');
 }
+
+/** `no item`, `1 item`, `2 items`. */
+export function count(n: number, what: string): string {
+  return n === 0 ? `no ${what}` : `${n} ${what}${n === 1 ? '' : 's'}`;
+}

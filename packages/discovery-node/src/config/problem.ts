@@ -22,7 +22,10 @@ export function formatPath(path: readonly (string | number)[]): string {
 /** The problems for people: two lines each. */
 export function formatProblems(problems: readonly ConfigProblem[]): string {
   return problems
-    .map(({ path, message, advice, source }) => `${source}: ${formatPath(path)} ${message}\n    ${advice}\n`)
+    .map(
+      ({ path, message, advice, source }) =>
+        `${source}: ${path.length === 0 ? '' : `${formatPath(path)} `}${message}\n    ${advice}\n`,
+    )
     .join('');
 }
 

@@ -134,8 +134,10 @@ export class HttpServer {
       reply.type('text/plain; version=0.0.4; charset=utf-8').send(await this.#host.metrics()),
     );
     app.get('/directory', (request, reply) => this.#directory(request, reply));
-    app.setNotFoundHandler(async (_request, reply) =>
-      reply.code(404).send({ error: 'there are /healthz, /readyz, /metrics and /directory' }),
+    app.setNotFoundHandler(async ({ method }, reply) =>
+      method === 'GET' || method === 'HEAD'
+        ? reply.code(404).send({ error: 'there are /healthz, /readyz, /metrics and /directory' })
+        : reply.code(405).header('allow', 'GET, HEAD').send({ error: 'this is for reading only' }),
     );
     app.setErrorHandler(async (error: Error & { statusCode?: number }, _request, reply) => {
       const status = error.statusCode ?? 500;

@@ -31,12 +31,13 @@ export function itemShapeFault(item: DiscoveryItem): ItemFault | undefined {
   if (item.address.length === 0 || item.address.length > MAX_ADDRESSES) {
     return { code: 'badAddress', detail: 'number of addresses' };
   }
-  if (!item.address.every(isAddress)) return { code: 'badAddress', detail: 'address' };
+  if (!item.address.every(isItemAddress)) return { code: 'badAddress', detail: 'address' };
   if (item.expiration > BigInt(Number.MAX_SAFE_INTEGER)) return { code: 'malformed', detail: 'expiration' };
   return undefined;
 }
 
-function isAddress(address: string): boolean {
+/** Whether an item may name this address: `host:port` or `[v6]:port`, at most 320 characters. */
+export function isItemAddress(address: string): boolean {
   const match = address.length > 320 ? null : ADDRESS.exec(address);
   return match !== null && Number(match[1]) <= 65_535;
 }

@@ -12,7 +12,7 @@ import {
   type CliContext,
 } from '../context.js';
 import { EXIT } from '../exit-codes.js';
-import { formatSpan, formatTable, formatTime, shortIdentity } from '../table.js';
+import { count, formatSpan, formatTable, formatTime, shortIdentity } from '../table.js';
 
 interface TimedFlags extends AdminFlags {
   readonly timeout: number;
@@ -86,7 +86,7 @@ async function round(flags: RoundFlags, context: CliContext): Promise<void> {
 }
 
 function roundText({ round: number, published, items, signatures, reason }: RoundReport): string {
-  if (published) return `Round ${number}: ${items} items, ${signatures} signatures.\n`;
+  if (published) return `Round ${number}: ${count(items, 'item')}, ${count(signatures, 'signature')}.\n`;
   return `Round ${number} gave no directory: ${reason}.\n`;
 }
 

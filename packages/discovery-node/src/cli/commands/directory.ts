@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ClientActions, PublishFlags, PullFlags } from '../client-actions.js';
+import type { ClientActions, PublishFlags, PullFlags, VerifyFlags } from '../client-actions.js';
 import { collect, moment, positive, withConfig, type CliContext } from '../context.js';
 
 /** The client takes a moment to load, which the other commands are spared. */
@@ -28,12 +28,12 @@ export function addDirectoryCommands(program: Command, context: CliContext): voi
     .option('--at <time>', 'the moment to judge --from at (default: now)', moment)
     .addHelpText('after', PULL_HELP)
     .action(async (flags: PullFlags) => context.exit(await (await actions()).pull(flags, context)));
-  withNetwork(program.command('verify <file>'))
+  withTrust(program.command('verify <file>'))
     .description('Verify a directory in a file, offline: quorum, trust root, dates.')
     .option('--at <time>', 'the moment to judge it at (default: now)', moment)
     .addHelpText('after', VERIFY_HELP)
-    .action(async (file: string, flags: PullFlags) =>
-      context.exit(await (await actions()).pull({ ...flags, from: file }, context)),
+    .action(async (file: string, flags: VerifyFlags) =>
+      context.exit(await (await actions()).verify(file, flags, context)),
     );
 }
 
@@ -56,15 +56,19 @@ Examples:
   discovery-node verify directory.bin --trust-root trust-root.json
   discovery-node verify directory.bin --at 2026-01-31T12:00:00Z`;
 
-function withNetwork(command: Command): Command {
+function withTrust(command: Command): Command {
   return withConfig(command)
+    .option('--trust-root <file>', 'whom to believe (default: that of the configuration)')
+    .option('--json', 'print JSON');
+}
+
+function withNetwork(command: Command): Command {
+  return withTrust(command)
     .option(
       '--node <host:port>',
       'a discovery node (default: the members of the configuration); may be repeated',
       collect,
       [],
     )
-    .option('--trust-root <file>', 'whom to believe (default: that of the configuration)')
-    .option('--timeout <seconds>', 'how long it may take', positive, 30)
-    .option('--json', 'print JSON');
+    .option('--timeout <seconds>', 'how long it may take', positive, 30);
 }

@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import { credentialsExpireAt } from '@discovery-raft/psp-link';
 import type { LoadedConfig } from '../../config/load.js';
 import { readAuthorities } from '../../keys/authority-folder.js';
+import { NODE_FILES } from '../../keys/init-network.js';
 import { KEY_FILES, readKeys, rotateKeys, type NodeKeys } from '../../keys/key-folder.js';
 import { createPublisherFile } from '../../keys/publisher-file.js';
 import { readTrustRoot } from '../../keys/trust-root-file.js';
@@ -22,7 +23,7 @@ interface RotateFlags extends KeyFlags {
 
 interface PublisherFlags {
   readonly authorities: string;
-  readonly trustRoot: string;
+  readonly trustRoot?: string;
   readonly role: string;
   readonly days: number;
   readonly json?: true;
@@ -56,7 +57,7 @@ export function addKeysCommands(program: Command, context: CliContext): void {
     .command('publisher <file>')
     .description('Make the keys of a publisher, vouched for by authorities whose keys are here.')
     .requiredOption('--authorities <folder>', 'folder of the authorities, as `init --nodes` makes it')
-    .requiredOption('--trust-root <file>', 'trust root of the network')
+    .option('--trust-root <file>', 'trust root of the network (default: the one beside that folder)')
     .addOption(
       new Option('--role <role>', 'what it publishes')
         .choices(['onion', 'discovery', 'auth', 'oracle'])
@@ -64,10 +65,7 @@ export function addKeysCommands(program: Command, context: CliContext): void {
     )
     .option('--days <n>', 'how long its certificate holds', positive, 365)
     .option('--json', 'print JSON')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  discovery-node keys publisher relay.pem --authorities demo/authorities --trust-root demo/trust-root.json',
-    )
+    .addHelpText('after', '\nExamples:\n  discovery-node keys publisher relay.pem --authorities demo/authorities')
     .action((file: string, flags: PublisherFlags) => publisher(file, flags, context));
 }
 
@@ -80,7 +78,9 @@ async function rotate(flags: RotateFlags, context: CliContext): Promise<void> {
 }
 
 async function publisher(file: string, flags: PublisherFlags, context: CliContext): Promise<void> {
-  const { profile } = await readTrustRoot(resolve(flags.trustRoot));
+  const { profile } = await readTrustRoot(
+    resolve(flags.trustRoot ?? join(flags.authorities, '..', NODE_FILES.trustRoot)),
+  );
   const notBefore = Math.floor(Date.now() / 1000) - 3600;
   const { identity } = await createPublisherFile(resolve(file), {
     profile,

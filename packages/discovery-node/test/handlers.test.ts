@@ -1,0 +1,53 @@
+import { adminHandlers, type AdminHost } from '../src/admin/handlers.js';
+import type { AdminHandlers } from '../src/admin/admin-server.js';
+import type { DiscoveryNode } from '../src/index.js';
+import { TestCluster } from './fixtures/cluster.js';
+
+let cluster: TestCluster;
+
+beforeEach(async () => {
+  cluster = new TestCluster(3);
+  await cluster.start();
+});
+
+afterEach(() => cluster.stop());
+
+function handlersOf(node: DiscoveryNode): AdminHandlers {
+  const host: AdminHost = {
+    node,
+    describe: () => Promise.reject(new Error('not in this test')),
+    lastRound: () => null,
+    addressOf: (identity) => `${cluster.identities.findIndex((one) => one.identity === identity)}.example:9100`,
+    manualClock: cluster.day,
+    now: () => cluster.day.seconds,
+    metrics: () => Promise.resolve(''),
+    stop: () => undefined,
+  };
+  return adminHandlers(host);
+}
+
+test('who asks a node that does not lead is told who does, and where', async () => {
+  const leader = await cluster.elected();
+  const follower = cluster.nodes.find((node) => node !== leader)!;
+  const { identity } = leader;
+  const place = cluster.identities.findIndex((one) => one.identity === identity);
+  const handlers = handlersOf(follower);
+  for (const asked of [
+    handlers['members.remove']({ identity, timeoutMs: 1000 }),
+    handlers['members.demote']({ identity, timeoutMs: 1000 }),
+    handlers.transfer({ timeoutMs: 1000 }),
+  ]) {
+    await expect(cluster.settle(Promise.resolve(asked))).rejects.toMatchObject({
+      code: 'RAFT_NOT_LEADER',
+      message: expect.stringContaining(`but ${identity} at ${place}.example:9100`) as string,
+    });
+  }
+});
+
+test('a transfer tells who leads after it', async () => {
+  const old = await cluster.elected();
+  const { leaderId } = await cluster.settle(Promise.resolve(handlersOf(old).transfer({ timeoutMs: 60_000 })));
+  expect(leaderId).not.toBe(old.identity);
+  expect(cluster.nodes.map((node) => node.identity)).toContain(leaderId);
+  expect((await cluster.elected()).identity).toBe(leaderId);
+});

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { compareIdentities, compareRecords } from '../src/index.js';
+import { IdentityOrder } from '../src/state/record-order.js';
 
 const text = fc.string({
   unit: fc.constantFrom('a', 'b', '.', '\u00e9', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{10ffff}'),
@@ -12,6 +13,23 @@ describe('the order of the list', () => {
         expect(Math.sign(compareIdentities(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)));
       }),
       { numRuns: 2000 },
+    );
+  });
+
+  it('is the same for identities that were admitted, whichever came first', () => {
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 8 }), (identities) => {
+        const order = new IdentityOrder();
+        const admitted: string[] = [];
+        for (const identity of identities) {
+          order.admit(identity);
+          admitted.push(identity);
+          for (const other of admitted) {
+            expect(Math.sign(order.compare(identity, other))).toBe(Math.sign(compareIdentities(identity, other)));
+          }
+        }
+        expect(admitted.toSorted(order.compare)).toEqual(identities.toSorted(compareIdentities));
+      }),
     );
   });
 

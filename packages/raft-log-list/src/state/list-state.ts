@@ -2,7 +2,7 @@ import type { LogIndex } from '@discovery-raft/raft-core';
 import { recordBytes, type StoredRecord } from '../record.js';
 import type { PackedSha256 } from './hashing.js';
 import { TreeView, type RecordTree, type ViewPlace } from './list-view.js';
-import { compareIdentities, compareRecords } from './record-order.js';
+import { compareRecords, IdentityOrder } from './record-order.js';
 import { createTree } from './sorted-tree.js';
 
 /**
@@ -13,7 +13,8 @@ import { createTree } from './sorted-tree.js';
  * slow for any other.
  */
 export class ListState {
-  readonly #tree: RecordTree = createTree(compareIdentities);
+  readonly #order = new IdentityOrder();
+  readonly #tree: RecordTree = createTree(this.#order.compare);
   readonly #byIdentity = new Map<string, readonly StoredRecord[]>();
   readonly #byIndex = new Map<LogIndex, StoredRecord>();
   readonly #byOrigin = new Map<LogIndex, StoredRecord[]>();
@@ -45,10 +46,7 @@ export class ListState {
   /** Takes `replaced` out, all of them live and of the record's identity, and puts `record` in, whose index is new. */
   replace(replaced: readonly StoredRecord[], record: StoredRecord): void {
     for (const old of replaced) this.#forget(old);
-    const kept = this.get(record.identity).filter((other) => !replaced.includes(other));
-    const at = kept.findIndex((other) => compareRecords(record, other) < 0);
-    kept.splice(at < 0 ? kept.length : at, 0, record);
-    this.#hold(record.identity, kept);
+    this.#hold(record.identity, withRecord(this.get(record.identity), replaced, record));
     this.#byIndex.set(record.index, record);
     const chain = this.#byOrigin.get(record.origin);
     if (chain === undefined) this.#byOrigin.set(record.origin, [record]);
@@ -71,6 +69,7 @@ export class ListState {
   }
 
   #hold(identity: string, records: readonly StoredRecord[]): void {
+    this.#order.admit(identity);
     this.#byIdentity.set(identity, records);
     this.#tree.set(identity, records);
   }
@@ -83,4 +82,17 @@ export class ListState {
     else this.#byOrigin.set(record.origin, rest);
     this.#liveBytes -= recordBytes(record);
   }
+}
+
+/** The records of an identity after `replaced` has left and `record` has come, in list order. */
+function withRecord(
+  before: readonly StoredRecord[],
+  replaced: readonly StoredRecord[],
+  record: StoredRecord,
+): readonly StoredRecord[] {
+  if (before.length === replaced.length) return [record];
+  const kept = before.filter((other) => !replaced.includes(other));
+  const at = kept.findIndex((other) => compareRecords(record, other) < 0);
+  kept.splice(at < 0 ? kept.length : at, 0, record);
+  return kept;
 }

@@ -2,6 +2,7 @@ import type { LogIndex } from '@discovery-raft/raft-core';
 import type { ListRecord, StoredRecord } from '../record.js';
 import { digestState } from './digest.js';
 import { unpackHash, type PackedSha256 } from './hashing.js';
+import { RecordCursor } from './record-cursor.js';
 import type { SortedTree } from './sorted-tree.js';
 
 /** The list as it was right after one log entry. Immutable: later writes do not show in it. */
@@ -66,11 +67,7 @@ export class TreeView implements ListView {
 
   entries(): Iterable<StoredRecord> {
     const tree = this.#tree;
-    return {
-      *[Symbol.iterator]() {
-        for (const records of tree.values()) yield* records;
-      },
-    };
+    return { [Symbol.iterator]: () => new RecordCursor(tree) };
   }
 
   /** The records of each identity, in order. */

@@ -31,3 +31,25 @@ function surrogatesLast(unit: number): number {
 export function compareRecords(a: RecordPlace, b: RecordPlace): number {
   return compareIdentities(a.identity, b.identity) || a.expiration - b.expiration || a.index - b.index;
 }
+
+/** A UTF-16 unit from which on the order of units may be another one than that of code points. */
+const LATE_UNIT = /[\ud800-\uffff]/;
+
+/**
+ * The order of {@link compareIdentities} for a set of identities, at the price of JavaScript's own comparison for as long as
+ * that gives the same: until an identity comes in that has a unit from U+D800 up. That changes nothing for those before it.
+ */
+export class IdentityOrder {
+  #simple = true;
+
+  /** To be told each identity before it is compared. */
+  admit(identity: string): void {
+    if (this.#simple && LATE_UNIT.test(identity)) this.#simple = false;
+  }
+
+  /** @returns below, equal to or above 0; both were admitted */
+  readonly compare = (a: string, b: string): number => {
+    if (!this.#simple) return compareIdentities(a, b);
+    return a < b ? -1 : a === b ? 0 : 1;
+  };
+}

@@ -92,6 +92,8 @@ export function planUpsert(
   return changed ? { kind: 'update', original, duplicates, attestations } : { kind: 'unchanged', record: original };
 }
 
+const NONE: readonly StoredRecord[] = [];
+
 /**
  * The records of one identity that nobody needs any more: expired ones, those older than a packet that holds and has
  * reached the threshold, and those whose packet and attesters another record has too.
@@ -104,6 +106,8 @@ export function dispensable(
   threshold: number,
   nowSeconds: number,
 ): readonly StoredRecord[] {
+  // Nearly every identity has one record, and a list has many identities.
+  if (records.length === 1) return records[0]!.expiration <= nowSeconds ? records : NONE;
   const kept: StoredRecord[] = [];
   let complete = false;
   let completeExpiration = 0;

@@ -57,9 +57,21 @@ export {
   MAX_ITEM_BYTES,
   type ItemFault,
 } from './directory/item-shape.js';
+export { runSteps, type Steps } from './steps.js';
+export {
+  listedItemBytes,
+  listingHeadBytes,
+  listingHeadOf,
+  ListingWriter,
+  type ListingHead,
+} from './directory/listing-writer.js';
+export { subNamespaceOf, subNamespaceOfItem } from './directory/sub-namespace.js';
 export {
   SHORT_LISTING_BYTES,
   shortListingOf,
+  shortListingSteps,
+  shortListingStepsOf,
+  type FullListing,
   type Sha256,
   type ShortListing,
   type ShortListingOptions,

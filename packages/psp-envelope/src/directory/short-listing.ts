@@ -6,10 +6,18 @@
  * who signs at most one full listing a round signs at most one short one, and whoever has the full directory can make the
  * short one again. docs/adr/0013-large-directories.md argues for the choice.
  */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { fromBinary } from '@bufbuild/protobuf';
 import { DiscoveryListingSchema, type DiscoveryListing } from '@discovery-raft/protocol';
 import { EnvelopeError } from '../errors.js';
-import { ProtoReader } from '../protobuf/proto-reader.js';
+import { runSteps, type Steps } from '../steps.js';
+import {
+  listedItemBytes,
+  listingHeadBytes,
+  listingHeadOf,
+  ListingWriter,
+  type ListingHead,
+} from './listing-writer.js';
+import { subNamespaceOfItem } from './sub-namespace.js';
 
 /**
  * Most bytes of a listing that goes to deployed clients: their 2 MiB, less 128 KiB for the signatures (31 nodes with
@@ -37,15 +45,23 @@ export interface ShortListingOptions {
   readonly sha256: Sha256;
 }
 
-/** Field 2 of a `DiscoveryItem`, a string. */
-const IDENTITY_TAG = (2 << 3) | 2;
-const DOT = 0x2e;
-
-interface Candidate {
-  /** Where it stands in the full listing. */
-  readonly at: number;
-  readonly rank: Uint8Array;
+/** A full listing that is at hand as its items, in their order. */
+export interface FullListing {
+  /** Without `fullItems` and `fullDigest`. */
+  readonly head: ListingHead;
+  /** SHA-256 of its bytes. */
+  readonly digest: Uint8Array;
+  readonly items: readonly Uint8Array[];
+  /** The sub-namespace of the identity of an item; see `subNamespaceOf`. */
+  readonly subNamespaceAt: (at: number) => string;
 }
+
+/** Items that are looked at between two places where the work may be interrupted. */
+const ITEMS_PER_STEP = 4096;
+const WORD_BYTES = 4;
+const DIGEST_BYTES = 32;
+/** What a number holds exactly. */
+const EXACT = 2 ** 53;
 
 /**
  * Derives the short listing from the bytes of a full one. Pure: the same bytes and limit give the same result anywhere.
@@ -54,22 +70,37 @@ interface Candidate {
  * @throws EnvelopeError ENVELOPE_MALFORMED when the bytes are no listing
  */
 export function shortListingOf(full: Uint8Array, options: ShortListingOptions): ShortListing | undefined {
-  const { maxBytes = SHORT_LISTING_BYTES, sha256 } = options;
-  if (full.length <= maxBytes) return undefined;
+  return runSteps(shortListingStepsOf(full, options));
+}
+
+/** {@link shortListingOf} in steps. The bytes must stay as they are until it is done. */
+export function* shortListingStepsOf(
+  full: Uint8Array,
+  options: ShortListingOptions,
+): Steps<ShortListing | undefined> {
+  if (full.length <= (options.maxBytes ?? SHORT_LISTING_BYTES)) return undefined;
   const listing = readListing(full);
-  const fullDigest = sha256(full);
-  const header = {
-    version: listing.version,
-    creation: listing.creation,
-    expiration: listing.expiration,
-    fullItems: BigInt(listing.items.length),
-    fullDigest,
-  };
-  const room = maxBytes - toBinary(DiscoveryListingSchema, create(DiscoveryListingSchema, header)).length;
-  const chosen = choose(listing.items, rank(listing.items, fullDigest, sha256), room);
-  const items = listing.items.filter((_, at) => chosen.has(at));
-  const bytes = toBinary(DiscoveryListingSchema, create(DiscoveryListingSchema, { ...header, items }));
-  return { bytes, digest: sha256(bytes), items: items.length };
+  yield;
+  const { items } = listing;
+  const digest = options.sha256(full);
+  yield;
+  const subNamespaceAt = (at: number): string => subNamespaceOfItem(items[at]!);
+  return yield* shortListingSteps({ head: listingHeadOf(listing), digest, items, subNamespaceAt }, options);
+}
+
+/** The short listing of a full one that is over the limit, in steps. */
+export function* shortListingSteps(full: FullListing, options: ShortListingOptions): Steps<ShortListing> {
+  const { maxBytes = SHORT_LISTING_BYTES, sha256 } = options;
+  const { items } = full;
+  const head: ListingHead = { ...full.head, fullItems: items.length, fullDigest: full.digest };
+  const ranks = yield* rankSteps(items.length, full.digest, sha256);
+  const groups = yield* groupSteps(full, ranks);
+  const chosen = choose(items, groups, maxBytes - listingHeadBytes(head));
+  yield;
+  const writer = new ListingWriter(head, chosen.bytes);
+  for (let at = 0; at < items.length; at++) if (chosen.flags[at] === 1) writer.item(items[at]!);
+  const bytes = writer.finish();
+  return { bytes, digest: sha256(bytes), items: chosen.items };
 }
 
 function readListing(bytes: Uint8Array): DiscoveryListing {
@@ -81,81 +112,81 @@ function readListing(bytes: Uint8Array): DiscoveryListing {
 }
 
 /**
- * The candidates by sub-namespace, each group in the order of SHA-256(digest of the full listing, item bytes). The digest
- * is not known before the round, so nobody can make an item that comes first, and each round has another order.
+ * A rank for each place of the full listing, 0 to 2^32 - 1: the words, big-endian, of SHA-256(digest of the full listing,
+ * number of the block in 4 bytes), block after block. The digest is not known before the round, so nobody can make an item
+ * that comes first, and each round has another order. It costs a hash for each eight items, whatever is in them.
  */
-function rank(items: readonly Uint8Array[], seed: Uint8Array, sha256: Sha256): Candidate[][] {
-  const groups = new Map<string, Candidate[]>();
-  items.forEach((item, at) => {
-    const seeded = new Uint8Array(seed.length + item.length);
-    seeded.set(seed);
-    seeded.set(item, seed.length);
-    const candidate = { at, rank: sha256(seeded) };
-    const name = groupOf(item);
-    const group = groups.get(name);
-    if (group === undefined) groups.set(name, [candidate]);
-    else group.push(candidate);
-  });
-  // In the order of the names, so that it does not hang on which group occurs first.
-  const inOrder = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
-  for (const group of inOrder) group.sort((a, b) => compare(a.rank, b.rank) || a.at - b.at);
-  return inOrder;
+function* rankSteps(count: number, seed: Uint8Array, sha256: Sha256): Steps<Uint32Array> {
+  const ranks = new Uint32Array(count);
+  const seeded = new Uint8Array(seed.length + WORD_BYTES);
+  seeded.set(seed);
+  const block = new DataView(seeded.buffer, seed.length);
+  const perBlock = DIGEST_BYTES / WORD_BYTES;
+  for (let at = 0; at < count; at += perBlock) {
+    if (at > 0 && at % ITEMS_PER_STEP === 0) yield;
+    block.setUint32(0, at / perBlock);
+    const words = sha256(seeded);
+    for (let i = 0; i < perBlock && at + i < count; i++) {
+      const from = i * WORD_BYTES;
+      ranks[at + i] = (words[from]! << 24) | (words[from + 1]! << 16) | (words[from + 2]! << 8) | words[from + 3]!;
+    }
+  }
+  return ranks;
 }
 
 /**
- * The sub-namespace of an item's identity, read without making an item of it. An item that is none is of no group: a
- * quorum signed it as it is, and whoever reads the listing judges it.
+ * The places of the full listing by sub-namespace, the groups in the order of their names, and each in the order of its
+ * ranks; what has the same rank, in the order of the listing.
  */
-function groupOf(item: Uint8Array): string {
-  let identity: Uint8Array | undefined;
-  try {
-    const reader = new ProtoReader(item);
-    while (!reader.done) {
-      const tag = reader.tag();
-      if (tag === IDENTITY_TAG) identity = reader.bytes();
-      else reader.skip(tag);
-    }
-  } catch {
-    return '';
+function* groupSteps({ items, subNamespaceAt }: FullListing, ranks: Uint32Array): Steps<Uint32Array[]> {
+  // Rank and place make one number, so that sorting needs no comparison in JavaScript. Above 2^21 items ranks are coarser.
+  const places = 2 ** Math.ceil(Math.log2(items.length + 1));
+  const coarse = Math.max(1, (2 ** 32 * places) / EXACT);
+  const groups = new Map<string, number[]>();
+  for (let at = 0; at < items.length; at++) {
+    if (at > 0 && at % ITEMS_PER_STEP === 0) yield;
+    const key = Math.floor(ranks[at]! / coarse) * places + at;
+    const name = subNamespaceAt(at);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [key]);
+    else group.push(key);
   }
-  if (identity === undefined) return '';
-  const from = identity.indexOf(DOT) + 1;
-  const to = identity.indexOf(DOT, from);
-  return from === 0 || to === -1 ? '' : String.fromCharCode(...identity.subarray(from, Math.min(to, from + 255)));
+  const sorted: Uint32Array[] = [];
+  // In the order of the names, so that it does not hang on which group occurs first.
+  for (const [, keys] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    yield;
+    sorted.push(Uint32Array.from(Float64Array.from(keys).sort(), (key) => key % places));
+  }
+  return sorted;
+}
+
+interface Choice {
+  /** By place in the full listing: 1 for what is chosen. */
+  readonly flags: Uint8Array;
+  readonly items: number;
+  /** What the chosen items take in a listing. */
+  readonly bytes: number;
 }
 
 /**
  * One of each group in turn, until the room is used up: a small group (the authorities, the discovery nodes) is listed
  * whole, and a flood of one kind crowds out only its own.
  */
-function choose(items: readonly Uint8Array[], groups: readonly Candidate[][], room: number): ReadonlySet<number> {
-  const chosen = new Set<number>();
+function choose(items: readonly Uint8Array[], groups: readonly Uint32Array[], room: number): Choice {
+  const flags = new Uint8Array(items.length);
   const most = groups.reduce((longest, group) => Math.max(longest, group.length), 0);
   let left = room;
+  let count = 0;
   for (let turn = 0; turn < most; turn++) {
     for (const group of groups) {
-      const candidate = group[turn];
-      if (candidate === undefined) continue;
-      const bytes = fieldBytes(items[candidate.at]!.length);
+      const at = group[turn];
+      if (at === undefined) continue;
+      const bytes = listedItemBytes(items[at]!.length);
       if (bytes > left) continue;
       left -= bytes;
-      chosen.add(candidate.at);
+      flags[at] = 1;
+      count++;
     }
   }
-  return chosen;
-}
-
-/** Bytes of an item inside a listing: tag, length, content. */
-function fieldBytes(length: number): number {
-  let varint = 1;
-  for (let rest = length; rest > 127; rest = Math.floor(rest / 128)) varint++;
-  return 1 + varint + length;
-}
-
-function compare(a: Uint8Array, b: Uint8Array): number {
-  for (let i = 0; i < a.length && i < b.length; i++) {
-    const difference = a[i]! - b[i]!;
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
+  return { flags, items: count, bytes: room - left };
 }

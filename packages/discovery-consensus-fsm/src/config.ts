@@ -62,6 +62,11 @@ export interface ConsensusConfig {
   readonly maxItems: number;
   /** Verifications under way at once. Default 64. */
   readonly maxConcurrentVerifications: number;
+  /**
+   * Records that are worked on at one go before everything else gets a turn (`yieldNow`), from 1. Default 2,048: a few
+   * milliseconds.
+   */
+  readonly recordsPerSlice: number;
   /** Accepted packets not yet in the shared list. Default 50,000 and 128 MiB; more publishes are refused. */
   readonly maxForwardItems: number;
   readonly maxForwardBytes: number;
@@ -94,6 +99,13 @@ export const DEFAULT_MODES: Readonly<Record<string, readonly string[]>> = Object
 
 /** Most members that a configuration may name. */
 export const MAX_MEMBERS = 31;
+
+const AT_LEAST_ONE = [
+  'maxConcurrentVerifications',
+  'maxConcurrentForwards',
+  'maxAttestationPackets',
+  'recordsPerSlice',
+] as const;
 
 /**
  * Fills in the defaults and checks the ranges.
@@ -128,6 +140,7 @@ export function resolveConfig(input: ConsensusConfigInput, self: string): Consen
     maxPendingPublishes: 8192,
     maxItems: 200_000,
     maxConcurrentVerifications: 64,
+    recordsPerSlice: 2048,
     maxForwardItems: 50_000,
     maxForwardBytes: 128 * 1024 * 1024,
     maxConcurrentForwards: 64,
@@ -162,7 +175,7 @@ function checkRanges(config: ConsensusConfig): void {
   if (!(config.voteSeconds > 0 && config.voteSeconds * 2 <= config.slotSeconds)) {
     invalid('voteSeconds', 'above 0, at most half a slot');
   }
-  for (const name of ['maxConcurrentVerifications', 'maxConcurrentForwards', 'maxAttestationPackets'] as const) {
+  for (const name of AT_LEAST_ONE) {
     if (config[name] < 1) invalid(name, 'must be 1 or more');
   }
   if (config.resendSeconds <= 0) invalid('resendSeconds', 'must be above 0');

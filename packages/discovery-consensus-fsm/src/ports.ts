@@ -78,6 +78,13 @@ export interface Verifier {
   verifyPacket(packet: Uint8Array, atSeconds: number): Promise<PacketVerdict>;
   /** Judges a discovery node's signature over `content` at a Unix time in seconds. */
   verifySignature(signature: DiscoverySignature, content: Uint8Array, atSeconds: number): Promise<SignatureVerdict>;
+  /**
+   * The good verdict on a packet that was verified before, perhaps in an earlier life of the process, at a fraction of the
+   * cost; undefined when it has to be verified. It rests upon the same trust root.
+   */
+  recallPacket?(packet: Uint8Array): VerifiedPacket | undefined;
+  /** The same of a signature over `content`. */
+  recallSignature?(signature: DiscoverySignature, content: Uint8Array): VerifiedSignature | undefined;
 }
 
 /** A directory as it is kept: with what is needed to compare it without decoding. */

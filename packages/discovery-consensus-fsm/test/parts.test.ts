@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { CONSENSUS_ERROR_CODES, ConsensusError, resolveConfig } from '../src/index.js';
-import type { ConsensusConfigInput } from '../src/index.js';
-import { Lane } from '../src/runtime/lane.js';
+import type { ConsensusConfigInput, SignatureVerdict, VerifiedSignature } from '../src/index.js';
 import { RateLimiter } from '../src/runtime/rate-limiter.js';
+import { verdictOf, VerificationQueue, type Judged } from '../src/runtime/verification-queue.js';
 import { VoteBox } from '../src/runtime/vote-box.js';
 import { Deadline, LATE, within } from '../src/runtime/deadline.js';
 import { Timekeeper } from '../src/runtime/timekeeper.js';
@@ -10,30 +10,60 @@ import { Cluster } from './fixtures/cluster.js';
 import { FakeSigner } from './fixtures/fake-crypto.js';
 import { VirtualTime, settle } from './fixtures/virtual-time.js';
 
-describe('Lane', () => {
-  test('runs everything, in order, and never more than its limit at once', async () => {
+describe('VerificationQueue', () => {
+  const good: VerifiedSignature = { ok: true, identity: 'a', notBefore: 0, notAfter: 9 };
+  const newSlot = (): Judged<SignatureVerdict> => ({ verdict: undefined, job: undefined, waiting: undefined });
+
+  test('judges everything, in order, and never more than its limit at once; what throws is refused', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.nat(40), async (limit, tasks) => {
-        const lane = new Lane(limit);
+      fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.nat(40), async (limit, count) => {
+        const queue = new VerificationQueue(limit);
         const begun: number[] = [];
         let running = 0;
         let most = 0;
-        const all = Array.from({ length: tasks }, (_, i) =>
-          lane.run(async () => {
+        const slots = Array.from({ length: count }, newSlot);
+        slots.forEach((slot, i) =>
+          queue.judge(slot, false, async () => {
             begun.push(i);
             most = Math.max(most, ++running);
             await settle();
             running--;
             if (i % 3 === 0) throw new Error('fails');
+            return good;
           }),
         );
-        await Promise.allSettled(all);
-        expect(begun).toEqual(Array.from({ length: tasks }, (_, i) => i));
-        expect(most).toBe(Math.min(limit, tasks));
-        expect(lane.size).toBe(0);
+        const verdicts = await Promise.all(slots.map(verdictOf));
+        expect(begun).toEqual(Array.from({ length: count }, (_, i) => i));
+        expect(most).toBe(Math.min(limit, count));
+        expect(queue.size).toBe(0);
+        verdicts.forEach((verdict, i) =>
+          expect(verdict).toMatchObject(i % 3 === 0 ? { ok: false, code: 'verifierFailed', detail: 'fails' } : good),
+        );
       }),
       { numRuns: 30 },
     );
+  });
+
+  test('what somebody waits for goes first, be it asked for so or hurried later, and is verified once', async () => {
+    const queue = new VerificationQueue(1);
+    const begun: string[] = [];
+    const verify = (name: string) => async (): Promise<VerifiedSignature> => {
+      begun.push(name);
+      await settle();
+      return good;
+    };
+    const [a, b, c, d] = [newSlot(), newSlot(), newSlot(), newSlot()];
+    queue.judge(a, false, verify('a'));
+    queue.judge(b, false, verify('b'));
+    queue.judge(c, false, verify('c'));
+    queue.judge(d, true, verify('d'));
+    queue.hurry(c);
+    queue.hurry(c);
+    const asked = queue.ask(verify('asked'));
+    await Promise.all([asked, ...[a, b, c, d].map(verdictOf)]);
+    queue.hurry(a);
+    expect(begun).toEqual(['a', 'd', 'c', 'asked', 'b']);
+    expect(queue.size).toBe(0);
   });
 });
 

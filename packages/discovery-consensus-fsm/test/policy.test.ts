@@ -1,10 +1,11 @@
 import fc from 'fast-check';
-import { fromBinary } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { DiscoveryListingSchema } from '@discovery-raft/protocol';
 import {
   POLICIES,
   attestationsNeeded,
   buildListing,
+  buildListingSteps,
   compareBytes,
   consensusQuorum,
   entryValid,
@@ -16,7 +17,7 @@ import {
   toleratedLiars,
   voteVerdict,
 } from '../src/index.js';
-import type { JudgedEntry, VoteFacts } from '../src/index.js';
+import type { BuiltListing, JudgedEntry, VoteFacts } from '../src/index.js';
 import { VERSION, sha256 } from './fixtures/fake-crypto.js';
 
 const { safe, documented } = POLICIES;
@@ -168,7 +169,7 @@ describe('the listing', () => {
       fc.property(fc.array(entry), (entries) => {
         const built = buildListing(entries, header, safe, 2, sha256);
         const expected = naiveListing(entries);
-        expect([...built.listed.keys()]).toEqual(expected.map((chosen) => chosen.identity));
+        expect(built.listed.map(({ identity }) => identity)).toEqual(expected.map((chosen) => chosen.identity));
         const listing = fromBinary(DiscoveryListingSchema, built.bytes);
         expect(listing.items.map((item) => [...item])).toEqual(expected.map((chosen) => [...chosen.itemBytes!]));
         expect([listing.version, listing.creation, listing.expiration]).toEqual([VERSION, 1000n, 1180n]);
@@ -188,6 +189,26 @@ describe('the listing', () => {
           .filter((candidate) => candidate.identity === identity)
           .sort((x, y) => y.expiration - x.expiration || compareBytes(y.itemBytes!, x.itemBytes!))[0]!,
     );
+  }
+
+  test('is the same in steps, wherever they are interrupted, and so is its short listing', () => {
+    fc.assert(
+      fc.property(fc.array(entry), fc.integer({ min: 1, max: 5 }), fc.boolean(), (entries, entriesPerStep, isLarge) => {
+        const sizes = { shortListingBytes: isLarge ? 20 : 2000, entriesPerStep };
+        const steps = buildListingSteps({ entries, header, policy: safe, attestationsNeeded: 2, sha256, ...sizes });
+        let pauses = 0;
+        let step = steps.next();
+        for (; step.done !== true; step = steps.next()) pauses++;
+        expect(step.value).toEqual(buildListing(entries, header, safe, 2, sha256, sizes.shortListingBytes));
+        expect(step.value.short !== undefined).toBe(step.value.bytes.length > sizes.shortListingBytes);
+        expect(pauses).toBeGreaterThan(Math.floor(step.value.items / entriesPerStep));
+        expect(step.value.bytes).toEqual(encodedByProtobuf(step.value));
+      }),
+    );
+  });
+
+  function encodedByProtobuf({ bytes }: BuiltListing): Uint8Array {
+    return toBinary(DiscoveryListingSchema, fromBinary(DiscoveryListingSchema, bytes));
   }
 
   test('documented: lists what lacks attestations, and counts it as not valid', () => {

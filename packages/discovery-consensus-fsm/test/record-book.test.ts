@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { resolveConfig } from '../src/index.js';
 import { makeContext } from '../src/runtime/context.js';
-import { RecordBook, verdictOf } from '../src/runtime/record-book.js';
+import { RecordBook } from '../src/runtime/record-book.js';
 import { Tally } from '../src/runtime/tally.js';
+import { verdictOf } from '../src/runtime/verification-queue.js';
 import type { ConsensusPorts, ListedRecord, ListedView } from '../src/index.js';
 import { FakeSigner, FakeVerifier, identityOf, makePacket, sha256 } from './fixtures/fake-crypto.js';
 import { settle } from './fixtures/virtual-time.js';
@@ -12,16 +13,21 @@ const PEER = identityOf('peer', 'discovery');
 /** Times of these tests are small, so that dates fall on all sides of them. */
 const FIRST_SEEN = 10;
 
-function makeBook(): { book: RecordBook; verifier: FakeVerifier } {
+function makeBook(slices: { recordsPerSlice?: number; yieldNow?: () => Promise<void> } = {}): {
+  book: RecordBook;
+  verifier: FakeVerifier;
+} {
   const verifier = new FakeVerifier();
+  const { recordsPerSlice = 2048, yieldNow } = slices;
   const members = [SELF, PEER].map((identity) => ({ identity }));
   const ports = {
     verifier,
     sha256,
     signer: new FakeSigner(SELF),
     clock: { now: () => 0, wallNow: () => FIRST_SEEN * 1000, setTimer: () => ({ cancel: () => undefined }) },
+    yieldNow,
   } as unknown as ConsensusPorts;
-  const context = makeContext(resolveConfig({ members }, SELF), ports, new Tally(), () => undefined);
+  const context = makeContext(resolveConfig({ members, recordsPerSlice }, SELF), ports, new Tally(), () => undefined);
   return { book: new RecordBook(context), verifier };
 }
 
@@ -96,6 +102,61 @@ describe('RecordBook', () => {
     );
   });
 
+  test('judges a record at a time as it does all at one go, and lets others have a turn in between', async () => {
+    await fc.assert(
+      fc.asyncProperty(plans, moment, async (planned, time) => {
+        const view = viewOf(await Promise.all(planned.map(recordOf)));
+        let turns = 0;
+        const sliced = makeBook({
+          recordsPerSlice: 1,
+          yieldNow: () => {
+            turns++;
+            return settle();
+          },
+        });
+        const whole = await makeBook().book.judge(view, time);
+        expect(await sliced.book.judge(view, time)).toEqual(whole);
+        expect(turns).toBeGreaterThanOrEqual(planned.length);
+        await sliced.book.prune(view, () => false);
+        expect(sliced.book.size).toBe(planned.length);
+        expect(await sliced.book.judge(view, time)).toEqual(whole);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('what is known at a moment counts at once, and what is not known yet for nothing', async () => {
+    const words = [{ dates: [0, 30] as const, expiration: 30 }];
+    const plan = { expiration: 30, authentic: true, dates: [0, 25] as const, words };
+    const [known, unknown] = await Promise.all([1, 2].map((index) => recordOf(plan, index)));
+    const { book, verifier } = makeBook();
+    await book.judge(viewOf([known!]), 11);
+    verifier.gate = new Promise(() => undefined);
+    const judged = await book.judgeWhatIsKnown(viewOf([known!, unknown!]), 12);
+    expect(judged).toMatchObject([{ attestations: 1 }, { itemBytes: undefined, attestations: 0 }]);
+    expect(judged[0]!.itemBytes).toBeDefined();
+    const [late] = await book.judgeWhatIsKnown(viewOf([known!]), 26);
+    expect(late).toMatchObject({ itemBytes: undefined, attestations: 1 });
+  });
+
+  test('asks the verifier nothing that it recalls, as long as that holds', async () => {
+    const words = [{ dates: [0, 30] as const, expiration: 30 }];
+    const record = await recordOf({ expiration: 30, authentic: true, dates: [0, 25], words }, 1);
+    const before = makeBook();
+    const [expected] = await before.book.judge(viewOf([record]), 11);
+    const { verdict } = before.book.packet(record.packet);
+    const [slot] = before.book.packet(record.packet).attestations;
+    const { book, verifier } = makeBook();
+    Object.assign(verifier, { recallPacket: () => verdict, recallSignature: () => slot!.verdict });
+    expect(await book.judge(viewOf([record]), 11)).toEqual([expected]);
+    expect([verifier.packets, verifier.signatures]).toEqual([0, 0]);
+    const outdated = makeBook();
+    const tooOld = { ...verdict, notAfter: FIRST_SEEN - 1 };
+    Object.assign(outdated.verifier, { recallPacket: () => tooOld });
+    expect(await outdated.book.judge(viewOf([record]), 11)).toEqual([expected]);
+    expect([outdated.verifier.packets, outdated.verifier.signatures]).toEqual([1, 1]);
+  });
+
   test('verifies what it has judged no more, as long as no date is passed', async () => {
     const words = [0, 1].map(() => ({ dates: [0, 30] as const, expiration: 30 }));
     const record = await recordOf({ expiration: 30, authentic: true, dates: [0, 25], words }, 1);
@@ -123,7 +184,7 @@ describe('RecordBook', () => {
     expect(entry.attestations[0]!.signature).toBe(newest.attestations[0]!.signature);
     await settle();
     expect([verifier.packets, verifier.signatures]).toEqual([1, 1]);
-    expect([entry.settled, entry.attestations[0]!.settled]).toEqual([undefined, undefined]);
+    expect([entry.job, entry.attestations[0]!.job, entry.waiting]).toEqual([undefined, undefined, undefined]);
   });
 
   test('forgets what has left the list, and keeps what is needed or still in it', async () => {
@@ -132,11 +193,11 @@ describe('RecordBook', () => {
     const { book } = makeBook();
     await book.judge(viewOf([listed!, needed!, gone!]), 11);
     const isNeeded = book.enter(needed!);
-    book.prune(viewOf([listed!]), (entry) => entry === isNeeded);
+    await book.prune(viewOf([listed!]), (entry) => entry === isNeeded);
     expect(book.size).toBe(2);
     expect(book.packet(listed!.packet)).toBe(book.enter(listed!));
     expect(book.packet(needed!.packet)).toBe(isNeeded);
-    book.prune(viewOf([]), () => false);
+    await book.prune(viewOf([]), () => false);
     expect(book.size).toBe(0);
   });
 });

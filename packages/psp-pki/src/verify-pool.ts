@@ -29,6 +29,8 @@ interface Thread {
 const BATCHES_AHEAD = 2;
 /** Megabytes for new objects in a thread: a batch leaves next to nothing, and the default takes tens of them. */
 const THREAD_YOUNG_MB = 4;
+/** A longer message is not worth sending to a thread beside others: it goes to libuv's pool, which copies it once less. */
+const MAX_POOLED_MESSAGE_BYTES = 262_144;
 const JOB_HEAD_BYTES = ED25519_KEY_BYTES + ED25519_SIGNATURE_BYTES + 4;
 
 /**
@@ -69,7 +71,8 @@ export class VerifyPool {
     if (publicKey.length !== ED25519_KEY_BYTES || signature.length !== ED25519_SIGNATURE_BYTES) {
       return Promise.resolve(false);
     }
-    if (this.#closed) return verifyEd25519Async(publicKey, message, signature);
+    if (this.#closed || message.length > MAX_POOLED_MESSAGE_BYTES)
+      return verifyEd25519Async(publicKey, message, signature);
     return new Promise((resolve) => {
       this.#queue.push({ publicKey, message, signature, resolve });
       if (this.#scheduled) return;

@@ -43,7 +43,9 @@ export type NotReadyReason =
   | 'frozenListMissing'
   | 'verdictsMissing'
   /** The leader decides by a trust root that is not here yet. */
-  | 'rootMissing';
+  | 'rootMissing'
+  /** The round ended here while the listing was built. */
+  | 'roundDropped';
 
 /** What a voter found when it built the listing itself. */
 export interface VoteFacts {

@@ -1,6 +1,13 @@
-import { create, toBinary } from '@bufbuild/protobuf';
-import { DiscoveryListingSchema } from '@discovery-raft/protocol';
-import { SHORT_LISTING_BYTES, shortListingOf, type ShortListing } from '@discovery-raft/psp-envelope';
+import {
+  listedItemBytes,
+  ListingWriter,
+  runSteps,
+  SHORT_LISTING_BYTES,
+  shortListingSteps,
+  subNamespaceOf,
+  type ShortListing,
+  type Steps,
+} from '@discovery-raft/psp-envelope';
 import type { Sha256 } from '../ports.js';
 import type { JudgedEntry } from './judgement.js';
 import { entryValid } from './judgement.js';
@@ -13,6 +20,13 @@ export interface ListingHeader {
   readonly expiration: number;
 }
 
+/** One item of a listing. */
+export interface ListedItem {
+  readonly identity: string;
+  /** Unix seconds. */
+  readonly expiration: number;
+}
+
 /** A listing as every honest voter builds it, and what voters need to know of it. */
 export interface BuiltListing {
   /** `DiscoveryListing` bytes; what members sign. */
@@ -21,8 +35,8 @@ export interface BuiltListing {
   readonly digest: Uint8Array;
   /** Number of items. */
   readonly items: number;
-  /** Expiration of the listed item, by identity. */
-  readonly listed: ReadonlyMap<string, number>;
+  /** Whose items are listed, in order. */
+  readonly listed: readonly ListedItem[];
   /** Identities with an unexpired record. */
   readonly entries: number;
   /** Of those, how many have a valid entry. */
@@ -30,6 +44,23 @@ export interface BuiltListing {
   /** What follows from `bytes` for deployed clients; undefined when they can take `bytes`. */
   readonly short: ShortListing | undefined;
 }
+
+/** What {@link buildListingSteps} builds from. */
+export interface ListingInput {
+  /** The frozen list, judged at `header.creation`. */
+  readonly entries: readonly JudgedEntry[];
+  readonly header: ListingHeader;
+  readonly policy: Policy;
+  /** Countable attestations that make an entry valid. */
+  readonly attestationsNeeded: number;
+  readonly sha256: Sha256;
+  /** Over this, a short listing is made too. Default: that of psp-envelope. */
+  readonly shortListingBytes?: number;
+  /** Entries that are looked at between two places where the work may be interrupted, from 1. Default 2,048. */
+  readonly entriesPerStep?: number;
+}
+
+const ENTRIES_PER_STEP = 2048;
 
 /**
  * Builds the listing: per identity the newest entry that counts at `creation`, sorted bytewise by identity, item bytes
@@ -48,29 +79,82 @@ export function buildListing(
   sha256: Sha256,
   shortListingBytes = SHORT_LISTING_BYTES,
 ): BuiltListing {
-  const chosen = new Map<string, JudgedEntry>();
-  const present = new Set<string>();
-  const valid = new Set<string>();
-  for (const entry of entries) {
-    if (entry.expiration <= header.creation) continue;
-    present.add(entry.identity);
-    const counts = entryValid(entry, header.creation, attestationsNeeded);
-    if (counts) valid.add(entry.identity);
-    if (entry.itemBytes === undefined || (policy.listed === 'validEntries' && !counts)) continue;
-    const held = chosen.get(entry.identity);
-    if (held === undefined || isNewer(entry, held)) chosen.set(entry.identity, entry);
+  const input = { entries: [...entries], header, policy, attestationsNeeded, sha256, shortListingBytes };
+  return runSteps(buildListingSteps(input));
+}
+
+/** {@link buildListing} in steps; what they give does not hang on where they are interrupted. */
+export function* buildListingSteps(input: ListingInput): Steps<BuiltListing> {
+  const { header, sha256, shortListingBytes = SHORT_LISTING_BYTES, entriesPerStep = ENTRIES_PER_STEP } = input;
+  const entries = yield* inIdentityOrder(input.entries, entriesPerStep);
+  const { listed, items, present, valid } = yield* chooseEntries(entries, input, entriesPerStep);
+  const bytes = yield* writeListing(items, header, entriesPerStep);
+  const digest = sha256(bytes);
+  yield;
+  const subNamespaceAt = (at: number): string => subNamespaceOf(listed[at]!.identity);
+  const short =
+    bytes.length <= shortListingBytes
+      ? undefined
+      : yield* shortListingSteps(
+          { head: header, digest, items, subNamespaceAt },
+          { maxBytes: shortListingBytes, sha256 },
+        );
+  return { bytes, digest, items: items.length, listed, entries: present, validEntries: valid, short };
+}
+
+/** The entries, those of an identity next to each other. They come in order from a list; from elsewhere they are sorted. */
+function* inIdentityOrder(entries: readonly JudgedEntry[], perStep: number): Steps<readonly JudgedEntry[]> {
+  for (let i = 1; i < entries.length; i++) {
+    // Identities are ASCII (anything else was refused as a packet), so comparing code units compares bytes.
+    if (entries[i]!.identity < entries[i - 1]!.identity) {
+      return entries.toSorted((a, b) => (a.identity < b.identity ? -1 : a.identity === b.identity ? 0 : 1));
+    }
+    if (i % perStep === 0) yield;
   }
-  const sorted = inIdentityOrder([...chosen.values()]);
-  const bytes = encodeListing(sorted, header);
-  return {
-    bytes,
-    digest: sha256(bytes),
-    items: sorted.length,
-    listed: new Map(sorted.map((entry) => [entry.identity, entry.expiration])),
-    entries: present.size,
-    validEntries: valid.size,
-    short: shortListingOf(bytes, { maxBytes: shortListingBytes, sha256 }),
-  };
+  return entries;
+}
+
+/** What goes into a listing, and the counts beside it. */
+interface Chosen {
+  readonly listed: readonly JudgedEntry[];
+  readonly items: readonly Uint8Array[];
+  /** Identities with an unexpired record. */
+  readonly present: number;
+  /** Of those, how many have a valid entry. */
+  readonly valid: number;
+}
+
+function* chooseEntries(entries: readonly JudgedEntry[], input: ListingInput, perStep: number): Steps<Chosen> {
+  const { header, policy, attestationsNeeded } = input;
+  const listed: JudgedEntry[] = [];
+  const items: Uint8Array[] = [];
+  let present = 0;
+  let valid = 0;
+  let at = 0;
+  let looked = 0;
+  while (at < entries.length) {
+    const { identity } = entries[at]!;
+    let isPresent = false;
+    let isValid = false;
+    let best: JudgedEntry | undefined;
+    for (; at < entries.length && entries[at]!.identity === identity; at++) {
+      const entry = entries[at]!;
+      if (entry.expiration <= header.creation) continue;
+      isPresent = true;
+      const counts = entryValid(entry, header.creation, attestationsNeeded);
+      isValid ||= counts;
+      if (entry.itemBytes === undefined || (policy.listed === 'validEntries' && !counts)) continue;
+      if (best === undefined || isNewer(entry, best)) best = entry;
+    }
+    if (isPresent) present++;
+    if (isValid) valid++;
+    if (best?.itemBytes !== undefined) {
+      listed.push(best);
+      items.push(best.itemBytes);
+    }
+    if (++looked % perStep === 0) yield;
+  }
+  return { listed, items, present, valid };
 }
 
 /** Total order of versions of one identity: expiration, then bytes, so that equal expirations cannot split voters. */
@@ -81,22 +165,15 @@ function isNewer(entry: JudgedEntry, held: JudgedEntry): boolean {
 
 const EMPTY = new Uint8Array(0);
 
-function inIdentityOrder(entries: JudgedEntry[]): JudgedEntry[] {
-  const ordered = entries.every((entry, i) => i === 0 || entries[i - 1]!.identity < entry.identity);
-  // Identities are ASCII (anything else was refused as a packet), so comparing code units compares bytes.
-  return ordered ? entries : entries.sort((a, b) => (a.identity < b.identity ? -1 : 1));
-}
-
-function encodeListing(entries: readonly JudgedEntry[], header: ListingHeader): Uint8Array {
-  return toBinary(
-    DiscoveryListingSchema,
-    create(DiscoveryListingSchema, {
-      version: header.version,
-      items: entries.map((entry) => entry.itemBytes ?? EMPTY),
-      creation: BigInt(header.creation),
-      expiration: BigInt(header.expiration),
-    }),
-  );
+function* writeListing(items: readonly Uint8Array[], header: ListingHeader, perStep: number): Steps<Uint8Array> {
+  let bytes = 0;
+  for (const item of items) bytes += listedItemBytes(item.length);
+  const writer = new ListingWriter(header, bytes);
+  for (let at = 0; at < items.length; at++) {
+    writer.item(items[at]!);
+    if (at % perStep === perStep - 1) yield;
+  }
+  return writer.finish();
 }
 
 /** Bytewise order: negative, 0 or positive. */

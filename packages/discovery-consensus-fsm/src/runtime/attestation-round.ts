@@ -6,6 +6,7 @@ import type { Context } from './context.js';
 import { sendCounted } from './context.js';
 import type { PublishDesk } from './publish-desk.js';
 import type { BookEntry, RecordBook } from './record-book.js';
+import { Pace } from './slices.js';
 
 /** Requests to one peer in one pass; what is left waits for the next pass. */
 const MAX_REQUESTS_PER_PASS = 64;
@@ -32,15 +33,19 @@ export class AttestationRound {
     this.#desk = desk;
   }
 
-  /** One pass over the list; a call while one runs joins it. Resolves when everything is sent. */
-  run(): Promise<void> {
-    this.#running ??= this.#pass().finally(() => {
+  /**
+   * One pass over the list; a call while one runs joins it. Resolves when everything is sent.
+   *
+   * @param isWanted asked after each pause; when it says no, the rest is left
+   */
+  run(isWanted: () => boolean): Promise<void> {
+    this.#running ??= this.#pass(isWanted).finally(() => {
       this.#running = undefined;
     });
     return this.#running;
   }
 
-  async #pass(): Promise<void> {
+  async #pass(isWanted: () => boolean): Promise<void> {
     const { ports, committees, self, time } = this.#context;
     const members = committees.known;
     if (this.#completeFor !== members) this.#complete = new WeakSet();
@@ -48,7 +53,12 @@ export class AttestationRound {
     const missing = new Map<string, Uint8Array[]>();
     const mine: Uint8Array[] = [];
     const now = time.wallNow();
+    const pace = new Pace(this.#context);
     for (const record of ports.list.view().entries()) {
+      if (pace.isDue()) {
+        await pace.pause();
+        if (!isWanted()) return;
+      }
       const entry = this.#lacking(record, now);
       if (entry === undefined) continue;
       for (const member of members) {

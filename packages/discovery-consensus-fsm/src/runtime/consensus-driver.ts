@@ -14,6 +14,7 @@ import { DirectoryShelf } from './directory-shelf.js';
 import { FrozenLists } from './frozen-lists.js';
 import { LeaderMessages } from './leader-messages.js';
 import { ListWeeding } from './list-weeding.js';
+import { Newcomers } from './newcomers.js';
 import { OwnVote } from './own-vote.js';
 import { PublishDesk } from './publish-desk.js';
 import { RecordBook } from './record-book.js';
@@ -48,6 +49,7 @@ export class ConsensusDriver {
   readonly ledger: SigningLedger;
   readonly #attestations: AttestationRound;
   readonly #weeding: ListWeeding;
+  readonly #newcomers: Newcomers;
   readonly #timers = new Map<string, () => void>();
   #subscriptions: Unsubscribe[] = [];
   #machine: MachineState = INITIAL_STATE;
@@ -87,6 +89,7 @@ export class ConsensusDriver {
     this.#attestations = new AttestationRound(context, this.book, this.desk);
     this.#weeding = new ListWeeding(context, this.book);
     this.#authorities = context.committees.newestAuthorities;
+    this.#newcomers = new Newcomers(context, (record) => this.#entered(record));
     this.#subscribe();
   }
 
@@ -107,7 +110,7 @@ export class ConsensusDriver {
       this.#started = false;
       throw new ConsensusError('CONSENSUS_STORE_FAILED', 'what was stored cannot be loaded', {}, error);
     }
-    for (const record of this.#context.ports.list.view().entries()) this.#entered(record);
+    this.#newcomers.addAll(this.#context.ports.list.view());
     this.dispatch({ type: 'start' });
     this.#tick();
     if (this.#raft !== undefined) this.raftStateChanged(this.#raft);
@@ -118,7 +121,9 @@ export class ConsensusDriver {
     this.#started = true;
     for (const unsubscribe of this.#subscriptions) unsubscribe();
     this.#subscriptions = [];
+    this.#newcomers.close();
     this.book.close();
+    this.#frozen.clear();
     this.dispatch({ type: 'shutdown' });
   }
 
@@ -223,12 +228,15 @@ export class ConsensusDriver {
   #subscribe(): void {
     const { list } = this.#context.ports;
     this.#subscriptions = [
-      list.onInserted((record) => this.#entered(record)),
+      list.onInserted((record) => {
+        this.desk.seen(record);
+        this.#newcomers.add(record);
+      }),
       list.onFrozen((frozen) => this.#frozen.add(frozen)),
       this.#context.committees.onChanged(() => this.#rostersChanged()),
       list.onRestored(() => {
         this.#frozen.clear();
-        for (const record of list.view().entries()) this.#entered(record);
+        this.#newcomers.addAll(list.view());
       }),
     ];
   }
@@ -240,15 +248,27 @@ export class ConsensusDriver {
     this.#authorities = newestAuthorities;
     this.book.rostersChanged(isJudgedAnew);
     if (isJudgedAnew) this.desk.judgeAnew();
-    for (const record of this.#context.ports.list.view().entries()) this.#entered(record);
+    this.#newcomers.addAll(this.#context.ports.list.view());
     this.voter.rostersChanged();
   }
 
   #entered(record: ListedRecord): void {
-    const entry = this.book.enter(record);
-    this.desk.entered(record, entry).catch((error: unknown) => {
+    try {
+      this.desk.seen(record);
+      this.book.enter(record);
+      this.desk.learn(record);
+    } catch (error) {
       raiseAlarm(this.#context, 'internal', describeFailure(error));
-    });
+    }
+  }
+
+  /** Brings back what is missing; whoever waits for it goes on even if that fails. */
+  async #requeueMissing(): Promise<void> {
+    try {
+      await this.desk.requeueMissing();
+    } catch (error) {
+      raiseAlarm(this.#context, 'internal', describeFailure(error));
+    }
   }
 
   #tick(): void {
@@ -289,7 +309,7 @@ export class ConsensusDriver {
         if (this.#leads(term)) {
           this.#writing = true;
           this.desk.routeToList();
-          this.desk.requeueMissing();
+          void this.#requeueMissing();
           this.#awaitSlot();
         } else if (!isLeaderState(this.#machine.name)) {
           void writer.stepDown();
@@ -358,8 +378,9 @@ export class ConsensusDriver {
   }
 
   async #enhanceList(): Promise<void> {
-    await this.#weeding.run();
-    await this.#attestations.run();
+    const isWanted = (): boolean => this.#writing;
+    await this.#weeding.run(isWanted);
+    if (isWanted()) await this.#attestations.run(isWanted);
   }
 
   // Following.
@@ -377,7 +398,7 @@ export class ConsensusDriver {
     if (leaderId === null || this.#routedTo === leaderId) return this.desk.queue.pump();
     this.#routedTo = leaderId;
     this.desk.routeToLeader(leaderId);
-    this.desk.requeueMissing();
+    void this.#requeueMissing();
   }
 
   #hold(): void {
@@ -407,14 +428,23 @@ export class ConsensusDriver {
     const leads = isLeaderState(this.#machine.name);
     this.#endRound(round, leads ? this.leader.failure : this.voter.failure);
     const done = (): void => {
-      this.book.prune(this.#context.ports.list.view(), (entry) => this.desk.needs(entry));
-      this.desk.requeueMissing();
-      this.dispatch({ type: 'cleanedUp', round });
+      this.#tidy().then(
+        () => this.dispatch({ type: 'cleanedUp', round }),
+        (error: unknown) => {
+          raiseAlarm(this.#context, 'internal', describeFailure(error));
+          this.dispatch({ type: 'cleanedUp', round });
+        },
+      );
     };
     if (!leads) return done();
     const { ports, time } = this.#context;
     const expire = async (): Promise<unknown> => ports.writer.expire(Math.floor(time.wallNow()));
     within(this.#roundDeadline(), expire()).then(done, done);
+  }
+
+  async #tidy(): Promise<void> {
+    await this.book.prune(this.#context.ports.list.view(), (entry) => this.desk.needs(entry));
+    await this.desk.requeueMissing();
   }
 
   #dropRound(round: number): void {
@@ -426,6 +456,7 @@ export class ConsensusDriver {
     this.leader.drop();
     this.voter.drop();
     this.leaderMessages.drop();
+    this.#frozen.drop(round);
     this.#published = undefined;
     const published = result !== undefined;
     this.#context.emit('roundEnded', {

@@ -30,6 +30,11 @@ export interface ConsensusPorts {
   readonly store: DirectoryStore;
   readonly clock: ConsensusClock;
   readonly sha256: Sha256;
+  /**
+   * Resolves when all else that waits for its turn on this thread has had one (`setImmediate` on Node). What takes long is
+   * cut into slices with one of these between them; without it, it is done at one go.
+   */
+  readonly yieldNow?: () => Promise<void>;
   /** How far the local log is applied; goes into votes. Default: the index of the list's view. */
   readonly appliedIndex?: () => number;
   /** Where packets of `onReceivedRaftPacket` go; without it they are refused. */

@@ -7,7 +7,6 @@ import {
   DEFAULT_LIMITS,
   DirectoryAssembler,
   EnvelopeError,
-  shortListingOf,
 } from '@discovery-raft/psp-envelope';
 import type { EnvelopeLimits, PullAnswer, ServedDirectory } from '@discovery-raft/psp-envelope';
 import type { StoredDirectory } from '../ports.js';
@@ -23,14 +22,14 @@ const ASSEMBLED_AT_ONCE = 2;
 /** The two encodings of one directory, each made once. */
 interface Forms {
   readonly full: ServedDirectory;
-  short: ServedDirectory | null | undefined;
+  short: Promise<ServedDirectory | null> | undefined;
 }
 
 /** How directories go from node to node and to clients: whole, in parts, or the short one to deployed clients. */
 export class DirectoryExchange {
   readonly #context: Context;
   readonly #shelf: DirectoryShelf;
-  readonly #forms = new WeakMap<StoredDirectory, Forms>();
+  readonly #forms = new WeakMap<StoredDirectory, Promise<Forms>>();
   readonly #arriving = new Map<string, DirectoryAssembler>();
   #requestID = 0n;
 
@@ -56,19 +55,22 @@ export class DirectoryExchange {
   }
 
   /** The messages that answer a pull, encoded; see `answerPull` of psp-envelope. */
-  answer(pull: PullDiscovery, served: StoredDirectory | null, limits: EnvelopeLimits): Iterable<PullAnswer> {
-    const forms = served === null ? null : this.#formsOf(served);
-    const offer = {
-      full: forms?.full ?? null,
-      short: () => (served === null || forms === null ? null : (forms.short ??= this.#encodeShort(served))),
-    };
-    return answerPull(pull, offer, { limits });
+  async answer(
+    pull: PullDiscovery,
+    served: StoredDirectory | null,
+    limits: EnvelopeLimits,
+  ): Promise<Iterable<PullAnswer>> {
+    const forms = served === null ? null : await this.#formsOf(served);
+    // Only deployed clients take a short one, and it may be costly to make.
+    const short =
+      served !== null && forms !== null && pull.requestID === 0n ? await this.#shortOf(served, forms) : null;
+    return answerPull(pull, { full: forms?.full ?? null, short: () => short }, { limits });
   }
 
   /** Answers a member's pull. An interim list proves nothing to another discovery node. */
   async answerPeer(from: string, pull: PullDiscovery): Promise<Handled> {
     if (pull.requestID > BigInt(Number.MAX_SAFE_INTEGER)) return no('malformed', 'requestID');
-    for (const { event, body } of this.answer(pull, this.#shelf.unexpired, DEFAULT_LIMITS)) {
+    for (const { event, body } of await this.answer(pull, this.#shelf.unexpired, DEFAULT_LIMITS)) {
       if (!(await sendCounted(this.#context, from, decodeDiscoveryBody(event, joined(body))))) break;
     }
     return HEEDED;
@@ -106,28 +108,34 @@ export class DirectoryExchange {
     return true;
   }
 
-  #formsOf(served: StoredDirectory): Forms {
+  #formsOf(served: StoredDirectory): Promise<Forms> {
     let forms = this.#forms.get(served);
     if (forms === undefined) {
-      forms = { full: this.#encode(served.directory, served.creation), short: undefined };
+      forms = this.#encode(served.directory, served.creation).then((full) => ({ full, short: undefined }));
       this.#forms.set(served, forms);
     }
     return forms;
   }
 
-  /** Null when too few signed the short listing. A stored directory has only the signatures: the rest follows from it. */
-  #encodeShort({ directory, creation }: StoredDirectory): ServedDirectory | null {
-    const { config, ports } = this.#context;
-    if (directory.shortSignatures.length === 0) return null;
-    const short = shortListingOf(directory.directory, { maxBytes: config.shortListingBytes, sha256: ports.sha256 });
-    if (short === undefined) return null;
-    const { shortSignatures: signatures } = directory;
-    return this.#encode(create(DiscoveryDirectorySchema, { directory: short.bytes, signatures }), creation);
+  #shortOf(served: StoredDirectory, forms: Forms): Promise<ServedDirectory | null> {
+    forms.short ??= this.#encodeShort(served);
+    return forms.short;
   }
 
-  #encode(directory: DiscoveryDirectory, creation: number): ServedDirectory {
+  /** Null when too few signed the short listing. A stored directory has only the signatures: the rest follows from it. */
+  async #encodeShort(served: StoredDirectory): Promise<ServedDirectory | null> {
+    const { shortSignatures: signatures } = served.directory;
+    if (signatures.length === 0) return null;
+    const short = await this.#shelf.shortOf(served);
+    if (short === undefined) return null;
+    return this.#encode(create(DiscoveryDirectorySchema, { directory: short.bytes, signatures }), served.creation);
+  }
+
+  async #encode(directory: DiscoveryDirectory, creation: number): Promise<ServedDirectory> {
+    const { sha256, yieldNow } = this.#context.ports;
     const body = toBinary(DiscoveryDirectorySchema, directory);
-    return { body, digest: this.#context.ports.sha256(body), creation };
+    await yieldNow?.();
+    return { body, digest: sha256(body), creation };
   }
 }
 

@@ -1,9 +1,10 @@
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { DiscoveryDirectorySchema, DiscoveryListingSchema } from '@discovery-raft/protocol';
-import { shortListingOf } from '@discovery-raft/psp-envelope';
+import { shortListingStepsOf } from '@discovery-raft/psp-envelope';
+import type { ShortListing } from '@discovery-raft/psp-envelope';
 import type { DiscoveryDirectory, DiscoveryListing, DiscoverySignature } from '@discovery-raft/protocol';
 import { MAX_MEMBERS } from '../config.js';
-import { buildListing, sameBytes } from '../policy/listing.js';
+import { buildListingSteps, sameBytes } from '../policy/listing.js';
 import { POLICIES } from '../policy/thresholds.js';
 import { roundOfCreation, slotExpiration, slotStart } from '../policy/slots.js';
 import type { StoredDirectory } from '../ports.js';
@@ -15,6 +16,7 @@ import { Deadline, LATE, within } from './deadline.js';
 import type { RecordBook } from './record-book.js';
 import type { RoundResult } from './round-leader.js';
 import { checkShortSignatures, checkSignatures } from './signature-set.js';
+import { inSlices } from './slices.js';
 
 /** How long an interim directory is given out before it is made anew, seconds. */
 const INTERIM_REUSE_SECONDS = 10;
@@ -32,6 +34,8 @@ export class DirectoryShelf {
   #interim: StoredDirectory | null = null;
   #interimOver: Deadline;
   #makingInterim: Promise<StoredDirectory | null> | undefined;
+  /** Short listings of directories that this node built itself: others follow from the directory, but at a price. */
+  readonly #short = new WeakMap<StoredDirectory, ShortListing>();
   /** Directories of peers that are being checked: one each. */
   readonly #checking = new Set<string>();
 
@@ -57,6 +61,11 @@ export class DirectoryShelf {
     return current !== null && this.#context.time.wallNow() < current.expiration ? current : null;
   }
 
+  /** The short listing that follows from a directory; undefined when it has none. */
+  async shortOf(stored: StoredDirectory): Promise<ShortListing | undefined> {
+    return this.#short.get(stored) ?? (await this.#makeShort(stored.directory.directory));
+  }
+
   /** What may be served at this moment. */
   async get(): Promise<StoredDirectory | null> {
     const { config, time } = this.#context;
@@ -77,6 +86,7 @@ export class DirectoryShelf {
   /** Makes the directory of a round public, then saves it. */
   async publish({ round, listing, signatures, shortSignatures }: RoundResult): Promise<void> {
     const { config } = this.#context;
+    const { digest, items } = listing;
     const directory: DiscoveryDirectory = create(DiscoveryDirectorySchema, {
       directory: listing.bytes,
       signatures: [...signatures],
@@ -84,7 +94,9 @@ export class DirectoryShelf {
     });
     const creation = slotStart(config, round);
     const expiration = slotExpiration(config, round);
-    await this.#replace({ round, creation, expiration, digest: listing.digest, items: listing.items, directory });
+    const stored: StoredDirectory = { round, creation, expiration, digest, items, directory };
+    if (listing.short !== undefined) this.#short.set(stored, listing.short);
+    await this.#replace(stored);
   }
 
   /** Checks a peer's directory and, when it is newer than what is here and carries a quorum, makes it public. */
@@ -132,11 +144,15 @@ export class DirectoryShelf {
 
   async #goodShort(directory: DiscoveryDirectory, creation: number): Promise<readonly DiscoverySignature[]> {
     if (directory.shortSignatures.length === 0) return [];
-    const { config, ports } = this.#context;
-    const options = { maxBytes: config.shortListingBytes, sha256: ports.sha256 };
-    const short = shortListingOf(directory.directory, options);
+    const short = await this.#makeShort(directory.directory);
     const committee = this.#context.committees.at(creation);
     return checkShortSignatures(this.#context, committee, directory.shortSignatures, short, creation);
+  }
+
+  #makeShort(listing: Uint8Array): Promise<ShortListing | undefined> {
+    const { config, ports } = this.#context;
+    const options = { maxBytes: config.shortListingBytes, sha256: ports.sha256 };
+    return inSlices(this.#context, shortListingStepsOf(listing, options));
   }
 
   async #replace(directory: StoredDirectory): Promise<void> {
@@ -173,8 +189,12 @@ export class DirectoryShelf {
     const expiration = creation + config.slotSeconds + committees.ownPlace;
     const header = { version: config.protocolVersion, creation, expiration };
     try {
-      const entries = await this.#book.judge(ports.list.view(), creation);
-      const listing = buildListing(entries, header, POLICIES.safe, 1, ports.sha256, config.shortListingBytes);
+      // A node that has just started may have much to verify, and is asked meanwhile.
+      const entries = await this.#book.judgeWhatIsKnown(ports.list.view(), creation);
+      const { shortListingBytes, recordsPerSlice: entriesPerStep } = config;
+      const rules = { policy: POLICIES.safe, attestationsNeeded: 1 };
+      const input = { entries, header, ...rules, sha256: ports.sha256, shortListingBytes, entriesPerStep };
+      const listing = await inSlices(this.#context, buildListingSteps(input));
       const directory = create(DiscoveryDirectorySchema, {
         directory: listing.bytes,
         signatures: [await ports.signer.sign(listing.bytes)],
@@ -183,6 +203,7 @@ export class DirectoryShelf {
       const { digest, items } = listing;
       this.#interimOver = new Deadline(time, INTERIM_REUSE_SECONDS);
       this.#interim = { round: 0, creation, expiration, digest, items, directory };
+      if (listing.short !== undefined) this.#short.set(this.#interim, listing.short);
     } catch (error) {
       raiseAlarm(this.#context, 'signerFailed', describeFailure(error));
       return null;

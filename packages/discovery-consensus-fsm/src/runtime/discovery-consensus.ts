@@ -26,7 +26,7 @@ import type { DiscoveryMessage } from '../messages.js';
 import type { DiscoveryConsensusOperations, PublishSource, RaftStatus } from '../operations.js';
 import type { Committee } from '../policy/committee.js';
 import type { BuiltListing } from '../policy/listing.js';
-import { buildListing } from '../policy/listing.js';
+import { buildListingSteps } from '../policy/listing.js';
 import { checkVoteRequest } from '../policy/request-check.js';
 import { DIRECTORY_LIFETIME_SLOTS, slotAt } from '../policy/slots.js';
 import type { RootPromise, StoredDirectory } from '../ports.js';
@@ -37,6 +37,7 @@ import type { ConsensusPorts, Context } from './context.js';
 import { describeFailure, makeContext, raiseAlarm } from './context.js';
 import { Deadline } from './deadline.js';
 import { ConsensusDriver } from './consensus-driver.js';
+import { inSlices } from './slices.js';
 import { Tally } from './tally.js';
 
 const MAX_CERTIFICATE_BYTES = 16 * 1024;
@@ -156,14 +157,11 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     const entries = await this.#driver.book.judge(ports.list.view(), at);
     const expiration = at + DIRECTORY_LIFETIME_SLOTS * this.config.slotSeconds;
     const header = { version: this.config.protocolVersion, creation: at, expiration };
-    return buildListing(
-      entries,
-      header,
-      policy,
-      committees.at(at).attestationsNeeded,
-      ports.sha256,
-      this.config.shortListingBytes,
-    );
+    const { shortListingBytes, recordsPerSlice: entriesPerStep } = this.config;
+    const { attestationsNeeded } = committees.at(at);
+    const sizes = { shortListingBytes, entriesPerStep };
+    const input = { entries, header, policy, attestationsNeeded, sha256: ports.sha256, ...sizes };
+    return inSlices(this.#context, buildListingSteps(input));
   }
 
   async sendRaftPacket(peer: string, packet: DiscoveryRaftPacket): Promise<void> {
@@ -260,7 +258,7 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
    * @param limits what one message between this node and the client may be
    */
   async answerPull(pull: PullDiscovery, limits: EnvelopeLimits = DEFAULT_LIMITS): Promise<Iterable<PullAnswer>> {
-    return this.#driver.exchange.answer(pull, await this.getDirectory(), limits);
+    return await this.#driver.exchange.answer(pull, await this.getDirectory(), limits);
   }
 
   async onMessage(from: string, message: DiscoveryMessage): Promise<Handled> {

@@ -1,5 +1,6 @@
 import type { Committee } from '../policy/committee.js';
-import { buildListing } from '../policy/listing.js';
+import { buildListingSteps } from '../policy/listing.js';
+import type { NotReadyReason } from '../policy/judgement.js';
 import type { BuiltListing } from '../policy/listing.js';
 import { slotExpiration, slotStart } from '../policy/slots.js';
 import type { FrozenList, ListedView } from '../ports.js';
@@ -7,15 +8,23 @@ import type { Context } from './context.js';
 import type { Deadline } from './deadline.js';
 import { LATE, within } from './deadline.js';
 import type { RecordBook } from './record-book.js';
+import { DROPPED, inSlices } from './slices.js';
 
 /** Frozen lists that are kept: enough for a round and its stragglers, however many markers a bad leader writes. */
 const MAX_FROZEN_LISTS = 4;
 
+/** A listing that is being built, or is there. */
+interface Building {
+  readonly listing: Promise<BuiltListing | NotReadyReason>;
+  /** Whom it is built for; a newer root may have come since. */
+  readonly committee: Committee;
+  /** Nobody wants it any more. */
+  dropped: boolean;
+}
+
 interface Frozen {
   readonly list: FrozenList;
-  listing: Promise<BuiltListing> | undefined;
-  /** Whom it was built for; a newer root may have come since. */
-  committee: Committee | undefined;
+  building: Building | undefined;
 }
 
 /**
@@ -36,15 +45,20 @@ export class FrozenLists {
   /** A marker was applied. */
   add(list: FrozenList): void {
     // Megabytes each, and of no more use once another round has begun; whoever still asks has it built again.
-    for (const older of this.#kept) if (older.list.round < list.round) older.listing = undefined;
-    this.#kept.push({ list, listing: undefined, committee: undefined });
-    if (this.#kept.length > MAX_FROZEN_LISTS) this.#kept.shift();
+    for (const older of this.#kept) if (older.list.round < list.round) forget(older);
+    this.#kept.push({ list, building: undefined });
+    if (this.#kept.length > MAX_FROZEN_LISTS) forget(this.#kept.shift());
     for (const wake of [...this.#waiters]) wake();
   }
 
   /** The list was replaced: what was frozen before is of another history. */
   clear(): void {
-    this.#kept.length = 0;
+    for (const frozen of this.#kept.splice(0)) forget(frozen);
+  }
+
+  /** A round is over here, or this node stops: what is still being built for it is dropped at its next pause. */
+  drop(round: number): void {
+    for (const frozen of this.#kept) if (frozen.list.round === round) forget(frozen);
   }
 
   /**
@@ -56,20 +70,19 @@ export class FrozenLists {
     round: number,
     frozenIndex: number | undefined,
     deadline: Deadline,
-  ): Promise<BuiltListing | 'frozenListMissing' | 'verdictsMissing'> {
+  ): Promise<BuiltListing | NotReadyReason> {
     const frozen = await this.#wait(round, frozenIndex, deadline);
     if (frozen === undefined) return 'frozenListMissing';
     const listing = await within(deadline, this.#listingOf(frozen));
     return listing === LATE ? 'verdictsMissing' : listing;
   }
 
-  #listingOf(frozen: Frozen): Promise<BuiltListing> {
+  #listingOf(frozen: Frozen): Promise<BuiltListing | NotReadyReason> {
     const { round, view } = frozen.list;
     const committee = this.#committee(round);
-    if (frozen.committee !== committee) frozen.listing = undefined;
-    frozen.committee = committee;
-    frozen.listing ??= this.#build(round, view);
-    return frozen.listing;
+    if (frozen.building?.committee !== committee) forget(frozen);
+    frozen.building ??= this.#begin(round, view, committee);
+    return frozen.building.listing;
   }
 
   #committee(round: number): Committee {
@@ -77,17 +90,27 @@ export class FrozenLists {
   }
 
   /** The listing of a round, built from the list as it is now: for a leader that freezes nothing. */
-  listingNow(round: number): Promise<BuiltListing> {
-    return this.#build(round, this.#context.ports.list.view());
+  listingNow(round: number): Promise<BuiltListing | NotReadyReason> {
+    return this.#build(round, this.#context.ports.list.view(), () => false);
   }
 
-  async #build(round: number, view: ListedView): Promise<BuiltListing> {
+  #begin(round: number, view: ListedView, committee: Committee): Building {
+    const isDropped = (): boolean => building.dropped;
+    const building: Building = { listing: this.#build(round, view, isDropped), committee, dropped: false };
+    return building;
+  }
+
+  async #build(round: number, view: ListedView, isDropped: () => boolean): Promise<BuiltListing | NotReadyReason> {
     const { config, policy, ports } = this.#context;
     const creation = slotStart(config, round);
     const header = { version: config.protocolVersion, creation, expiration: slotExpiration(config, round) };
     const { attestationsNeeded } = this.#committee(round);
     const entries = await this.#book.judge(view, creation);
-    return buildListing(entries, header, policy, attestationsNeeded, ports.sha256, config.shortListingBytes);
+    const { shortListingBytes, recordsPerSlice: entriesPerStep } = config;
+    const sizes = { shortListingBytes, entriesPerStep };
+    const input = { entries, header, policy, attestationsNeeded, sha256: ports.sha256, ...sizes };
+    const built = await inSlices(this.#context, buildListingSteps(input), isDropped);
+    return built === DROPPED ? 'roundDropped' : built;
   }
 
   #find(round: number, frozenIndex: number | undefined): Frozen | undefined {
@@ -113,4 +136,11 @@ export class FrozenLists {
       this.#waiters.add(look);
     });
   }
+}
+
+/** Its listing is of no more use; should somebody ask after all, it is built again. */
+function forget(frozen: Frozen | undefined): void {
+  if (frozen?.building === undefined) return;
+  frozen.building.dropped = true;
+  frozen.building = undefined;
 }

@@ -1,6 +1,7 @@
 import type { ListedAttestation, ListedRecord } from '../ports.js';
 import type { Context } from './context.js';
 import type { RecordBook } from './record-book.js';
+import { Pace } from './slices.js';
 
 /** Identities that are weeded at once. */
 const MAX_UNDER_WAY = 64;
@@ -20,19 +21,28 @@ export class ListWeeding {
     this.#book = book;
   }
 
-  /** One pass over the list; a call while one runs joins it. What cannot be written now is left for the next pass. O(n). */
-  run(): Promise<void> {
-    this.#running ??= this.#pass().finally(() => {
+  /**
+   * One pass over the list; a call while one runs joins it. What cannot be written now is left for the next pass. O(n).
+   *
+   * @param isWanted asked after each pause; when it says no, the rest is left
+   */
+  run(isWanted: () => boolean): Promise<void> {
+    this.#running ??= this.#pass(isWanted).finally(() => {
       this.#running = undefined;
     });
     return this.#running;
   }
 
-  async #pass(): Promise<void> {
+  async #pass(isWanted: () => boolean): Promise<void> {
     const { list, writer } = this.#context.ports;
     if (writer.removeRecords === undefined) return;
     let underWay: Promise<void>[] = [];
+    const pace = new Pace(this.#context);
     for (const record of list.view().entries()) {
+      if (pace.isDue()) {
+        await pace.pause();
+        if (!isWanted()) break;
+      }
       const worth = this.#book.worthOf(record);
       if (worth === 'good') continue;
       underWay.push(this.#weed(record, worth));

@@ -7,6 +7,7 @@ import { slotStart } from '../policy/slots.js';
 import type { Context } from './context.js';
 import { raiseAlarm } from './context.js';
 import type { PublishDesk } from './publish-desk.js';
+import { DROPPED, inSlices } from './slices.js';
 import type { SigningLedger } from './signing-ledger.js';
 
 /** This node's word on a listing. */
@@ -37,6 +38,7 @@ export class OwnVote {
    * @param leaderDigest what the leader asks to be signed; undefined when this node leads. A leader does not suspect
    * itself: entries of its own that the others have not attested must not keep everybody else's from being published.
    * @param shortDigest the leader's for the short listing; another one than this node's costs that signature only
+   * @param isDropped asked before anything is promised: whether the round is over here
    */
   async decide(
     round: number,
@@ -44,22 +46,27 @@ export class OwnVote {
     listing: BuiltListing,
     leaderDigest?: Uint8Array,
     shortDigest?: Uint8Array,
+    isDropped: () => boolean = () => false,
   ): Promise<OwnDecision> {
     const { config, policy, time } = this.#context;
     const creation = slotStart(config, round);
     const attestedBy = time.elapsedAt(creation - config.ownEntryGraceSeconds);
-    const own = leaderDigest === undefined ? [] : this.#desk.ownEntries(creation, attestedBy);
-    const listed = own.filter((entry) => (listing.listed.get(entry.identity) ?? 0) >= entry.expiration);
+    const share =
+      leaderDigest === undefined
+        ? { own: 0, listed: 0 }
+        : await inSlices(this.#context, this.#desk.ownShare(listing.listed, creation, attestedBy), isDropped);
+    if (share === DROPPED || isDropped()) return { yes: false, reason: 'staleRound' };
+    const { own, listed } = share;
     const verdict = voteVerdict(policy, {
       digestMatches: leaderDigest === undefined || sameBytes(listing.digest, leaderDigest),
       entries: listing.entries,
       validEntries: listing.validEntries,
-      ownEntries: own.length,
-      ownEntriesListed: listed.length,
+      ownEntries: own,
+      ownEntriesListed: listed,
     });
     if (!verdict.yes) {
       if (verdict.reason === 'ownEntriesMissing') {
-        raiseAlarm(this.#context, 'entriesOmitted', `round ${round}: ${listed.length} of ${own.length} are listed`);
+        raiseAlarm(this.#context, 'entriesOmitted', `round ${round}: ${listed} of ${own} are listed`);
       }
       return verdict;
     }

@@ -1,9 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { PublishToDiscoveryForwardedSchema } from '@discovery-raft/protocol';
 import type { DiscoverySignature, PublishToDiscovery, PublishToDiscoveryForwarded } from '@discovery-raft/protocol';
+import type { Steps } from '@discovery-raft/psp-envelope';
 import { itemFault, lifetimeFault } from '../policy/item-rules.js';
+import type { ListedItem } from '../policy/listing.js';
 import { sameBytes } from '../policy/listing.js';
-import type { ListedRecord, VerifiedPacket } from '../ports.js';
+import type { ListedRecord, PacketVerdict, VerifiedPacket } from '../ports.js';
 import type { PublishSource } from '../operations.js';
 import type { Handled, PublishCode, PublishOutcome, RefusalCode } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
@@ -13,8 +15,9 @@ import { Deadline } from './deadline.js';
 import { ForwardQueue } from './forward-queue.js';
 import type { PendingForward } from './forward-queue.js';
 import { RateLimiter } from './rate-limiter.js';
-import { verdictOf } from './record-book.js';
 import type { BookEntry, RecordBook } from './record-book.js';
+import { Pace } from './slices.js';
+import { whenJudged } from './verification-queue.js';
 
 /** What this node attested of an identity: the newest packet. */
 export interface OwnEntry {
@@ -55,6 +58,8 @@ export class PublishDesk {
   #signing = 0;
   #leading = false;
   #nextSweepAt = -Infinity;
+  #requeueing: Promise<void> | undefined;
+  #requeueAgain = false;
 
   constructor(context: Context, book: RecordBook) {
     const { config } = context;
@@ -101,7 +106,7 @@ export class PublishDesk {
       return { outcome: refused('tooLarge', `packet of ${packet.length} bytes`) };
     }
     const entry = this.#book.packet(packet);
-    const verdict = entry.verdict ?? (await verdictOf(entry));
+    const verdict = entry.verdict ?? (await this.#book.verdict(entry));
     if (!verdict.ok) {
       this.#book.forget(entry);
       return { outcome: refused('notAuthentic', verdict.code.slice(0, 200)) };
@@ -197,7 +202,7 @@ export class PublishDesk {
   async #takeForward(from: string, packet: Uint8Array, signature: DiscoverySignature): Promise<Handled> {
     const { config, time } = this.#context;
     const entry = this.#book.packet(packet);
-    const verdict = entry.verdict ?? (await verdictOf(entry));
+    const verdict = entry.verdict ?? (await this.#book.verdict(entry));
     if (!verdict.ok) {
       this.#book.forget(entry);
       return no('packetRefused', verdict.code.slice(0, 200));
@@ -268,9 +273,13 @@ export class PublishDesk {
     return { version: this.#context.config.protocolVersion, fingerprint };
   }
 
-  /** A record entered the list: learns what is there already, also what this node attested before it started anew. */
-  async entered(record: ListedRecord, entry: BookEntry): Promise<void> {
+  /** A record entered the list: whether it is what this node waits for. */
+  seen(record: ListedRecord): void {
     this.queue.seen(record);
+  }
+
+  /** Learns from a record of the list what is there already, also what this node attested before it started anew. */
+  learn(record: ListedRecord): void {
     const { self } = this.#context;
     const waiting = this.queue.get(record.identity);
     const mine = record.attestations.find((listed) => listed.attester === self);
@@ -278,13 +287,31 @@ export class PublishDesk {
     const isNewToMe = mine !== undefined && (known === undefined || known.expiration < record.expiration);
     if (!isNewToMe && (waiting === undefined || waiting.expiration >= record.expiration)) return;
 
-    const verdict = entry.verdict ?? (await verdictOf(entry));
+    const entry = this.#book.enter(record);
+    whenJudged(entry, (verdict) => this.#guarded(() => this.#learnFrom(record, entry, verdict, mine?.signature)));
+  }
+
+  #learnFrom(record: ListedRecord, entry: BookEntry, verdict: PacketVerdict, mine?: DiscoverySignature): void {
     if (!verdict.ok || verdict.item.identity !== record.identity) return;
     if (Number(verdict.item.expiration) !== record.expiration) return;
     this.queue.superseded(record.identity, record.expiration);
     if (mine === undefined) return;
-    const word = await this.#book.attestation(entry, self, mine.signature);
-    if (word.ok && word.identity === self) this.#adopt(record, entry, mine.signature);
+    const { self } = this.#context;
+    const word = this.#book.slotOf(entry, self, mine);
+    if (word === undefined) return;
+    whenJudged(word, (judged) =>
+      this.#guarded(() => {
+        if (judged.ok && judged.identity === self) this.#adopt(record, entry, mine);
+      }),
+    );
+  }
+
+  #guarded(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      raiseAlarm(this.#context, 'internal', describeFailure(error));
+    }
   }
 
   #adopt({ identity, expiration }: ListedRecord, entry: BookEntry, signature: DiscoverySignature): void {
@@ -297,15 +324,32 @@ export class PublishDesk {
 
   /**
    * What this node attested and the list has no more goes on its way again: whoever leads may have lost it, or taken it
-   * out. O(n).
+   * out. A call while one runs has it run once more. O(n).
    */
-  requeueMissing(): void {
-    for (const own of this.#own.values()) {
-      const { identity, expiration, signature } = own;
-      const { packet } = own.entry;
-      if (signature === undefined || this.queue.get(identity) !== undefined || this.#isListed(own)) continue;
-      if (this.queue.hasRoom(packet.length, this.#signing)) this.queue.add({ identity, expiration, packet, signature });
+  requeueMissing(): Promise<void> {
+    this.#requeueAgain = true;
+    this.#requeueing ??= this.#requeue().finally(() => {
+      this.#requeueing = undefined;
+    });
+    return this.#requeueing;
+  }
+
+  async #requeue(): Promise<void> {
+    const pace = new Pace(this.#context);
+    while (this.#requeueAgain) {
+      this.#requeueAgain = false;
+      for (const own of this.#own.values()) {
+        this.#requeueIfMissing(own);
+        if (pace.isDue()) await pace.pause();
+      }
     }
+  }
+
+  #requeueIfMissing(own: OwnEntry): void {
+    const { identity, expiration, signature } = own;
+    const { packet } = own.entry;
+    if (signature === undefined || this.queue.get(identity) !== undefined || this.#isListed(own)) return;
+    if (this.queue.hasRoom(packet.length, this.#signing)) this.queue.add({ identity, expiration, packet, signature });
   }
 
   #isListed(own: OwnEntry): boolean {
@@ -326,17 +370,36 @@ export class PublishDesk {
   }
 
   /**
-   * What this node attested and may be listed at `creation`, attested at `attestedBy` (elapsed seconds) or before. An item whose publisher's
-   * certificate has run out by then is nobody's omission.
+   * How much of what this node attested, at `attestedBy` (elapsed seconds) or before, may be listed at `creation`, and how much of that is, in
+   * that version or a newer one. An item whose publisher's certificate has run out by then is nobody's omission.
+   *
+   * What is listed is counted first: what gives way to a newer packet while the count is interrupted then weighs for the
+   * leader and not against it.
    */
-  ownEntries(creation: number, attestedBy: number): OwnEntry[] {
-    const entries: OwnEntry[] = [];
-    for (const own of this.#own.values()) {
-      if (own.expiration <= creation || own.attestedAt > attestedBy) continue;
-      const { verdict } = own.entry;
-      if (verdict?.ok === true && verdict.notBefore <= creation && creation <= verdict.notAfter) entries.push(own);
+  *ownShare(
+    listing: readonly ListedItem[],
+    creation: number,
+    attestedBy: number,
+  ): Steps<{ readonly own: number; readonly listed: number }> {
+    const { recordsPerSlice } = this.#context.config;
+    const counts = ({ expiration, attestedAt, entry }: OwnEntry): boolean => {
+      if (expiration <= creation || attestedAt > attestedBy) return false;
+      const { verdict } = entry;
+      return verdict?.ok === true && verdict.notBefore <= creation && creation <= verdict.notAfter;
+    };
+    let listed = 0;
+    let looked = 0;
+    for (const { identity, expiration } of listing) {
+      const own = this.#own.get(identity);
+      if (own !== undefined && expiration >= own.expiration && counts(own)) listed++;
+      if (++looked % recordsPerSlice === 0) yield;
     }
-    return entries;
+    let own = 0;
+    for (const entry of this.#own.values()) {
+      if (counts(entry)) own++;
+      if (++looked % recordsPerSlice === 0) yield;
+    }
+    return { own, listed };
   }
 
   /** Whether a packet must be remembered although the list does not have it. */

@@ -1,4 +1,5 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
+import type { Steps } from '@discovery-raft/psp-envelope';
 import { itemFault } from '../policy/item-rules.js';
 import type { Committee } from '../policy/committee.js';
 import type { JudgedEntry } from '../policy/judgement.js';
@@ -9,22 +10,17 @@ import type {
   ListedView,
   PacketVerdict,
   SignatureVerdict,
+  VerdictPeriod,
   VerifiedPacket,
 } from '../ports.js';
 import type { Context } from './context.js';
-import { describeFailure } from './context.js';
-import { Lane } from './lane.js';
-
-/** A verdict, or the promise of one: always one of the two. */
-interface Judged<Verdict> {
-  verdict: Verdict | undefined;
-  /** Dropped when the verdict is there: there are many of these, and they live long. */
-  settled: Promise<Verdict> | undefined;
-  /** The last pruning that found it in the list. */
-  liveIn: number;
-}
+import { inSlices, Pace } from './slices.js';
+import type { Judged } from './verification-queue.js';
+import { verdictOf, VerificationQueue } from './verification-queue.js';
 
 interface JudgedAttestation extends Judged<SignatureVerdict> {
+  /** The last pruning before which it was seen in the list, or came in. */
+  liveIn: number;
   readonly attester: string;
   /** The bytes as the newest record carries them, so that those of older ones can be freed. */
   signature: DiscoverySignature;
@@ -32,6 +28,8 @@ interface JudgedAttestation extends Judged<SignatureVerdict> {
 
 /** What is known of one packet, in whichever records it stands. */
 export interface BookEntry extends Judged<PacketVerdict> {
+  /** The last pruning before which it was seen in the list, or came in. */
+  liveIn: number;
   /** SHA-256 of the packet, as a string of 32 code units. */
   readonly key: string;
   /** The bytes as the newest record carries them, so that those of older ones can be freed. */
@@ -69,8 +67,8 @@ interface OpenRecord {
   readonly at: number;
 }
 
-/** Verdicts for another time than the one at which they were first given. */
-type Again = ReadonlyMap<Judged<PacketVerdict> | Judged<SignatureVerdict>, PacketVerdict | SignatureVerdict>;
+/** Verdicts for another time than the one at which they were first given, by the slot that holds those. */
+type Again = ReadonlyMap<object, PacketVerdict | SignatureVerdict>;
 
 /** For what records are judged. */
 interface Judging {
@@ -89,27 +87,26 @@ const MAX_SIGNATURES_PER_ATTESTER = 4;
  */
 export class RecordBook {
   readonly #context: Context;
-  readonly #lane: Lane;
+  readonly #queue: VerificationQueue;
   readonly #entries = new Map<string, BookEntry>();
   #records = new WeakMap<ListedRecord, JudgedRecord>();
   /** Validity period of this node's own certificates, by their bytes: its own signatures are not verified each time. */
   #ownPeriod: { certificate: Uint8Array; verdict: SignatureVerdict } | undefined;
   #prunings = 0;
-  #closed = false;
 
   constructor(context: Context) {
     this.#context = context;
-    this.#lane = new Lane(context.config.maxConcurrentVerifications);
+    this.#queue = new VerificationQueue(context.config.maxConcurrentVerifications);
   }
 
   /** Verifications under way or waiting. */
   get pending(): number {
-    return this.#lane.size;
+    return this.#queue.size;
   }
 
   /** Begins no verification any more: a node that stops may have a whole list of them before it. */
   close(): void {
-    this.#closed = true;
+    this.#queue.close();
   }
 
   /**
@@ -127,19 +124,15 @@ export class RecordBook {
     return this.#entries.size;
   }
 
-  /** The entry of a packet; its verification begins when the packet is new. */
+  /** The entry of a packet that somebody sent; its verification begins when the packet is new. */
   packet(packet: Uint8Array): BookEntry {
-    const digest = this.#context.ports.sha256(packet);
-    const key = String.fromCharCode(...digest);
-    const held = this.#entries.get(key);
-    if (held !== undefined) return held;
-    const { time } = this.#context;
-    const settled = this.#verifyPacket(packet, Math.floor(time.wallNow()));
-    const seenAt = time.elapsed();
-    const entry: BookEntry = { key, packet, seenAt, attestations: [], verdict: undefined, settled, liveIn: 0 };
-    this.#entries.set(key, entry);
-    keepVerdict(entry, settled);
-    return entry;
+    return this.#entryOf(packet, true);
+  }
+
+  /** The verdict on a packet, for somebody who waits for it. */
+  verdict(entry: BookEntry): Promise<PacketVerdict> {
+    this.#queue.hurry(entry);
+    return verdictOf(entry);
   }
 
   /** Forgets a packet that was refused; it is verified again should it come again. */
@@ -149,11 +142,14 @@ export class RecordBook {
 
   /** The verdict on a member's signature over a packet; verified when it is new. */
   async attestation(entry: BookEntry, attester: string, signature: DiscoverySignature): Promise<SignatureVerdict> {
-    const held = this.#find(entry, attester, signature);
-    if (held !== undefined) return verdictOf(held);
-    const others = entry.attestations.filter((slot) => slot.attester === attester);
-    if (others.length >= MAX_SIGNATURES_PER_ATTESTER) return TOO_MANY_SIGNATURES;
-    return verdictOf(this.#attestation(entry, attester, signature));
+    let slot = this.#find(entry, attester, signature);
+    if (slot === undefined) {
+      const others = entry.attestations.filter((other) => other.attester === attester);
+      if (others.length >= MAX_SIGNATURES_PER_ATTESTER) return TOO_MANY_SIGNATURES;
+      slot = this.#attestation(entry, attester, signature, true);
+    }
+    this.#queue.hurry(slot);
+    return slot.verdict ?? verdictOf(slot);
   }
 
   /** A record entered the list: verifies what is new in it. */
@@ -171,13 +167,18 @@ export class RecordBook {
     if (own !== undefined && sameBytes(own.certificate, signature.certificate)) {
       const { verdict } = own;
       if (this.#find(entry, self, signature) === undefined) {
-        entry.attestations.push({ attester: self, signature, verdict, settled: undefined, liveIn: 0 });
+        entry.attestations.push({ ...newSlot(this.#prunings), attester: self, signature, verdict });
       }
       return verdict;
     }
     const verdict = await this.attestation(entry, self, signature);
     if (verdict.ok && verdict.identity === self) this.#ownPeriod = { certificate: signature.certificate, verdict };
     return verdict;
+  }
+
+  /** What is known, or will be, of a signature over a packet; undefined for one that never came. */
+  slotOf(entry: BookEntry, attester: string, signature: DiscoverySignature): Judged<SignatureVerdict> | undefined {
+    return this.#find(entry, attester, signature);
   }
 
   /** A member's signature over a packet, if one was verified. */
@@ -203,6 +204,29 @@ export class RecordBook {
    * @param creation Unix seconds
    */
   async judge(view: ListedView, creation: number): Promise<JudgedEntry[]> {
+    const { entries, open } = await inSlices(this.#context, this.#heldJudgements(view, creation));
+    const again = await this.#askAgain(open, creation);
+    const committee = this.#context.committees.at(creation);
+    await inSlices(this.#context, this.#judgeOpen(entries, open, { creation, committee, again }));
+    return entries;
+  }
+
+  /** The same from the verdicts that are there: a record whose verdicts are out, or that lacks some, counts for less. */
+  async judgeWhatIsKnown(view: ListedView, creation: number): Promise<JudgedEntry[]> {
+    const { entries, open } = await inSlices(this.#context, this.#heldJudgements(view, creation));
+    const unknown = new Map<object, FailedVerdict>();
+    for (const { judged } of open) {
+      for (const slot of [judged.entry, ...judged.attestations]) {
+        if (slot.verdict !== undefined && depends(slot.verdict, creation)) unknown.set(slot, NOT_KNOWN);
+      }
+    }
+    const committee = this.#context.committees.at(creation);
+    await inSlices(this.#context, this.#judgeOpen(entries, open, { creation, committee, again: unknown }));
+    return entries;
+  }
+
+  *#heldJudgements(view: ListedView, creation: number): Steps<{ entries: JudgedEntry[]; open: OpenRecord[] }> {
+    const { recordsPerSlice } = this.#context.config;
     const entries: JudgedEntry[] = [];
     const open: OpenRecord[] = [];
     const committee = this.#context.committees.at(creation);
@@ -211,11 +235,18 @@ export class RecordBook {
       const { lasting } = judged;
       if (lasting?.committee === committee && holdsAt(lasting, creation)) entries.push(lasting.entry);
       else open.push({ record, judged, at: entries.push(UNJUDGED) - 1 });
+      if (entries.length % recordsPerSlice === 0) yield;
     }
-    const again = await this.#askAgain(open, creation);
-    for (const { record, judged, at } of open)
-      entries[at] = this.#judgeRecord(record, judged, { creation, committee, again });
-    return entries;
+    return { entries, open };
+  }
+
+  *#judgeOpen(entries: JudgedEntry[], open: readonly OpenRecord[], judging: Judging): Steps<void> {
+    const { recordsPerSlice } = this.#context.config;
+    let since = 0;
+    for (const { record, judged, at } of open) {
+      entries[at] = this.#judgeRecord(record, judged, judging);
+      if (++since % recordsPerSlice === 0) yield;
+    }
   }
 
   /**
@@ -240,18 +271,26 @@ export class RecordBook {
     return slot !== undefined && isForged(slot);
   }
 
-  /** Forgets packets that neither the view nor `isNeeded` knows any more. O(n). */
-  prune(view: ListedView, isNeeded: (entry: BookEntry) => boolean): void {
+  /** Forgets packets that neither the view nor `isNeeded` knows any more, nor anybody came with meanwhile. O(n). */
+  prune(view: ListedView, isNeeded: (entry: BookEntry) => boolean): Promise<void> {
+    return inSlices(this.#context, this.#pruneSteps(view, isNeeded));
+  }
+
+  *#pruneSteps(view: ListedView, isNeeded: (entry: BookEntry) => boolean): Steps<void> {
+    const { recordsPerSlice } = this.#context.config;
     const present = ++this.#prunings;
+    let looked = 0;
     for (const record of view.entries()) {
       const judged = this.#judgedRecord(record);
       judged.entry.liveIn = present;
       for (const slot of judged.attestations) slot.liveIn = present;
+      if (++looked % recordsPerSlice === 0) yield;
     }
-    const isDead = (slot: JudgedAttestation): boolean => slot.liveIn !== present && slot.verdict?.ok === false;
+    const isDead = (slot: JudgedAttestation): boolean => slot.liveIn < present && slot.verdict?.ok === false;
     for (const entry of this.#entries.values()) {
+      if (++looked % recordsPerSlice === 0) yield;
       if (entry.verdict === undefined) continue;
-      if (entry.liveIn !== present && !isNeeded(entry)) this.#entries.delete(entry.key);
+      if (entry.liveIn < present && !isNeeded(entry)) this.#entries.delete(entry.key);
       else if (entry.attestations.some(isDead)) {
         entry.attestations = entry.attestations.filter((slot) => !isDead(slot));
       }
@@ -259,22 +298,23 @@ export class RecordBook {
   }
 
   async #askAgain(open: readonly OpenRecord[], creation: number): Promise<Again> {
-    const again = new Map<Judged<PacketVerdict> | Judged<SignatureVerdict>, PacketVerdict | SignatureVerdict>();
+    const again = new Map<object, PacketVerdict | SignatureVerdict>();
     const asked: Promise<void>[] = [];
     const ask = <Verdict extends PacketVerdict | SignatureVerdict>(
       slot: Judged<Verdict>,
       verdict: Verdict,
       verify: () => Promise<Verdict>,
     ): void => {
-      if (!depends(verdict, creation) || again.has(slot as Judged<PacketVerdict>)) return;
-      again.set(slot as Judged<PacketVerdict>, verdict);
-      const settle = (fresh: Verdict): void => {
-        again.set(slot as Judged<PacketVerdict>, fresh);
+      if (!depends(verdict, creation) || again.has(slot)) return;
+      again.set(slot, verdict);
+      const settle = (fresh: Verdict | FailedVerdict): void => {
+        again.set(slot, fresh);
         // Time goes forward: a verdict whose period is over is of no more use.
         if (verdict.ok && creation > verdict.notAfter && fresh.ok) slot.verdict = fresh;
       };
-      asked.push(verify().then(settle));
+      asked.push(this.#queue.ask(verify).then(settle));
     };
+    const pace = new Pace(this.#context);
     for (const { judged } of open) {
       const { entry } = judged;
       const verdict = entry.verdict ?? (await verdictOf(entry));
@@ -283,6 +323,7 @@ export class RecordBook {
         const word = slot.verdict ?? (await verdictOf(slot));
         ask(slot, word, () => this.#verifySignature(entry, slot.signature, creation));
       }
+      if (pace.isDue()) await pace.pause();
     }
     await Promise.all(asked);
     return again;
@@ -320,17 +361,16 @@ export class RecordBook {
   #judgedRecord(record: ListedRecord): JudgedRecord {
     const held = this.#records.get(record);
     if (held !== undefined) return held;
-    const entry = this.packet(record.packet);
+    const entry = this.#entryOf(record.packet, false);
     entry.packet = record.packet;
     const attestations: JudgedAttestation[] = [];
     const expirations: number[] = [];
-    const attesters = new Set<string>();
     const { known } = this.#context.committees;
     for (const { attester, signature, expiration } of record.attestations) {
-      if (!known.has(attester) || attesters.has(attester)) continue;
-      attesters.add(attester);
-      const slot = this.#attestation(entry, attester, signature);
+      if (!known.has(attester) || attestations.some((slot) => slot.attester === attester)) continue;
+      const slot = this.#attestation(entry, attester, signature, false);
       slot.signature = signature;
+      slot.liveIn = this.#prunings;
       attestations.push(slot);
       expirations.push(expiration);
     }
@@ -346,13 +386,37 @@ export class RecordBook {
     return judged;
   }
 
-  #attestation(entry: BookEntry, attester: string, signature: DiscoverySignature): JudgedAttestation {
+  #entryOf(packet: Uint8Array, isUrgent: boolean): BookEntry {
+    const { ports, time } = this.#context;
+    const key = keyOf(ports.sha256(packet));
+    const held = this.#entries.get(key);
+    if (held !== undefined) {
+      held.liveIn = this.#prunings;
+      return held;
+    }
+    const seenAt = time.elapsed();
+    const entry: BookEntry = { ...newSlot<PacketVerdict>(this.#prunings), key, packet, seenAt, attestations: [] };
+    this.#entries.set(key, entry);
+    const atSeconds = Math.floor(time.wallNow());
+    entry.verdict = validAt(ports.verifier.recallPacket?.(packet), atSeconds);
+    if (entry.verdict === undefined) this.#queue.judge(entry, isUrgent, () => this.#verifyPacket(packet, atSeconds));
+    return entry;
+  }
+
+  #attestation(
+    entry: BookEntry,
+    attester: string,
+    signature: DiscoverySignature,
+    isUrgent: boolean,
+  ): JudgedAttestation {
     const held = this.#find(entry, attester, signature);
     if (held !== undefined) return held;
-    const settled = this.#verifySignature(entry, signature, Math.floor(this.#context.time.wallNow()));
-    const slot: JudgedAttestation = { attester, signature, verdict: undefined, settled, liveIn: 0 };
+    const atSeconds = Math.floor(this.#context.time.wallNow());
+    const slot: JudgedAttestation = { ...newSlot<SignatureVerdict>(this.#prunings), attester, signature };
     entry.attestations.push(slot);
-    keepVerdict(slot, settled);
+    slot.verdict = validAt(this.#context.ports.verifier.recallSignature?.(signature, entry.packet), atSeconds);
+    if (slot.verdict === undefined)
+      this.#queue.judge(slot, isUrgent, () => this.#verifySignature(entry, signature, atSeconds));
     return slot;
   }
 
@@ -366,18 +430,26 @@ export class RecordBook {
   }
 
   #verifyPacket(packet: Uint8Array, atSeconds: number): Promise<PacketVerdict> {
-    return this.#judge(() => this.#context.ports.verifier.verifyPacket(packet, atSeconds));
+    return this.#context.ports.verifier.verifyPacket(packet, atSeconds);
   }
 
   #verifySignature(entry: BookEntry, signature: DiscoverySignature, atSeconds: number): Promise<SignatureVerdict> {
-    const { verifier } = this.#context.ports;
-    return this.#judge(() => verifier.verifySignature(signature, entry.packet, atSeconds));
+    return this.#context.ports.verifier.verifySignature(signature, entry.packet, atSeconds);
   }
+}
 
-  /** In its turn, unless nobody waits for the verdict any more by then. */
-  #judge<Verdict>(verify: () => Promise<Verdict>): Promise<Verdict | FailedVerdict> {
-    return this.#lane.run(() => (this.#closed ? Promise.resolve(BOOK_CLOSED) : guarded(verify)));
-  }
+function newSlot<Verdict>(liveIn: number): Judged<Verdict> & { liveIn: number } {
+  return { verdict: undefined, job: undefined, waiting: undefined, liveIn };
+}
+
+/** What is remembered of an earlier time, if it holds at this one as well. */
+function validAt<Verdict extends VerdictPeriod>(remembered: Verdict | undefined, at: number): Verdict | undefined {
+  return remembered !== undefined && remembered.notBefore <= at && at <= remembered.notAfter ? remembered : undefined;
+}
+
+/** The bytes of a digest as a text. */
+function keyOf(digest: Uint8Array): string {
+  return String.fromCharCode(...digest);
 }
 
 function isVerified({ verdict, attester }: JudgedAttestation): boolean {
@@ -387,19 +459,6 @@ function isVerified({ verdict, attester }: JudgedAttestation): boolean {
 function isForged({ verdict, attester }: JudgedAttestation): boolean {
   if (verdict === undefined) return false;
   return verdict.ok ? verdict.identity !== attester : verdict.timeDependent !== true;
-}
-
-/** The verdict, as soon as it is there. */
-export function verdictOf<Verdict>(slot: Judged<Verdict>): Promise<Verdict> {
-  return slot.settled ?? Promise.resolve(slot.verdict!);
-}
-
-/** Writes a verdict down as soon as it is there. */
-function keepVerdict<Verdict>(slot: Judged<Verdict>, settled: Promise<Verdict>): void {
-  void settled.then((verdict) => {
-    slot.verdict = verdict;
-    slot.settled = undefined;
-  });
 }
 
 const UNJUDGED: JudgedEntry = { identity: '', expiration: 0, itemBytes: undefined, attestations: 0 };
@@ -431,7 +490,7 @@ function lastingOf(
   return { committee, from, notAfter, before, entry };
 }
 
-const BOOK_CLOSED: FailedVerdict = { ok: false, code: 'stopped', timeDependent: true };
+const NOT_KNOWN: FailedVerdict = { ok: false, code: 'notKnown', timeDependent: true };
 
 const TOO_MANY_SIGNATURES: FailedVerdict = { ok: false, code: 'tooManySignatures' };
 
@@ -439,13 +498,4 @@ const TOO_MANY_SIGNATURES: FailedVerdict = { ok: false, code: 'tooManySignatures
 function depends(verdict: PacketVerdict | SignatureVerdict, creation: number): boolean {
   if (!verdict.ok) return verdict.timeDependent === true;
   return creation < verdict.notBefore || creation > verdict.notAfter;
-}
-
-/** A verifier that throws, against its contract, refuses; it is asked again the next time. */
-async function guarded<Verdict>(verify: () => Promise<Verdict>): Promise<Verdict | FailedVerdict> {
-  try {
-    return await verify();
-  } catch (error) {
-    return { ok: false, code: 'verifierFailed', detail: describeFailure(error), timeDependent: true };
-  }
 }

@@ -132,7 +132,9 @@ export class RoundLeader {
     if (marker === LATE) return;
     const listing = await this.#frozen.listing(round, marker.index, deadline);
     if (typeof listing === 'string') return this.#close(led, listing);
-    const own = await within(deadline, this.#ownVote.decide(round, led.committee.version, listing));
+    const isDropped = (): boolean => !led.collecting;
+    const deciding = this.#ownVote.decide(round, led.committee.version, listing, undefined, undefined, isDropped);
+    const own = await within(deadline, deciding);
     if (!led.collecting || own === LATE) return;
     if (!own.yes) return this.#close(led, `own vote: ${own.reason}`);
     led.listing = listing;

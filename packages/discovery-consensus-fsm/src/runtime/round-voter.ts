@@ -105,7 +105,7 @@ export class RoundVoter {
   cast(): void {
     const voted = this.#voted;
     if (voted?.request === undefined) return;
-    this.decide(voted.request, voted.voteDeadline, voted.leaderId).then(
+    this.decide(voted.request, voted.voteDeadline, voted.leaderId, () => !voted.active).then(
       (answer) => {
         if (!voted.active) return;
         voted.answer = answer;
@@ -140,8 +140,14 @@ export class RoundVoter {
    *
    * @param deadline NOT_READY when the listing cannot be built by then
    * @param leaderId who asks, to learn from it or to tell it; null when that is not known
+   * @param isDropped whether nobody wants the vote any more
    */
-  async decide(request: CheckedRequest, deadline: Deadline, leaderId: string | null): Promise<DiscoveryConsensusVote> {
+  async decide(
+    request: CheckedRequest,
+    deadline: Deadline,
+    leaderId: string | null,
+    isDropped?: () => boolean,
+  ): Promise<DiscoveryConsensusVote> {
     const committee = this.#context.committees.at(request.creation);
     const refusal = this.#rootRefusal(request, committee, leaderId);
     if (refusal !== undefined) return this.voteMessage(request.round, refusal);
@@ -150,7 +156,7 @@ export class RoundVoter {
     const ownDigest = request.digest ?? listing.digest;
     const decision = await within(
       deadline.butAtLeast(SIGNING_SECONDS),
-      this.#ownVote.decide(request.round, committee.version, listing, ownDigest, request.shortDigest),
+      this.#ownVote.decide(request.round, committee.version, listing, ownDigest, request.shortDigest, isDropped),
     );
     if (decision === LATE) return this.voteMessage(request.round, { no: 'storeFailed' });
     if (!decision.yes) return this.voteMessage(request.round, { no: decision.reason });
@@ -245,12 +251,15 @@ export class RoundVoter {
       raiseAlarm(this.#context, 'listingDiffers', `round ${round}`);
       return 'digestMismatch';
     }
+    const creation = slotStart(config, round);
+    const { answer } = voted;
     const { good, refused } = await checkSignatures(
       this.#context,
       committee,
       final.signatures,
       bytes,
-      slotStart(config, round),
+      creation,
+      answer?.signature,
     );
     if (refused > 0) this.#context.tally.refusals.badSignature += refused;
     if (good.length < quorum) return `quorumMissing: ${good.length} of ${quorum}`;
@@ -259,7 +268,8 @@ export class RoundVoter {
       committee,
       final.shortSignatures,
       listing.short,
-      slotStart(config, round),
+      creation,
+      answer?.shortSignature,
     );
     this.#result = { round, listing, signatures: good, shortSignatures };
     return undefined;

@@ -325,6 +325,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
       store: stores.directoryStore,
       clock: consensusClock,
       sha256: (bytes) => hash('sha256', bytes, 'buffer'),
+      yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
       appliedIndex: () => raftOf().appliedIndex,
       raft: { deliver: async (from, packet) => bridge.receivePacket(from, packetFields(packet)) },
     },

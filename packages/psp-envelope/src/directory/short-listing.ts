@@ -10,13 +10,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { DiscoveryListingSchema, type DiscoveryListing } from '@discovery-raft/protocol';
 import { EnvelopeError } from '../errors.js';
 import { runSteps, type Steps } from '../steps.js';
-import {
-  listedItemBytes,
-  listingHeadBytes,
-  listingHeadOf,
-  ListingWriter,
-  type ListingHead,
-} from './listing-writer.js';
+import { listedItemBytes, listingHeadBytes, listingHeadOf, ListingWriter, type ListingHead } from './listing-writer.js';
 import { subNamespaceOfItem } from './sub-namespace.js';
 
 /**
@@ -74,10 +68,7 @@ export function shortListingOf(full: Uint8Array, options: ShortListingOptions): 
 }
 
 /** {@link shortListingOf} in steps. The bytes must stay as they are until it is done. */
-export function* shortListingStepsOf(
-  full: Uint8Array,
-  options: ShortListingOptions,
-): Steps<ShortListing | undefined> {
+export function* shortListingStepsOf(full: Uint8Array, options: ShortListingOptions): Steps<ShortListing | undefined> {
   if (full.length <= (options.maxBytes ?? SHORT_LISTING_BYTES)) return undefined;
   const listing = readListing(full);
   yield;

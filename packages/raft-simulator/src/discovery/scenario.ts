@@ -88,6 +88,8 @@ export interface DiscoveryScenario {
   /** Mean time of a verification; 0 for none. */
   readonly verifyMs: number;
   readonly shortListingBytes: number;
+  /** 1 lets everything else have a turn after every single record. */
+  readonly recordsPerSlice: number;
 }
 
 /** How many of n nodes may lie. */
@@ -128,6 +130,7 @@ export function drawDiscoveryScenario(seed: number, policy: PolicyName): Discove
     },
     verifyMs: dice.pick([0, 0, 0, 10]),
     shortListingBytes: dice.pick([500, 1 << 20, 1 << 20]),
+    recordsPerSlice: dice.pick([1, 3, 2048]),
   };
 }
 

@@ -197,6 +197,7 @@ export class DiscoverySimNode {
         maxLifetimeSeconds: 10 * SLOT_SECONDS,
         protocolVersion: VERSION,
         shortListingBytes: scenario.shortListingBytes,
+        recordsPerSlice: scenario.recordsPerSlice,
         sourcePublishesPerSecond: 10,
         sourcePublishBurst: 30,
       },
@@ -241,6 +242,7 @@ export class DiscoverySimNode {
         setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
       },
       sha256,
+      yieldNow: () => new Promise((resolve) => clock.setTimer(0, () => resolve())),
       appliedIndex: () => this.raft?.appliedIndex ?? 0,
     };
   }

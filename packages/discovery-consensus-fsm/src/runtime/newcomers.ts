@@ -1,0 +1,102 @@
+import type { ListedRecord, ListedView } from '../ports.js';
+import type { Context } from './context.js';
+
+/** Of `recordsPerSlice`: each of these may cost hashes and lookups, where a walk over the list mostly has none to make. */
+const SHARE_OF_SLICE = 1 / 8;
+
+/**
+ * Records that have come into the list and have to be looked at. A few are looked at as they come; of a whole list, such as
+ * a node replays when it starts, no more in one turn than leaves room for everything else, and none that has left the list
+ * again by then.
+ */
+export class Newcomers {
+  readonly #context: Context;
+  readonly #look: (record: ListedRecord) => void;
+  /** Records, and whole views, in the order in which they came. */
+  #waiting: Iterator<ListedRecord>[] = [];
+  #late: ListedRecord[] = [];
+  readonly #perTurn: number;
+  #left: number;
+  #resting = false;
+  #closed = false;
+
+  /** @param look must not throw */
+  constructor(context: Context, look: (record: ListedRecord) => void) {
+    this.#context = context;
+    this.#look = look;
+    this.#perTurn = Math.ceil(context.config.recordsPerSlice * SHARE_OF_SLICE);
+    this.#left = this.#perTurn;
+  }
+
+  /** A record came into the list. */
+  add(record: ListedRecord): void {
+    if (this.#closed) return;
+    if (this.#left > 0 && this.#waiting.length === 0 && this.#late.length === 0) {
+      this.#left--;
+      this.#look(record);
+    } else {
+      this.#late.push(record);
+    }
+    this.#rest();
+  }
+
+  /** The list is another one now: all of it is new, and what waited is of no more interest. */
+  addAll(view: ListedView): void {
+    if (this.#closed) return;
+    this.#late = [];
+    this.#waiting = [view.entries()[Symbol.iterator]()];
+    this.#work();
+    this.#rest();
+  }
+
+  /** Looks at nothing any more. */
+  close(): void {
+    this.#closed = true;
+    this.#late = [];
+    this.#waiting = [];
+  }
+
+  /** Begins a new turn when all else has had one. */
+  #rest(): void {
+    const { yieldNow } = this.#context.ports;
+    if (yieldNow === undefined) {
+      while (this.#waiting.length + this.#late.length > 0) this.#turn();
+      this.#left = this.#perTurn;
+      return;
+    }
+    if (this.#resting) return;
+    this.#resting = true;
+    void yieldNow().then(() => {
+      this.#resting = false;
+      this.#turn();
+      if (this.#waiting.length + this.#late.length > 0) this.#rest();
+    });
+  }
+
+  #turn(): void {
+    this.#left = this.#perTurn;
+    this.#work();
+  }
+
+  #work(): void {
+    while (this.#left > 0 && this.#waiting.length + this.#late.length > 0) {
+      const [first] = this.#waiting;
+      if (first === undefined) {
+        this.#waiting.push(this.#late[Symbol.iterator]());
+        this.#late = [];
+        continue;
+      }
+      const next = first.next();
+      if (next.done === true) this.#waiting.shift();
+      else this.#lookLate(next.value);
+    }
+  }
+
+  #lookLate(record: ListedRecord): void {
+    const isLive = this.#context.ports.list.get(record.identity).includes(record);
+    // Passing over what has left costs next to nothing.
+    if (!isLive) return;
+    this.#left--;
+    this.#look(record);
+  }
+}

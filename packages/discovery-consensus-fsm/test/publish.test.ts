@@ -125,6 +125,25 @@ describe('what is refused, by code', () => {
     await expect(publish('flood', 'later')).resolves.toMatchObject({ code: 'accepted' });
   });
 
+  test('many sources of one address prefix that publish too fast, while others get through', async () => {
+    const cluster = await Cluster.started(3, { prefixPublishesPerSecond: 1, prefixPublishBurst: 5 });
+    const { consensus } = cluster.node(0);
+    const publish = (prefix: string, name: string): Promise<{ code: string; detail: string }> =>
+      consensus.onReceivedPublishToDiscovery(
+        { source: name, prefix },
+        create(PublishToDiscoverySchema, {
+          version: VERSION,
+          signedDiscoveryItem: makePacket({ name, expiration: LATER }),
+        }),
+      );
+    const outcomes = await Promise.all(Array.from({ length: 8 }, (_, i) => publish('203.0.113', `f${i}`)));
+    expect(outcomes.filter(({ code }) => code === 'accepted')).toHaveLength(5);
+    expect(outcomes.filter(({ code, detail }) => code === 'rateLimited' && detail === 'prefix')).toHaveLength(3);
+    await expect(publish('198.51.100', 'calm')).resolves.toMatchObject({ code: 'accepted' });
+    await cluster.time.advance(2);
+    await expect(publish('203.0.113', 'later')).resolves.toMatchObject({ code: 'accepted' });
+  });
+
   test('a full forward queue refuses what is new and keeps what it has', async () => {
     const cluster = await Cluster.started(3, { maxForwardItems: 4 });
     cluster.intercept = () => undefined;

@@ -7,22 +7,12 @@ import { liarsOf } from '../src/index.js';
 
 const root = join(__dirname, '..', '..', '..');
 const doc = readFileSync(join(root, 'docs', 'consensus.md'), 'utf8');
-const consensusTests = join(root, 'packages', 'discovery-consensus-fsm', 'test');
-const suites: Readonly<Record<string, string>> = {
-  stories: join(__dirname, 'discovery-stories.test.ts'),
-  adversity: join(consensusTests, 'adversity.test.ts'),
-  publish: join(consensusTests, 'publish.test.ts'),
-  'poisoned-list': join(consensusTests, 'poisoned-list.test.ts'),
-  'clock-set': join(consensusTests, 'clock-set.test.ts'),
-};
-
-/** Rows of the table that follows a heading. */
+/** Rows of the first table after a heading. */
 function cells(heading: string): string[][] {
-  const table = doc
-    .slice(doc.indexOf(heading))
-    .split('\n')
-    .filter((line) => line.startsWith('| '));
-  return table.slice(2).map((line) =>
+  const lines = doc.slice(doc.indexOf(heading)).split('\n');
+  const begin = lines.findIndex((line) => line.startsWith('| '));
+  const end = lines.findIndex((line, i) => i > begin && !line.startsWith('| '));
+  return lines.slice(begin + 2, end === -1 ? undefined : end).map((line) =>
     line
       .split('|')
       .slice(1, -1)
@@ -36,13 +26,20 @@ describe('docs/consensus.md', () => {
   });
 
   test('names tests that there are', () => {
-    const named = cells('### Attacks').flatMap(([, tests = '']) => tests.split('<br>'));
-    expect(named.length).toBeGreaterThan(20);
-    for (const one of named) {
-      const [suite = '', ...title] = one.split(': ');
-      const source = readFileSync(suites[suite] ?? '', 'utf8');
-      expect(source).toContain(`'${title.join(': ')}'`);
+    const files = new Map(cells('Where they stand').map(([suite = '', link = '']) => [suite, link]));
+    const sources = new Map<string, string>();
+    for (const [suite, link] of files) {
+      const file = /^\[(.*)\]\(\.\.\/\1\)$/.exec(link)?.[1] ?? `no link of ${suite}`;
+      sources.set(suite, readFileSync(join(root, file), 'utf8'));
     }
+    const named = cells('### Attacks').flatMap(([, tests = '']) => tests.split('<br>'));
+    expect(named.length).toBeGreaterThan(50);
+    const missing = named.filter((one) => {
+      const [suite = '', ...title] = one.split(': ');
+      return sources.get(suite)?.includes(`'${title.join(': ')}'`) !== true;
+    });
+    expect(missing).toEqual([]);
+    expect([...files.keys()].filter((suite) => !named.some((one) => one.startsWith(`${suite}: `)))).toEqual([]);
   });
 
   test('names every checker', () => {

@@ -1,5 +1,5 @@
 // When a snapshot is due by bytes, and what of the log goes with it.
-import { EntryType, type LogEntry, type SnapshotStore } from '../src/index.js';
+import { EntryType, type LogEntry, type RaftConfig, type SnapshotMeta, type SnapshotStore } from '../src/index.js';
 import { TestCluster, type TestServer } from './support/test-cluster.js';
 
 let cluster: TestCluster;
@@ -42,24 +42,45 @@ describe('a snapshot that bytes make due', () => {
   });
 });
 
-describe('tombstones at the head of the log', () => {
-  /** Lines `name` redact the line of the same name before. */
-  async function redactingCluster(n: number): Promise<TestServer> {
-    cluster = await TestCluster.start(n, { config: { trailingLogs: 1000 } });
-    for (const { machine } of cluster.up) {
-      const last = new Map<string, number>();
-      machine.onApply = (entry: LogEntry, context) => {
-        const name = Buffer.from(entry.data).toString().split('=')[0]!;
-        const old = last.get(name);
-        last.set(name, entry.index);
-        if (old !== undefined) context.redact(old);
-      };
-    }
-    return cluster.leader();
+/** Lines `name=…` redact the line of the same name before. */
+async function redactingCluster(n: number, config: Partial<RaftConfig>): Promise<TestServer> {
+  cluster = await TestCluster.start(n, { config });
+  for (const { machine } of cluster.up) {
+    const last = new Map<string, number>();
+    machine.onApply = (entry: LogEntry, context) => {
+      const name = Buffer.from(entry.data).toString().split('=')[0]!;
+      const old = last.get(name);
+      last.set(name, entry.index);
+      if (old !== undefined) context.redact(old);
+    };
   }
+  return cluster.leader();
+}
 
+test('one live entry at the head does not pin the tombstones behind it: they make a snapshot due', async () => {
+  const config = { snapshotThreshold: 50, trailingLogs: 20, snapshotIntervalMs: 1e9, snapshotThresholdBytes: 1e9 };
+  const { raft, logStore } = await redactingCluster(1, config);
+  await cluster.apply('pinned=for good');
+  let longest = 0;
+  const taken: SnapshotMeta[] = [];
+  raft.on('snapshotTaken', ({ meta }) => taken.push(meta));
+  for (let i = 0; i < 3000; i++) {
+    await cluster.apply(`y=${i}`);
+    longest = Math.max(longest, logStore.lastIndex - logStore.firstIndex + 1);
+  }
+  // The text machine keeps every line, so its snapshots grow, and with them the tombstones that one is worth.
+  const growing = taken.map(
+    ({ size }, i) => (taken[i + 1]?.index ?? raft.lastIndex) - taken[i]!.index - size / (12 * 72),
+  );
+  expect(growing.every((more) => more < 60)).toBe(true);
+  expect(longest).toBeLessThan(20 + 60 + taken.at(-1)!.size / (12 * 72));
+  expect(taken.length).toBeGreaterThan(10);
+  expect(longest).toBeLessThan(150);
+});
+
+describe('tombstones at the head of the log', () => {
   test('go with the snapshot that covers them, though they are trailing logs', async () => {
-    const { raft, logStore } = await redactingCluster(1);
+    const { raft, logStore } = await redactingCluster(1, { trailingLogs: 1000 });
     // Noops at the head are no tombstones; a snapshot without trailing logs takes them away first.
     raft.reloadConfig({ trailingLogs: 0 });
     await cluster.apply('x=0');
@@ -84,7 +105,7 @@ describe('tombstones at the head of the log', () => {
   });
 
   test('stay at a leader as long as a peer follows by them', async () => {
-    const leader = await redactingCluster(3);
+    const leader = await redactingCluster(3, { trailingLogs: 1000 });
     leader.raft.reloadConfig({ trailingLogs: 0 });
     await cluster.apply('x=0');
     await cluster.converge();

@@ -19,8 +19,8 @@ interface RecordInfo {
 }
 
 /** Bytes of records that may lie about beside {@link MAX_WASTE} times what is needed. */
-const FREE_RECORD_BYTES = 1 << 20;
-const MAX_WASTE = 4;
+const FREE_RECORD_BYTES = 64 << 10;
+const MAX_WASTE = 3;
 /** Bytes that one tombstone takes in a record; for estimates. */
 const STONE_BYTES = 66;
 

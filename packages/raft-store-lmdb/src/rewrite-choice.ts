@@ -5,11 +5,11 @@ import type { BlockReader } from './block-reader.js';
 import type { RedactionPlan, Redactions } from './redactions.js';
 
 /** A block is rewritten when that gives back at least this share of it. */
-const MIN_GAIN = 0.5;
+const MIN_GAIN = 0.25;
 
 /**
- * Which blocks a redaction rewrites. Each rewriting at least halves a block, so all of them together write no more than
- * the block had bytes once: the log costs at most twice its bytes, and holds at most twice what is alive.
+ * Which blocks a redaction rewrites. Each rewriting takes at least a quarter of a block away, so all of them together write
+ * at most three times what the block had once, and the log holds at most 4/3 of what is alive, beside whole pages.
  *
  * When more tombstones wait than may, the blocks with the most of them are rewritten whatever that gives back.
  */

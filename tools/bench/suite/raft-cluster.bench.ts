@@ -1,8 +1,7 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { Bench } from '../bench.js';
 import { hashicorp } from '../hashicorp.js';
 import { BenchCluster, commitEntries, load } from '../raft-cluster.js';
+import { collectedHeapBytes } from '../heap.js';
 import { median } from '../rate.js';
 
 const nodes = 3;
@@ -89,9 +88,9 @@ const memory: Bench = {
   run: async (context) => {
     const cluster = await BenchCluster.start(nodes, { trailingLogs: backlog * 2 });
     const leader = await cluster.leader();
-    const before = usedBytes();
+    const before = collectedHeapBytes();
     await commitEntries(leader, backlog, entryBytes);
-    const value = (usedBytes() - before) / (backlog * nodes);
+    const value = (collectedHeapBytes() - before) / (backlog * nodes);
     await cluster.stop();
     const result = await hashicorp(
       { scenario: 'memory', mode: 'inmem', n: nodes, entries: backlog, size: entryBytes },
@@ -101,16 +100,5 @@ const memory: Bench = {
     return { value, baseline: typeof theirs === 'number' ? theirs : undefined };
   },
 };
-
-/** What is in use once everything that can go is gone: what earlier benchmarks left must not count. */
-function usedBytes(): number {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  // Twice: the bytes of an array are freed by the collection after the one that frees the array.
-  collect();
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
 
 export default [failover, catchUp, flatness, memory];

@@ -42,7 +42,10 @@ export interface RaftConfig {
   readonly trailingLogs: number;
   /** How often to look whether a snapshot is due: random in [1, 2) times this. Reloadable. Default 120,000. */
   readonly snapshotIntervalMs: number;
-  /** Entries applied since the last snapshot that make one due. Reloadable. Default 8192. */
+  /**
+   * Entries applied since the last snapshot that make one due at the next look; and entries redacted since then that, if
+   * their tombstones take a twelfth of its bytes, make one due at once. Reloadable. Default 8192.
+   */
   readonly snapshotThreshold: number;
   /**
    * Bytes of entries applied since the last snapshot that make one due, at once and not only at the next look. Counted

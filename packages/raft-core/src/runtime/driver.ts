@@ -271,7 +271,10 @@ export class Driver<Response> {
         },
         configurationApplied: (configuration) => this.#configurationApplied(configuration),
         advanced: (index) => this.advanced(index),
-        redacted: (tombstones, through) => this.feed({ type: 'redacted', tombstones, through }),
+        redacted: (tombstones, through) => {
+          this.snapshots.redacted(tombstones);
+          this.feed({ type: 'redacted', tombstones, through });
+        },
         failed: (error) => this.stop(error),
       },
       snapshot?.index ?? 0,

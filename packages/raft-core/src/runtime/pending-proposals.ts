@@ -32,8 +32,8 @@ interface Batch<Response> {
  * in order, a queue will do, and a batch costs one note.
  */
 export class PendingProposals<Response> {
-  /** By index, oldest first; those before `#head` are done. */
-  #batches: Batch<Response>[] = [];
+  /** By index, oldest first; those before `#head` are done, and gone: with them they would keep what was answered. */
+  #batches: (Batch<Response> | undefined)[] = [];
   #head = 0;
   #size = 0;
 
@@ -81,7 +81,7 @@ export class PendingProposals<Response> {
   }
 
   #giveUp(condition: (batch: Batch<Response>) => boolean, code: RaftErrorCode): void {
-    const batches = this.#batches.slice(this.#head);
+    const batches = this.#batches.slice(this.#head) as Batch<Response>[];
     this.#batches = batches.filter((batch) => !condition(batch));
     this.#head = 0;
     for (const batch of batches) if (condition(batch)) this.#reject(batch, batch.settled, code);
@@ -107,7 +107,7 @@ export class PendingProposals<Response> {
     batch.settled++;
     this.#size--;
     if (batch.settled < batch.size) return waiter;
-    this.#head++;
+    this.#batches[this.#head++] = undefined;
     if (this.#head >= 256 && this.#head * 2 >= this.#batches.length) {
       this.#batches.splice(0, this.#head);
       this.#head = 0;

@@ -3,7 +3,14 @@ import { RaftError } from '../core/errors.js';
 import type { Input } from '../core/inputs.js';
 import type { RaftConfig } from '../core/options.js';
 import { PROTOCOL_VERSION, type RpcHeader } from '../core/rpc.js';
-import type { LogIndex, ServerAddress, ServerId, SnapshotMeta } from '../core/types.js';
+import {
+  entrySize,
+  type LogEntry,
+  type LogIndex,
+  type ServerAddress,
+  type ServerId,
+  type SnapshotMeta,
+} from '../core/types.js';
 import type { ConfigurationAt } from '../core/configuration.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { LogStore } from '../ports/log-store.js';
@@ -15,6 +22,13 @@ import type { FrozenState } from './apply-lane.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { sendSnapshot } from './snapshot-sender.js';
 import { endOfTombstones } from './tombstone-run.js';
+
+/**
+ * Tombstones of this share of the last snapshot's bytes make a snapshot due. One that lies behind a live entry can only leave
+ * the log with a snapshot, so without this rule a single old entry would pin all that die behind it. Whatever the size of
+ * the state, writing it then costs less than a kilobyte for each tombstone.
+ */
+const TOMBSTONE_SHARE = 1 / 12;
 
 /** What the lane needs of its node. */
 export interface SnapshotPorts {
@@ -52,6 +66,9 @@ export class SnapshotLane {
   #taking: Promise<SnapshotMeta> | null = null;
   /** Bytes of entries applied since the state of the last snapshot was frozen. */
   #bytesSince = 0;
+  /** Bytes of the tombstones that were made since, and how many they are. */
+  #tombstoneBytesSince = 0;
+  #tombstonesSince = 0;
   /** Whether the bytes made one due already; when it failed, the next look at the clock allows another. */
   #triedByBytes = false;
   #timer: Timer | null = null;
@@ -88,9 +105,20 @@ export class SnapshotLane {
     this.#bytesSince += bytes;
   }
 
-  /** Entries were applied: takes a snapshot if their bytes make one due. */
+  /** Entries of the log become tombstones. */
+  redacted(tombstones: readonly LogEntry[]): void {
+    this.#tombstonesSince += tombstones.length;
+    for (const tombstone of tombstones) this.#tombstoneBytesSince += entrySize(tombstone);
+  }
+
+  /** Entries were applied: takes a snapshot if their bytes, or the tombstones that they made, make one due. */
   advanced(): void {
-    if (this.#bytesSince < this.#ports.config().snapshotThresholdBytes || this.#triedByBytes || this.#stopped) return;
+    if (this.#triedByBytes || this.#stopped) return;
+    const { snapshotThreshold, snapshotThresholdBytes } = this.#ports.config();
+    const pinned =
+      this.#tombstonesSince >= snapshotThreshold &&
+      this.#tombstoneBytesSince >= TOMBSTONE_SHARE * (this.#last?.size ?? 0);
+    if (this.#bytesSince < snapshotThresholdBytes && !pinned) return;
     this.#triedByBytes = true;
     this.#takeDue();
   }
@@ -133,10 +161,14 @@ export class SnapshotLane {
     }
     const frozen = this.#ports.freeze();
     const bytes = this.#bytesSince;
+    const tombstones = this.#tombstonesSince;
+    const tombstoneBytes = this.#tombstoneBytesSince;
     try {
       const meta = await this.#write(frozen);
       this.passed(meta);
       this.#bytesSince -= bytes;
+      this.#tombstonesSince -= tombstones;
+      this.#tombstoneBytesSince -= tombstoneBytes;
       this.#triedByBytes = false;
       this.#ports.feed({ type: 'snapshotTaken', meta, tombstonesThrough: await this.#tombstonesBehind(meta) });
       return meta;

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -105,7 +106,7 @@ async function bytesOf(store: SnapshotStore): Promise<number> {
 type Sizes = Pick<Footprint, 'usedBytes' | 'fileBytes' | 'snapshotBytes'> & { readonly ownBytes: number };
 
 async function runNode(plan: ChurnPlan, stores: Stores, sizes: () => Promise<Sizes>): Promise<Footprint[]> {
-  const list = new SharedList({ schema });
+  const list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary') });
   const { logStore, stableStore, snapshotStore } = stores;
   const ports = { transport, logStore, stableStore, snapshotStore, stateMachine: list };
   const raft = await Raft.create<ListResult>({ id: 'alone', address: 'alone', ...ports });

@@ -1,10 +1,11 @@
-import type { DirectoryStore, SignedRound, StoredDirectory } from './ports.js';
+import type { DirectoryStore, RootPromise, SignedRound, StoredDirectory } from './ports.js';
 
-/** Directories, and the rounds that were signed, for one life of the process. */
+/** Directories, and what was promised, for one life of the process. */
 export class MemoryDirectoryStore implements DirectoryStore {
   readonly #keep: number;
   #directories: StoredDirectory[] = [];
   #signed: SignedRound | null = null;
+  #promise: RootPromise | null = null;
 
   /** @param keep how many directories to keep, at least 1; default 2, as one takes megabytes */
   constructor(keep = 2) {
@@ -16,8 +17,8 @@ export class MemoryDirectoryStore implements DirectoryStore {
     return this.#directories;
   }
 
-  load(): Promise<{ readonly directory: StoredDirectory | null; readonly signed: SignedRound | null }> {
-    return Promise.resolve({ directory: this.#directories[0] ?? null, signed: this.#signed });
+  load(): ReturnType<DirectoryStore['load']> {
+    return Promise.resolve({ directory: this.#directories[0] ?? null, signed: this.#signed, promise: this.#promise });
   }
 
   saveDirectory(directory: StoredDirectory): Promise<void> {
@@ -27,6 +28,11 @@ export class MemoryDirectoryStore implements DirectoryStore {
 
   recordSigned(signed: SignedRound): Promise<void> {
     this.#signed = signed;
+    return Promise.resolve();
+  }
+
+  recordPromise(promise: RootPromise): Promise<void> {
+    this.#promise = promise;
     return Promise.resolve();
   }
 }

@@ -22,6 +22,10 @@ const CODES = {
   NODE_DATA_LOCKED: { retryable: true },
   /** A file of the data directory is damaged; the message says what to do. */
   NODE_DATA_CORRUPT: { retryable: false },
+  /** No trust root names this node: it is not a member yet, or not any more. */
+  NODE_NOT_NAMED: { retryable: true },
+  /** A trust root is not to be believed, or must not be signed; `details.code` says why. */
+  NODE_ROOT_REFUSED: { retryable: false },
   /** None of the network's nodes answered. */
   NODE_NETWORK_UNREACHABLE: { retryable: true },
   /** No node answers at the admin socket; `details.socket`. */

@@ -13,10 +13,16 @@ export {
   type PeerLanes,
 } from './node/discovery-node.js';
 export type { ClientSource } from './node/client-session.js';
-export type { DirectorySummary, ListSummary, NodeStatus } from './node/node-status.js';
+export type { DirectorySummary, ListSummary, NodeStatus, RootsSummary } from './node/node-status.js';
 export { discoveryListSchema, newDiscoveryList } from './pki/list-schema.js';
 export { createNodeIdentity, NodeSigner, type NodeIdentity, type NodeIdentityOptions } from './pki/node-identity.js';
-export { PkiVerifier } from './pki/pki-verifier.js';
+export { oneRoot, PkiVerifier, type VerifierRoots } from './pki/pki-verifier.js';
+export { FileRootStore } from './roots/file-root-store.js';
+export { MemoryRootStore, type RootStore } from './roots/root-store.js';
+export type { KnownNode, ReachableNode } from './roots/known-nodes.js';
+export { pkiRootCrypto } from './roots/pki-root-crypto.js';
+export { RootKeeper, type RootKeeperOptions } from './roots/root-keeper.js';
+export type { RootService } from './roots/root-service.js';
 export { FileDirectoryStore, type FileDirectoryStoreOptions } from './directory/file-directory-store.js';
 export { ManualClock } from './time/manual-clock.js';
 export { runDemo, type DemoOptions, type DemoSummary } from './demo/run-demo.js';

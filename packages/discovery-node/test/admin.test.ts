@@ -27,6 +27,12 @@ const HANDLERS: AdminHandlers = {
   transfer: () =>
     Promise.reject(new RaftError('RAFT_NOT_LEADER', 'another node leads', { leaderId: 'ben', deep: { no: 1 } })),
   'members.list': notCalled,
+  'root.get': () => {
+    throw new Error('not here');
+  },
+  'root.sign': () => ({ ok: false, code: 'tooLate', detail: '' }),
+  'root.publish': () => ({ ok: false, code: 'quorumMissing', detail: '' }),
+  'keys.reload': () => ({ fingerprint: '', signsUntil: 0 }),
   'members.add': ({ identity, voter, timeoutMs }) => ({ index: identity.length + (voter ? 1000 : 0) + timeoutMs }),
   'members.remove': notCalled,
   'members.promote': notCalled,

@@ -10,7 +10,7 @@ import {
 } from '@discovery-raft/psp-envelope';
 import { MessageChannel, newChannelCounters, type ByteChannel } from '@discovery-raft/psp-link';
 import { silentLogger } from '@discovery-raft/raft-core';
-import { ClientSession } from '../src/node/client-session.js';
+import { ClientSession, type ClientServices } from '../src/node/client-session.js';
 import { VERSION } from './fixtures/people.js';
 
 /** A client that takes what it is sent only when the test says so. */
@@ -58,12 +58,13 @@ const PARTS: readonly PullAnswer[] = [
 
 function serve(client: SlowClient, answerPull: () => Promise<Iterable<PullAnswer>>): void {
   const consensus = { answerPull } as unknown as DiscoveryConsensus;
+  const services = { consensus, roots: {} as ClientServices['roots'] };
   let session: ClientSession | undefined;
   const options = { limits: DEFAULT_LIMITS, logger: silentLogger, counters: newChannelCounters() };
   new MessageChannel(client, {
     ...options,
     receive: (message, channel) => {
-      session ??= new ClientSession({ source: 'x' }, channel, consensus, DEFAULT_LIMITS, silentLogger);
+      session ??= new ClientSession({ source: 'x' }, channel, services, DEFAULT_LIMITS, silentLogger);
       session.receive(message);
     },
   });

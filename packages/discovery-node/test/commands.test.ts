@@ -51,6 +51,7 @@ const STATUS: StatusReport = {
   now: NOW,
   raft: { state: 'follower', term: 7, leaderId: BEN, lastIndex: 1200, commitIndex: 1200, appliedIndex: 1180 },
   consensus: { state: 'FollowerRunning', quorum: 2, counters: {} as StatusReport['consensus']['counters'] },
+  roots: { inForce: 2, nodes: 3, newest: 3, newestActivation: NOW + 600, signed: 3 },
   list: { index: 1180, records: 12, listable: 10, pending: 2, liveBytes: 34_567 },
   directory: {
     round: 2_222_222,
@@ -206,11 +207,11 @@ describe('exit codes', () => {
 
   test('configuration: 2, with every problem', async () => {
     const file = join(newFolder(), 'node.yaml');
-    writeFileSync(file, 'listen: { port: x }\n');
+    writeFileSync(file, 'listen: { port: x }\nmembers: 3\n');
     const { code, stderr } = await run(['status', '--config', file]);
     expect(code).toBe(EXIT.usage);
     expect(stderr).toContain('listen.port is "x"');
-    expect(stderr).toContain('members is missing');
+    expect(stderr).toContain('members is 3');
     const check = await run(['config', 'check', file, '--json']);
     expect(check.code).toBe(EXIT.usage);
     expect(JSON.parse(check.stdout)).toMatchObject({

@@ -5,7 +5,7 @@ import { createPublisher, demoKey, signItem, type Publication } from '../src/dem
 import { loadTrace, type ChurnHour, type Relay } from '../src/demo/relays.js';
 import { Truth } from '../src/demo/truth.js';
 import type { VerifiedDirectory } from '@discovery-raft/discovery-client';
-import { NodeError, PkiVerifier } from '../src/index.js';
+import { NodeError, oneRoot, PkiVerifier } from '../src/index.js';
 import { AUTHORITIES, DATES, NOON, VERSION } from './fixtures/people.js';
 
 const DATA = join(__dirname, '../data');
@@ -133,7 +133,7 @@ describe('a publisher of the demonstration', () => {
     expect(demoKey('relay', 'A').publicKey).not.toEqual(demoKey('node', 'A').publicKey);
     const publication = signItem(publisher, { relay: named('A'), publishAt: NOON, expiration: NOON + 60 }, VERSION);
     const root = createTrustRoot({ authorities: AUTHORITIES.map(({ certificate }) => certificate.identity.text) });
-    const verdict = await new PkiVerifier(root).verifyPacket(publication.packet, NOON);
+    const verdict = await new PkiVerifier(oneRoot(root)).verifyPacket(publication.packet, NOON);
     expect(verdict).toMatchObject({
       ok: true,
       signer: publisher.identity.text,

@@ -32,7 +32,7 @@ async function open(folder: string): Promise<FileDirectoryStore> {
 test('a new folder holds nothing; only its owner may look into it', async () => {
   const folder = join(newFolder(), 'deep', 'directories');
   const store = await open(folder);
-  expect(await store.load()).toEqual({ directory: null, signed: null });
+  expect(await store.load()).toEqual({ directory: null, signed: null, promise: null });
   expect(statSync(folder).mode & 0o777).toBe(0o700);
 });
 
@@ -105,5 +105,18 @@ describe('after a crash', () => {
         message: expect.stringContaining('wait until the present slot has ended, then delete the file'),
       });
     }
+  });
+
+  test('the promise that a signature on a trust root is comes back; a damaged one stops the start too', async () => {
+    const folder = newFolder();
+    const store = await open(folder);
+    const promise = { version: 2, activation: 1_800_000_000, digest: new Uint8Array(32).fill(7) };
+    await store.recordPromise(promise);
+    expect((await (await open(folder)).load()).promise).toEqual(promise);
+    truncateSync(join(folder, 'root-promise.bin'), 50);
+    await expect(store.load()).rejects.toMatchObject({
+      code: 'NODE_DATA_CORRUPT',
+      message: expect.stringContaining('make sure that it has the newest trust root'),
+    });
   });
 });

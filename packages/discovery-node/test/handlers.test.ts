@@ -21,6 +21,7 @@ function handlersOf(node: DiscoveryNode): AdminHandlers {
     manualClock: cluster.day,
     now: () => cluster.day.seconds,
     metrics: () => Promise.resolve(''),
+    reloadKeys: () => Promise.reject(new Error('not in this test')),
     stop: () => undefined,
   };
   return adminHandlers(host);

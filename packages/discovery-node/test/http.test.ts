@@ -28,7 +28,8 @@ function directoryOf(round: number, signatures = 3): StoredDirectory {
 }
 
 class FakeHost implements HttpHost {
-  readonly quorum = 3;
+  readonly quorumAt = () => 3;
+  readonly trustRoots = () => Uint8Array.of(1, 2);
   served: StoredDirectory | null = null;
   failed: string | null = null;
   because: readonly string[] = [];

@@ -234,7 +234,7 @@ describe('the end of a node', () => {
     const { identities, root, clock } = cluster;
     const [identity, ...members] = identities;
     await expect(DiscoveryNode.create({ identity: identity!, members, root, clock })).rejects.toMatchObject({
-      code: 'CONSENSUS_INVALID_OPTION',
+      code: 'NODE_NOT_NAMED',
     });
   });
 

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { DiscoverySignatureSchema } from '@discovery-raft/protocol';
 import { CertificateVerifier, openDetachedSignatureAsync } from '@discovery-raft/psp-pki';
 import * as fc from 'fast-check';
-import { discoveryListSchema, NodeSigner, PkiVerifier } from '../src/index.js';
+import { discoveryListSchema, NodeSigner, oneRoot, PkiVerifier } from '../src/index.js';
 import {
   AUTHORITIES,
   DATES,
@@ -66,7 +66,7 @@ describe('discoveryListSchema', () => {
 });
 
 describe('PkiVerifier', () => {
-  const verifier = new PkiVerifier(root);
+  const verifier = new PkiVerifier(oneRoot(root));
 
   test('a packet: its item, its bytes, its signer, and the period in which that holds', async () => {
     const verdict = await verifier.verifyPacket(packetOf(ADA), NOON + 0.9);
@@ -106,8 +106,8 @@ describe('PkiVerifier', () => {
 
   test('the longest packet can be set', async () => {
     const packet = packetOf(ADA);
-    const fits = await new PkiVerifier(root, packet.length).verifyPacket(packet, NOON);
-    const tooLong = await new PkiVerifier(root, packet.length - 1).verifyPacket(packet, NOON);
+    const fits = await new PkiVerifier(oneRoot(root), packet.length).verifyPacket(packet, NOON);
+    const tooLong = await new PkiVerifier(oneRoot(root), packet.length - 1).verifyPacket(packet, NOON);
     expect([fits.ok, tooLong.ok]).toEqual([true, false]);
   });
 

@@ -3,8 +3,10 @@ import { create } from '@bufbuild/protobuf';
 import {
   PublishToDiscoverySchema,
   PullDiscoverySchema,
+  PullTrustRootsSchema,
   type DiscoveryDirectory,
   type DiscoveryDirectoryPart,
+  type SignedTrustRoot,
 } from '@discovery-raft/protocol';
 import {
   decodeDiscoveryBody,
@@ -56,6 +58,7 @@ export class NodeClient {
   readonly #maxDirectoryBytes: number;
   readonly #messages: MessageChannel;
   readonly #receipts = new Map<bigint, Waiting<PublishReceipt>>();
+  readonly #rootPulls = new Map<bigint, Waiting<readonly SignedTrustRoot[]>>();
   #pulls: Pull[] = [];
   #lastRequest = 0n;
 
@@ -132,6 +135,23 @@ export class NodeClient {
     );
   }
 
+  /**
+   * Asks for the trust roots behind the one of a version; a node sends 64 at a time. Nothing of them is verified: see
+   * `TrustRootChain.extend` of psp-envelope. A node without our extensions ends the channel, as it does not know the event.
+   *
+   * @throws ClientError CLIENT_TIMEOUT; LinkError LINK_CHANNEL_CLOSED
+   */
+  pullTrustRoots(newerThan: number): Promise<readonly SignedTrustRoot[]> {
+    const requestID = ++this.#lastRequest;
+    const { version } = this.#options;
+    const body = create(PullTrustRootsSchema, { version, requestID, newerThan: BigInt(newerThan) });
+    return this.#ask(
+      (waiting) => this.#rootPulls.set(requestID, waiting),
+      () => this.#rootPulls.delete(requestID),
+      () => this.#messages.send({ event: 'pullTrustRoots', body }),
+    );
+  }
+
   close(): void {
     this.#messages.close();
   }
@@ -168,6 +188,10 @@ export class NodeClient {
       const waiting = this.#receipts.get(requestID);
       this.#receipts.delete(requestID);
       waiting?.resolve({ code: publishCodeOf(code) ?? 'unknownCode', detail });
+    } else if (decoded.event === 'trustRoots') {
+      const waiting = this.#rootPulls.get(decoded.body.requestID);
+      this.#rootPulls.delete(decoded.body.requestID);
+      waiting?.resolve(decoded.body.roots);
     } else if (decoded.event === 'discoveryDirectory') this.#takeWhole(decoded.body);
     else if (decoded.event === 'discoveryDirectoryPart') this.#takePart(decoded.body);
   }
@@ -220,11 +244,13 @@ export class NodeClient {
   }
 
   #closed(): void {
-    if (this.#receipts.size === 0 && this.#pulls.length === 0) return;
+    if (this.#receipts.size + this.#rootPulls.size + this.#pulls.length === 0) return;
     const error = new LinkError('LINK_CHANNEL_CLOSED', 'the node closed the channel');
     for (const waiting of this.#receipts.values()) waiting.reject(error);
+    for (const waiting of this.#rootPulls.values()) waiting.reject(error);
     for (const waiting of this.#pulls) waiting.reject(error);
     this.#receipts.clear();
+    this.#rootPulls.clear();
     this.#pulls = [];
   }
 }

@@ -88,6 +88,11 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     return this.#context.committees.present;
   }
 
+  /** Who decides the round that begins then, Unix seconds. */
+  committeeAt(creation: number): Committee {
+    return this.#context.committees.at(creation);
+  }
+
   /** A copy of all counts. */
   get counters(): ConsensusCounters {
     const { tally } = this.#context;

@@ -116,7 +116,9 @@ export class RecordBook {
    */
   rostersChanged(isJudgedAnew: boolean): void {
     this.#records = new WeakMap();
-    if (isJudgedAnew) this.#entries.clear();
+    if (isJudgedAnew) return this.#entries.clear();
+    // What was not authentic may be so now: it may be a new node's own.
+    for (const entry of this.#entries.values()) if (entry.verdict?.ok === false) this.#entries.delete(entry.key);
   }
 
   /** Packets that are remembered. */

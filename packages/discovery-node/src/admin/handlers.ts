@@ -6,7 +6,9 @@ import { RaftError } from '@discovery-raft/raft-core';
 import type { ListRecord } from '@discovery-raft/raft-log-list';
 import type { DiscoveryNode } from '../node/discovery-node.js';
 import type { ManualClock } from '../time/manual-clock.js';
+import type { NodeKeys } from '../keys/key-folder.js';
 import { AdminError } from './admin-error.js';
+import { getRoots, publishRoot, signRoot } from './root-handlers.js';
 import type { AdminHandlers } from './admin-server.js';
 import type { AdminResults, CompleteParams, ListedItem, RoundReport, StatusReport } from './protocol.js';
 
@@ -20,13 +22,15 @@ export interface AdminHost {
   describe(): Promise<Pick<StatusReport, 'process' | 'links' | 'storeBytes'>>;
   /** How the last round ended here. */
   lastRound(): RoundReport | null;
-  /** Where the configuration says that a member is; null for one that it does not name. */
+  /** Where a node is; null for one that neither the configuration nor a trust root names. */
   readonly addressOf: (identity: string) => string | null;
   /** The time of day, when it only moves by command; null for a node in real time. */
   readonly manualClock: ManualClock | null;
   /** Unix seconds by the node's wall clock. */
   now(): number;
   metrics(): Promise<string>;
+  /** Uses the keys that are in the key folder now. */
+  reloadKeys(): Promise<NodeKeys>;
   /** Begins to stop the process. */
   stop(): void;
 }
@@ -55,6 +59,13 @@ export function adminHandlers(host: AdminHost): AdminHandlers {
       return changed(node.raft.addVoter(identity, identity, { timeoutMs }));
     },
     'members.demote': ({ identity, timeoutMs }) => changed(node.raft.demoteVoter(identity, { timeoutMs })),
+    'root.get': () => getRoots(node, host.now()),
+    'root.sign': ({ root }) => signRoot(node, root),
+    'root.publish': ({ signed }) => publishRoot(node, signed),
+    'keys.reload': async () => {
+      const { fingerprint, identity } = await host.reloadKeys();
+      return { fingerprint, signsUntil: identity.certificate.notAfter };
+    },
     snapshot: async () => {
       const { id, index, size } = await node.raft.snapshot();
       return { id, index, bytes: size };
@@ -195,8 +206,8 @@ function membersList({ node, addressOf }: AdminHost): AdminResults['members.list
 /** A server that nobody knows the address of would never catch up. */
 function checkKnown(host: AdminHost, identity: string): void {
   if (host.addressOf(identity) !== null) return;
-  const advice = 'add it to members in the configuration of every node, and restart them one by one; then try again';
-  throw new AdminError('ADMIN_NOT_ALLOWED', `the configuration of this node does not name ${identity}: ${advice}`);
+  const advice = 'have a trust root name it, with `discovery-node root propose --add`';
+  throw new AdminError('ADMIN_NOT_ALLOWED', `nobody says where ${identity} is: ${advice}`);
 }
 
 function setClock({ manualClock }: AdminHost, unixSeconds: number): AdminResults['clock.set'] {

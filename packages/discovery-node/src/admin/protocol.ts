@@ -12,7 +12,7 @@ import { z } from 'zod';
  */
 
 /** Longest line of a request, bytes. */
-export const MAX_REQUEST_BYTES = 65_536;
+export const MAX_REQUEST_BYTES = 262_144;
 /** Longest line of an answer that a client takes, bytes. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** Most records in one page of the list. */
@@ -49,6 +49,7 @@ export interface AdminErrorBody {
 const identity = z.string().min(1).max(255);
 const timeoutMs = z.int().min(1).max(3_600_000).default(30_000);
 const nothing = z.strictObject({});
+const base64 = z.base64().max(200_000);
 
 /** Parameters of each method. */
 export const adminParams = {
@@ -72,6 +73,12 @@ export const adminParams = {
   'members.remove': z.strictObject({ identity, timeoutMs }),
   'members.promote': z.strictObject({ identity, timeoutMs }),
   'members.demote': z.strictObject({ identity, timeoutMs }),
+  'root.get': nothing,
+  /** `root` is the encoded trust root. */
+  'root.sign': z.strictObject({ root: base64 }),
+  /** `signed` is the encoded `SignedTrustRoot`. */
+  'root.publish': z.strictObject({ signed: base64 }),
+  'keys.reload': nothing,
   snapshot: nothing,
   metrics: nothing,
   'clock.get': nothing,
@@ -147,6 +154,13 @@ export interface RoundReport {
   readonly reason: string;
 }
 
+/** Why a trust root is not signed or not taken. */
+export interface RefusedRoot {
+  readonly ok: false;
+  readonly code: string;
+  readonly detail: string;
+}
+
 /** What each method answers. */
 export interface AdminResults {
   readonly status: StatusReport;
@@ -158,6 +172,44 @@ export interface AdminResults {
   readonly 'members.remove': { readonly index: number };
   readonly 'members.promote': { readonly index: number };
   readonly 'members.demote': { readonly index: number };
+  readonly 'root.get': {
+    /** The first root, encoded; base64. */
+    readonly first: string;
+    /** Those after it, as event 2013 carries them; base64. */
+    readonly roots: string;
+    /** The nodes of the newest root, and where they are; null where nobody says. */
+    readonly nodes: readonly {
+      readonly identity: string;
+      readonly endpoint: { readonly fingerprint: string; readonly host: string; readonly port: number } | null;
+    }[];
+    /** Unix seconds. */
+    readonly now: number;
+    readonly genesisSeconds: number;
+    readonly slotSeconds: number;
+    /** The root that this node signed last. */
+    readonly signed: { readonly version: number; readonly activation: number } | null;
+  };
+  readonly 'root.sign':
+    | RefusedRoot
+    | {
+        readonly ok: true;
+        readonly version: number;
+        /** Unix seconds. */
+        readonly activation: number;
+        /** `DiscoverySignature`, base64. */
+        readonly signature: string;
+      };
+  readonly 'root.publish':
+    | RefusedRoot
+    | {
+        readonly ok: true;
+        readonly version: number;
+        /** Unix seconds. */
+        readonly activation: number;
+        /** False when it was known already. */
+        readonly isNew: boolean;
+      };
+  readonly 'keys.reload': { readonly fingerprint: string; readonly signsUntil: number };
   readonly snapshot: { readonly id: string; readonly index: number; readonly bytes: number };
   readonly metrics: { readonly text: string };
   readonly 'clock.get': { readonly unixSeconds: number; readonly manual: boolean };

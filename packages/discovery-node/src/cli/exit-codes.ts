@@ -21,6 +21,8 @@ const BY_CODE: Readonly<Record<string, number>> = {
   NODE_CONFIG_INVALID: EXIT.usage,
   NODE_EXISTS: EXIT.usage,
   NODE_KEYS_UNREADABLE: EXIT.usage,
+  NODE_NOT_NAMED: EXIT.lostOrWrong,
+  NODE_ROOT_REFUSED: EXIT.lostOrWrong,
   NODE_ADMIN_UNREACHABLE: EXIT.unreachable,
   NODE_NETWORK_UNREACHABLE: EXIT.unreachable,
   CLIENT_UNREACHABLE: EXIT.unreachable,

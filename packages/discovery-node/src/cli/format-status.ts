@@ -35,11 +35,17 @@ function whatItDoes(report: StatusReport): Facts {
     ['log', `committed ${raft.commitIndex} of ${raft.lastIndex}${behind > 0 ? `, ${behind} not applied yet` : ''}`],
     ['store', formatBytes(report.storeBytes)],
     ['consensus', consensus.state],
+    ['trust root', trustRoot(report)],
     ['list', `${list.listable} listable, ${list.pending} lack attestations, ${formatBytes(list.liveBytes)}`],
     ['round', `slot ${rounds.slot}, the next in ${formatSpan(rounds.nextAt - now)}${lastRound(report)}`],
     ['directory', directory === null ? 'none of a round' : describeDirectory(directory, consensus.quorum, now)],
     ['tolerates', tolerance(report)],
   ];
+}
+
+function trustRoot({ roots: { inForce, newest, newestActivation }, now }: StatusReport): string {
+  if (newest === inForce) return `version ${inForce}`;
+  return `version ${inForce}; ${newest} comes into force in ${formatSpan(newestActivation - now)}`;
 }
 
 function lastRound({ rounds: { last } }: StatusReport): string {
@@ -55,8 +61,7 @@ function describeDirectory(directory: NonNullable<StatusReport['directory']>, qu
 }
 
 /** What a cluster of this size stands. Directories need more nodes than the list; three nodes stand no liar. */
-function tolerance({ peers, consensus: { quorum } }: StatusReport): string {
-  const nodes = peers.length + 1;
+function tolerance({ roots: { nodes }, consensus: { quorum } }: StatusReport): string {
   const down = nodes - quorum;
   const liars = Math.max(0, Math.min(down, 2 * quorum - nodes - 1));
   const list = Math.floor((nodes - 1) / 2);

@@ -6,6 +6,7 @@ import { addDemo } from './commands/demo.js';
 import { addDirectoryCommands } from './commands/directory.js';
 import { addInit } from './commands/init.js';
 import { addKeysCommands } from './commands/keys.js';
+import { addRootCommands } from './commands/root.js';
 import { addRecover } from './commands/recover.js';
 import { addStart } from './commands/start.js';
 import { addStatusCommands } from './commands/status.js';
@@ -50,6 +51,7 @@ export function makeProgram(context: CliContext): Command {
   addStart(program, context);
   addStatusCommands(program, context);
   addClusterCommands(program, context);
+  addRootCommands(program, context);
   addDirectoryCommands(program, context);
   addRecover(program, context);
   addKeysCommands(program, context);

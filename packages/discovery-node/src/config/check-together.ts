@@ -12,7 +12,11 @@ export function checkTogether(config: NodeConfig): readonly Finding[] {
   return [...checkMembers(config), ...checkRaft(config), ...checkConsensus(config), ...checkExposure(config)];
 }
 
-function* checkMembers({ members }: NodeConfig): Generator<Finding> {
+function* checkMembers({ members, join }: NodeConfig): Generator<Finding> {
+  if (members.length === 0 && join === undefined) {
+    const advice = 'Name every node of the network; or, for one that joins, where to ask, in join.peers.';
+    yield { path: ['members'], message: 'names nobody', advice };
+  }
   const seen = new Map<string, number>();
   for (const [i, member] of members.entries()) {
     yield* checkIdentity(member.identity, i);

@@ -23,9 +23,20 @@ const members = z
       port: port.describe('where its peers reach it'),
     }),
   )
-  .min(1)
   .max(31)
-  .describe('every discovery node of the network, this one among them; the same on every node');
+  .default([])
+  .describe('every discovery node that the trust root names, this one among them; the same on every node');
+
+const join = z
+  .strictObject({
+    peers: z
+      .array(z.strictObject({ host: host.describe('of any node'), port: port.describe('of any node') }))
+      .min(1)
+      .max(31)
+      .describe('where to ask for the trust roots'),
+  })
+  .optional()
+  .describe('for a node that joins: who has the trust root that names it');
 
 const keys = z.strictObject({
   directory: path.default('keys').describe('folder with the keys that `init` made; relative to this file'),
@@ -144,6 +155,7 @@ export const configSchema = z.strictObject({
   listen: listen.prefault({}),
   advertise,
   members,
+  join,
   consensus: consensus.prefault({}),
   raft: raft.prefault({}),
   limits: limits.prefault({}),

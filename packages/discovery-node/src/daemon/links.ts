@@ -1,7 +1,16 @@
 import { isIPv6 } from 'node:net';
-import { LinkKeeper, linkLimits, PspListener, StreamNamespace, type PspConnection } from '@discovery-raft/psp-link';
+import {
+  fingerprintOfCredentials,
+  LinkKeeper,
+  linkLimits,
+  PspListener,
+  StreamNamespace,
+  type LinkCredentials,
+  type PspConnection,
+} from '@discovery-raft/psp-link';
 import type { Clock, Logger, Random } from '@discovery-raft/raft-core';
 import type { ClientSource } from '../node/client-session.js';
+import type { ReachableNode } from '../roots/known-nodes.js';
 import type { DiscoveryNode } from '../node/discovery-node.js';
 import type { Deployment } from './deployment.js';
 
@@ -22,6 +31,8 @@ export interface NodeLinks {
   states(): readonly LinkReport[];
   /** Numbers of the listener and the keeper, by name. */
   counters(): Readonly<Record<string, number>>;
+  /** Uses other credentials from now on. With another fingerprint the links to peers are made anew; clients stay. */
+  useCredentials(credentials: LinkCredentials): void;
   /** Takes no new clients from now on; what is there stays. */
   stopAccepting(): void;
   close(): Promise<void>;
@@ -29,7 +40,8 @@ export interface NodeLinks {
 
 /** What {@link openLinks} takes. */
 export interface LinksOptions {
-  readonly deployment: Deployment;
+  readonly deployment: Pick<Deployment, 'loaded'>;
+  readonly credentials: LinkCredentials;
   readonly node: DiscoveryNode;
   readonly clock: Clock;
   readonly random: Random;
@@ -42,12 +54,14 @@ export async function openLinks(options: LinksOptions): Promise<NodeLinks> {
   const { config } = deployment.loaded;
   const { maxConnections, maxConnectionsPerAddress, host, port } = config.listen;
   const limits = linkLimits({ maxConnections, maxConnectionsPerAddress });
-  const keeper = makeKeeper(options, limits);
+  let { credentials } = options;
+  let keeper = makeKeeper(options, credentials, limits);
+  node.rootService.onPeers((peers) => setPeers(keeper, peers, logger));
   let accepting = true;
   const listener = await PspListener.listen({
     host,
     port,
-    credentials: deployment.keys.link,
+    credentials,
     trusted: (fingerprint) => keeper.isPeer(fingerprint),
     limits,
     clock,
@@ -63,9 +77,18 @@ export async function openLinks(options: LinksOptions): Promise<NodeLinks> {
   });
   return {
     port: listener.port,
-    states: () => statesOf(deployment, keeper, clock),
+    states: () => statesOf(node, keeper, clock),
     // What is open now goes up and down, and is no counter.
     counters: () => flat({ listener: listener.counters, keeper: keeper.counters }, (name) => !name.endsWith('Open')),
+    useCredentials(fresh) {
+      listener.setCredentials(fresh);
+      if (fingerprintOfCredentials(fresh) === fingerprintOfCredentials(credentials)) keeper.setCredentials(fresh);
+      else {
+        keeper.close();
+        keeper = makeKeeper(options, fresh, limits);
+      }
+      credentials = fresh;
+    },
     stopAccepting() {
       accepting = false;
     },
@@ -77,20 +100,13 @@ export async function openLinks(options: LinksOptions): Promise<NodeLinks> {
 }
 
 function makeKeeper(
-  { deployment, node, clock, random, logger }: LinksOptions,
+  { node, clock, random, logger }: LinksOptions,
+  credentials: LinkCredentials,
   limits: ReturnType<typeof linkLimits>,
 ): LinkKeeper {
-  const { loaded, keys } = deployment;
-  const others = loaded.config.members.filter(({ identity }) => identity !== keys.identity.identity);
-  const keeper = new LinkKeeper({
-    self: keys.fingerprint,
-    credentials: keys.link,
-    peers: others.map(({ identity, fingerprint, host, port }) => ({ id: identity, fingerprint, host, port })),
-    clock,
-    random,
-    logger,
-    limits,
-  });
+  const self = fingerprintOfCredentials(credentials);
+  const keeper = new LinkKeeper({ self, credentials, peers: [], clock, random, logger, limits });
+  setPeers(keeper, node.rootService.peers, logger);
   keeper.onLink((peer, link) => {
     const { main, bulk } = link;
     // A peer of one stream gives it twice; it must be read once.
@@ -99,6 +115,15 @@ function makeKeeper(
     link.onClose((error) => logger.info('a link is down', { peer, ...(error === null ? {} : { error }) }));
   });
   return keeper;
+}
+
+/** What a root says of the nodes may be wrong: then the links stay as they are, and a person is told. */
+function setPeers(keeper: LinkKeeper, peers: readonly ReachableNode[], logger: Logger): void {
+  try {
+    keeper.setPeers(peers.map(({ identity, fingerprint, host, port }) => ({ id: identity, fingerprint, host, port })));
+  } catch (error) {
+    logger.error('the nodes of the trust root cannot be linked with', { error });
+  }
 }
 
 /** Gives the node each stream of the discovery namespace; others are refused by ending them. */
@@ -122,10 +147,10 @@ export function sourceOf(address: string): ClientSource {
   return { source: address, prefix: `${filled.slice(0, 3).join(':')}::/48` };
 }
 
-function statesOf({ loaded: { config } }: Deployment, keeper: LinkKeeper, clock: Clock): readonly LinkReport[] {
+function statesOf({ rootService }: DiscoveryNode, keeper: LinkKeeper, clock: Clock): readonly LinkReport[] {
   return keeper.peers().map((peer) => {
     const state = keeper.state(peer);
-    const member = config.members.find(({ identity }) => identity === peer);
+    const member = rootService.peers.find(({ identity }) => identity === peer);
     const address = member === undefined ? '' : `${member.host}:${member.port}`;
     if (state?.status !== 'backoff') return { peer, address, state: state?.status ?? 'unknown' };
     const waitMs = Math.max(0, Math.round(state.until - clock.now()));

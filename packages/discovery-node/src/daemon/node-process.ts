@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasExistingState, systemRandom, type Logger, type RaftConfig } from '@discovery-raft/raft-core';
 import { LmdbStore } from '@discovery-raft/raft-store-lmdb';
-import { DEFAULT_LIMITS } from '@discovery-raft/psp-envelope';
+import { DEFAULT_LIMITS, encodeTrustRoots } from '@discovery-raft/psp-envelope';
 import { VerifyPool } from '@discovery-raft/psp-pki';
 import { AdminServer } from '../admin/admin-server.js';
 import { adminHandlers, withTimeout, type AdminHost } from '../admin/handlers.js';
@@ -16,7 +16,12 @@ import { Closers } from './closers.js';
 import { nodeClocks, type NodeClocks } from './clocks.js';
 import { lockData } from './data-lock.js';
 import { foundCluster } from './found-cluster.js';
-import { expiryWarnings, type Deployment } from './deployment.js';
+import { expiryWarnings, ROOTS_FILE, type Deployment } from './deployment.js';
+import { learnRoots } from './learn-roots.js';
+import { OwnKeys } from './own-keys.js';
+import { FileRootStore } from '../roots/file-root-store.js';
+import { pkiRootCrypto } from '../roots/pki-root-crypto.js';
+import { RootKeeper } from '../roots/root-keeper.js';
 import { openLinks, type NodeLinks } from './links.js';
 import { logEvents } from './log-events.js';
 import { readiness } from './readiness.js';
@@ -93,6 +98,7 @@ export class NodeProcess {
     const { options, node, closers } = this.#parts;
     const { config, path } = options.deployment.loaded;
     node.raft.on('shutdown', ({ error }) => this.#raftEnded(error));
+    node.rootService.onRemoved(() => this.#raftEnded(null));
     logEvents(node, options.logger);
     const text = nodeMetrics(this.#metricsHost(), { processMetrics: true });
     let http: HttpServer | null = null;
@@ -163,7 +169,8 @@ export class NodeProcess {
     return {
       directory: () => node.directory(),
       onDirectory: (listener) => node.consensus.on('directoryPublished', listener),
-      quorum: node.consensus.quorum,
+      quorumAt: (creation) => node.consensus.committeeAt(creation).quorum,
+      trustRoots: () => encodeTrustRoots(node.roots.chain.after(node.roots.chain.first.document.version, Infinity)),
       failure: () => node.raft.failure?.message ?? null,
       notReadyBecause: () => this.#notReadyBecause(),
       metrics,
@@ -176,8 +183,7 @@ export class NodeProcess {
   }
 
   #adminHost(metrics: () => Promise<string>, http: HttpServer | null): AdminHost {
-    const { options, node, clocks } = this.#parts;
-    const { members } = options.deployment.loaded.config;
+    const { node, clocks } = this.#parts;
     let last: RoundReport | null = null;
     node.consensus.on('roundEnded', (ended) => {
       last = { ...ended };
@@ -187,9 +193,10 @@ export class NodeProcess {
       describe: () => this.#describe(http),
       lastRound: () => last,
       addressOf: (identity) => {
-        const member = members.find((other) => other.identity === identity);
-        return member === undefined ? null : `${member.host}:${member.port}`;
+        const known = node.rootService.everyNode.find((other) => other.identity === identity);
+        return known === undefined ? null : `${known.host}:${known.port}`;
       },
+      reloadKeys: () => this.#parts.ownKeys.reload(),
       manualClock: clocks.manual,
       now: () => clocks.consensus.wallNow() / 1000,
       metrics,
@@ -199,8 +206,9 @@ export class NodeProcess {
   }
 
   async #describe(http: HttpServer | null): Promise<Pick<StatusReport, 'process' | 'links' | 'storeBytes'>> {
-    const { options, links, store, clocks, startedAt } = this.#parts;
-    const { loaded, keys } = options.deployment;
+    const { options, links, store, clocks, startedAt, ownKeys } = this.#parts;
+    const { loaded } = options.deployment;
+    const { keys } = ownKeys;
     const because = await this.#notReadyBecause();
     const uptimeSeconds = process.uptime();
     return {
@@ -230,6 +238,7 @@ interface Parts {
   readonly closers: Closers;
   readonly node: DiscoveryNode;
   readonly links: NodeLinks;
+  readonly ownKeys: OwnKeys;
   readonly store: LmdbStore;
   readonly clocks: NodeClocks;
   /** Unix seconds. */
@@ -252,10 +261,12 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
   const directoryStore = await FileDirectoryStore.open({ folder: join(dataFolder, 'directories'), logger });
   const verifyPool = new VerifyPool();
   closers.add('the verifying threads', () => verifyPool.close());
+  const roots = await openRoots(options, { dataFolder, clocks, verifyPool });
   const node = await DiscoveryNode.create({
+    roots,
     identity: deployment.keys.identity,
     root: deployment.root,
-    members: config.members.map(({ identity, fingerprint }) => ({ identity, fingerprint })),
+    members: config.members,
     consensus: given(config.consensus),
     raft: given(config.raft) as Partial<RaftConfig>,
     stores: { logStore, stableStore, snapshotStore, directoryStore },
@@ -268,10 +279,45 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
   closers.add('the node', () => node.stop());
   // Before the first peer can be heard: its vote request would make this node one of an existing cluster.
   await foundCluster({ node, config, dataFolder, hadState, anyway: options.bootstrap, logger });
-  const links = await openLinks({ deployment, node, clock: clocks.clock, random: systemRandom(), logger });
+  const links = await openLinks({
+    deployment,
+    credentials: deployment.keys.link,
+    node,
+    clock: clocks.clock,
+    random: systemRandom(),
+    logger,
+  });
   closers.add('the links', () => links.close());
+  const folder = path(config.keys.directory);
+  const ownKeys = new OwnKeys({ folder, keys: deployment.keys, node, links, logger });
   const startedAt = Math.floor(Date.now() / 1000);
-  return { options, closers, node, links, store, clocks, startedAt };
+  return { options, closers, node, links, ownKeys, store, clocks, startedAt };
+}
+
+/** The trust roots that are stored, and those that have to be fetched before this node can be one of them. */
+async function openRoots(
+  { deployment, logger }: NodeProcessOptions,
+  { dataFolder, clocks, verifyPool }: { dataFolder: string; clocks: NodeClocks; verifyPool: VerifyPool },
+): Promise<RootKeeper> {
+  const { loaded, keys, first, root } = deployment;
+  const { config } = loaded;
+  const keeper = await RootKeeper.open({
+    ...{ first, configured: config.members, logger },
+    crypto: pkiRootCrypto(verifyPool),
+    store: new FileRootStore(join(dataFolder, ROOTS_FILE)),
+  });
+  const { identity } = keys.identity;
+  const isNode = keeper.chain
+    .at(clocks.consensus.wallNow() / 1000)
+    .document.nodes.some((node) => node.identity === identity);
+  if (!isNode) {
+    await learnRoots({
+      ...{ keeper, identity, logger, clock: clocks.clock },
+      peers: config.join?.peers ?? [],
+      protocolVersion: root.profile.discoveryVersion,
+    });
+  }
+  return keeper;
 }
 
 /** Bytes of log, term, vote and snapshots on disk. */

@@ -2,7 +2,12 @@ import { hash } from 'node:crypto';
 import { readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import type { DirectoryStore, SignedRound, StoredDirectory } from '@discovery-raft/discovery-consensus-fsm';
+import type {
+  DirectoryStore,
+  RootPromise,
+  SignedRound,
+  StoredDirectory,
+} from '@discovery-raft/discovery-consensus-fsm';
 import { DiscoveryDirectorySchema } from '@discovery-raft/protocol';
 import { silentLogger, type Logger } from '@discovery-raft/raft-core';
 import { NodeError } from '../errors.js';
@@ -14,11 +19,13 @@ import { codeOf, makePrivateFolder, PRIVATE_FILE, replaceFile } from './durable-
  *
  *   directory-ROUND.bin  content: round 8 | creation 8 | expiration 8 | items 4 | digest 32 | DiscoveryDirectory
  *   signed-round.bin     content: round 8 | digest 32
+ *   root-promise.bin     content: version 8 | activation 8 | digest 32
  */
 const MAGIC = Buffer.from('DRSTORE1', 'latin1');
 const CHECKSUM_BYTES = 32;
 const HEADER_BYTES = 28 + 32;
 const SIGNED_FILE = 'signed-round.bin';
+const PROMISE_FILE = 'root-promise.bin';
 const DIRECTORY_FILE = /^directory-(\d{1,15})\.bin$/;
 /** What a crash in the middle of a write may leave; see `replaceFile`. */
 const TEMPORARY_FILE = /\.[0-9a-f]{12}\.tmp$/;
@@ -35,8 +42,8 @@ export interface FileDirectoryStoreOptions {
 }
 
 /**
- * The last directories, and the promise to sign one listing a round, in files. What `saveDirectory` and `recordSigned` were
- * given is on disk when they resolve. One process at a time.
+ * The last directories, the promise to sign one listing a round, and the one that a signature on a trust root is, in files.
+ * What they are given is on disk when `saveDirectory`, `recordSigned` and `recordPromise` resolve. One process at a time.
  */
 export class FileDirectoryStore implements DirectoryStore {
   readonly #folder: string;
@@ -61,17 +68,22 @@ export class FileDirectoryStore implements DirectoryStore {
   }
 
   /**
-   * The newest directory that is whole, and the last promise. A damaged directory is passed over: peers have newer ones.
+   * The newest directory that is whole, and the last promises. A damaged directory is passed over: peers have newer ones.
    *
-   * @throws NodeError NODE_DATA_CORRUPT when the promise is damaged, since a node that forgets it could sign twice
+   * @throws NodeError NODE_DATA_CORRUPT when a promise is damaged, since a node that forgets it could sign twice
    */
-  async load(): Promise<{ readonly directory: StoredDirectory | null; readonly signed: SignedRound | null }> {
+  async load(): Promise<{
+    readonly directory: StoredDirectory | null;
+    readonly signed: SignedRound | null;
+    readonly promise: RootPromise | null;
+  }> {
     const signed = await this.#loadSigned();
+    const promise = await this.#loadPromise();
     for (const round of await this.#rounds()) {
       const directory = await this.#loadDirectory(round);
-      if (directory !== null) return { directory, signed };
+      if (directory !== null) return { directory, signed, promise };
     }
-    return { directory: null, signed };
+    return { directory: null, signed, promise };
   }
 
   async saveDirectory(stored: StoredDirectory): Promise<void> {
@@ -89,6 +101,13 @@ export class FileDirectoryStore implements DirectoryStore {
     const number = Buffer.alloc(8);
     number.writeBigUInt64BE(BigInt(round));
     await replaceFile(join(this.#folder, SIGNED_FILE), sealed([number, digest]), PRIVATE_FILE);
+  }
+
+  async recordPromise({ version, activation, digest }: RootPromise): Promise<void> {
+    const numbers = Buffer.alloc(16);
+    numbers.writeBigUInt64BE(BigInt(version));
+    numbers.writeBigUInt64BE(BigInt(activation), 8);
+    await replaceFile(join(this.#folder, PROMISE_FILE), sealed([numbers, digest]), PRIVATE_FILE);
   }
 
   /** Rounds whose directories are here, the newest first. */
@@ -136,6 +155,24 @@ export class FileDirectoryStore implements DirectoryStore {
     } catch (cause) {
       const advice =
         'Without it this node could sign twice: wait until the present slot has ended, then delete the file';
+      throw new NodeError('NODE_DATA_CORRUPT', `${file} is damaged. ${advice}`, { file }, cause);
+    }
+  }
+
+  async #loadPromise(): Promise<RootPromise | null> {
+    const file = join(this.#folder, PROMISE_FILE);
+    try {
+      const content = await this.#read(file);
+      if (content === null) return null;
+      if (content.length !== 48) throw new Error(`it holds ${content.length} bytes`);
+      return {
+        version: Number(content.readBigUInt64BE(0)),
+        activation: Number(content.readBigUInt64BE(8)),
+        digest: new Uint8Array(content.subarray(16)),
+      };
+    } catch (cause) {
+      const advice =
+        'Without it this node could break its word: make sure that it has the newest trust root (`root show` of another node), or that nobody will publish the one that it signed, then delete the file';
       throw new NodeError('NODE_DATA_CORRUPT', `${file} is damaged. ${advice}`, { file }, cause);
     }
   }

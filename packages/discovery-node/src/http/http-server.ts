@@ -18,8 +18,10 @@ export interface HttpHost {
   directory(): Promise<StoredDirectory | null>;
   /** Calls back when another directory went public; the function that comes back ends it. */
   onDirectory(listener: (directory: StoredDirectory) => void): () => void;
-  /** Signatures that make a quorum. */
-  readonly quorum: number;
+  /** Signatures that make a directory created then, Unix seconds. */
+  quorumAt(creation: number): number;
+  /** The signed trust roots, as event 2013 carries them. */
+  trustRoots(): Uint8Array;
   /** Why the process should be restarted; null while it is well. */
   failure(): string | null;
   /** Why this node does not take part; empty when it does. */
@@ -133,10 +135,16 @@ export class HttpServer {
     app.get('/metrics', async (_request, reply) =>
       reply.type('text/plain; version=0.0.4; charset=utf-8').send(await this.#host.metrics()),
     );
+    app.get('/trust-roots', async (_request, reply) =>
+      reply
+        .header('cache-control', 'public, max-age=60')
+        .type('application/x-protobuf')
+        .send(Buffer.from(this.#host.trustRoots())),
+    );
     app.get('/directory', (request, reply) => this.#directory(request, reply));
     app.setNotFoundHandler(async ({ method }, reply) =>
       method === 'GET' || method === 'HEAD'
-        ? reply.code(404).send({ error: 'there are /healthz, /readyz, /metrics and /directory' })
+        ? reply.code(404).send({ error: 'there are /healthz, /readyz, /metrics, /directory and /trust-roots' })
         : reply.code(405).header('allow', 'GET, HEAD').send({ error: 'this is for reading only' }),
     );
     app.setErrorHandler(async (error: Error & { statusCode?: number }, _request, reply) => {
@@ -197,7 +205,7 @@ export class HttpServer {
     const encoding = chooseEncoding(header(request, 'accept-encoding'), bodies);
     const remaining = Math.max(0, Math.floor(stored.expiration - this.#host.now()));
     const signatures = stored.directory.signatures.length;
-    const hasQuorum = stored.round > 0 && signatures >= this.#host.quorum;
+    const hasQuorum = stored.round > 0 && signatures >= this.#host.quorumAt(stored.creation);
     reply.headers({
       etag: entityTag(prepared, encoding),
       vary: 'accept-encoding',

@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import { createTrustRoot, XPX_PROFILE, type NetworkProfile, type TrustRoot } from '@discovery-raft/psp-pki';
+import type { TrustRootDocument } from '@discovery-raft/psp-envelope';
+import {
+  createTrustRoot,
+  trustRootOf,
+  XPX_PROFILE,
+  type NetworkProfile,
+  type TrustRoot,
+} from '@discovery-raft/psp-pki';
 import { stringify } from 'yaml';
 import { markForBootstrap } from '../daemon/bootstrap-mark.js';
 import { makePrivateFolder, PUBLIC_FILE, refuseExisting, writeNewFile } from '../directory/durable-file.js';
@@ -153,23 +160,40 @@ export interface InitNodeOptions extends Validity {
   readonly rsaBits?: number;
   /** It joins a cluster that exists, so it must never found one. Default false. */
   readonly join?: boolean;
+  /** The network that it joins: its first trust root, and nodes that have the later ones. Implies `join`. */
+  readonly network?: {
+    readonly root: TrustRootDocument;
+    readonly peers: readonly { readonly host: string; readonly port: number }[];
+  };
+  /** Default 900. */
+  readonly slotSeconds?: number;
+  /** Further settings of its file, by section. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Makes one node: keys, and a configuration and trust root that name only itself. The operator adds the others.
+ * Makes one node: keys, and a configuration and trust root that name only itself, to which the operator adds the others; or
+ * those of a network that it joins as soon as a trust root names it.
  *
  * @throws NodeError NODE_EXISTS
  */
 export async function initNode(options: InitNodeOptions): Promise<MadeNode> {
-  const { folder, host, port, profile = XPX_PROFILE } = options;
+  const { folder, host, port, network } = options;
+  const profile = network === undefined ? (options.profile ?? XPX_PROFILE) : trustRootOf(network.root).profile;
   for (const name of Object.values(NODE_FILES)) await refuseExisting(join(folder, name));
   await makePrivateFolder(folder);
   const keys = await createKeys(join(folder, NODE_FILES.keys), { ...options, profile });
-  const root = createTrustRoot({ profile, discoveryNodes: [keys.identity.identity] });
+  const root = network?.root ?? createTrustRoot({ profile, discoveryNodes: [keys.identity.identity] });
   const node = madeNode(folder, options.name ?? 'node', keys, host, port, 9180);
   await writeNewFile(join(folder, NODE_FILES.trustRoot), formatTrustRoot(root), PUBLIC_FILE);
-  const settings = { listen: { host: '0.0.0.0', port }, http: { host: '127.0.0.1', port: 9180 } };
-  await writeNewFile(node.configFile, configText(node, [node], { ...options, nodes: 1, settings }), PUBLIC_FILE);
-  if (options.join !== true) await markForBootstrap(join(folder, NODE_FILES.data));
+  const own = {
+    listen: { host: '0.0.0.0', port },
+    http: { host: '127.0.0.1', port: 9180 },
+    ...(network === undefined ? {} : { advertise: { host, port }, join: { peers: network.peers } }),
+  };
+  const settings = withSections(own, options.settings ?? {});
+  const members = network === undefined ? [node] : [];
+  await writeNewFile(node.configFile, configText(node, members, { ...options, nodes: 1, settings }), PUBLIC_FILE);
+  if (options.join !== true && network === undefined) await markForBootstrap(join(folder, NODE_FILES.data));
   return node;
 }

@@ -1,3 +1,4 @@
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseIdentity, networkProfile, type NetworkProfile, XPX_PROFILE } from '@discovery-raft/psp-pki';
 import {
@@ -12,6 +13,7 @@ import {
   PRIVATE_FILE,
   readPrivateFile,
   replaceFile,
+  syncFolder,
   writeNewFile,
 } from '../directory/durable-file.js';
 import { NodeError } from '../errors.js';
@@ -27,6 +29,8 @@ export const KEY_FILES = {
   signing: 'signing.pem',
   /** The RSA identity of the links with the link and authenticate certificates, and their keys. */
   link: 'link.pem',
+  /** A new RSA identity that waits for the trust root which names it. */
+  nextLink: 'next-link.pem',
 } as const;
 
 /** What a running node has of its keys. */
@@ -66,8 +70,8 @@ export async function readKeys(folder: string): Promise<NodeKeys> {
 
 /**
  * Makes a new signing key and certificate, and new link and authenticate certificates with new keys. The identity and its
- * fingerprint stay, so no other node has to know. Each file is replaced in one step; a running node takes them at its
- * next start.
+ * fingerprint stay, so no other node has to know. Each file is replaced in one step; a running node takes them when
+ * it is told to, or at its next start.
  *
  * @throws NodeError NODE_KEYS_UNREADABLE
  */
@@ -85,6 +89,28 @@ export async function rotateKeys(folder: string, options: KeyOptions): Promise<N
   await replaceFile(join(folder, KEY_FILES.signing), pem, PRIVATE_FILE);
   await replaceFile(join(folder, KEY_FILES.link), exportLinkCredentials(link), PRIVATE_FILE);
   return { identity, link, fingerprint: fingerprintOfCredentials(link) };
+}
+
+/**
+ * Makes a new RSA identity beside the present one, for a trust root to name. @returns its fingerprint
+ *
+ * @throws NodeError NODE_EXISTS when one waits already
+ */
+export async function prepareNextLink(folder: string, options: KeyOptions): Promise<string> {
+  const link = await generateLinkCredentials(linkOptions(options));
+  await writeNewFile(join(folder, KEY_FILES.nextLink), exportLinkCredentials(link), PRIVATE_FILE);
+  return fingerprintOfCredentials(link);
+}
+
+/** The RSA identity that waits. @throws NodeError NODE_KEYS_UNREADABLE */
+export function readNextLink(folder: string): Promise<LinkCredentials> {
+  return readLink(join(folder, KEY_FILES.nextLink));
+}
+
+/** The RSA identity that waited takes the place of the present one, in one step. */
+export async function adoptNextLink(folder: string): Promise<void> {
+  await rename(join(folder, KEY_FILES.nextLink), join(folder, KEY_FILES.link));
+  await syncFolder(folder);
 }
 
 function linkOptions({ notBefore, notAfter, rsaBits }: KeyOptions): {

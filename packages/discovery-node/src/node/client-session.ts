@@ -1,11 +1,18 @@
 import { create } from '@bufbuild/protobuf';
 import { PUBLISH_CODES, type DiscoveryConsensus } from '@discovery-raft/discovery-consensus-fsm';
-import { PublishToDiscoveryResultSchema, type PublishToDiscovery, type PullDiscovery } from '@discovery-raft/protocol';
 import {
+  PublishToDiscoveryResultSchema,
+  type PublishToDiscovery,
+  type PullDiscovery,
+  type PullTrustRoots,
+} from '@discovery-raft/protocol';
+import {
+  answerRootPull,
   decodeDiscoveryBody,
   DEFAULT_LIMITS,
   type ApplicationMessage,
   type EnvelopeLimits,
+  type TrustRootChain,
 } from '@discovery-raft/psp-envelope';
 import type { MessageChannel } from '@discovery-raft/psp-link';
 import type { Logger } from '@discovery-raft/raft-core';
@@ -21,28 +28,36 @@ export interface ClientSource {
   readonly prefix?: string;
 }
 
+/** What a client is served from. */
+export interface ClientServices {
+  readonly consensus: DiscoveryConsensus;
+  readonly roots: { readonly chain: TrustRootChain };
+}
+
 /** What an anonymous client may do: publish and pull. Whatever else it says ends its connection, unread. */
 export class ClientSession {
   readonly #from: ClientSource;
   readonly #client: MessageChannel;
   readonly #consensus: DiscoveryConsensus;
+  readonly #roots: { readonly chain: TrustRootChain };
   readonly #limits: EnvelopeLimits;
   readonly #answerLimits: EnvelopeLimits;
   readonly #logger: Logger;
-  readonly #pulls: PullDiscovery[] = [];
+  readonly #pulls: (PullDiscovery | PullTrustRoots)[] = [];
   #pulling = false;
 
   /** @param limits bounds on what the client may send; what it is sent fits a deployed client besides */
   constructor(
     from: ClientSource,
     client: MessageChannel,
-    consensus: DiscoveryConsensus,
+    { consensus, roots }: ClientServices,
     limits: EnvelopeLimits,
     logger: Logger,
   ) {
     this.#from = from;
     this.#client = client;
     this.#consensus = consensus;
+    this.#roots = roots;
     this.#limits = limits;
     const maxMessageBytes = Math.min(limits.maxMessageBytes, DEFAULT_LIMITS.maxMessageBytes);
     this.#answerLimits = { ...limits, maxMessageBytes };
@@ -52,11 +67,12 @@ export class ClientSession {
   /** @throws EnvelopeError for a body that cannot be decoded, which ends the connection */
   receive(message: ApplicationMessage): void {
     const { event, body } = message;
-    if (event !== 'publishToDiscovery' && event !== 'pullDiscovery') {
+    if (event !== 'publishToDiscovery' && event !== 'pullDiscovery' && event !== 'pullTrustRoots') {
       return this.#end('a client sent what only nodes may send', event);
     }
     const decoded = decodeDiscoveryBody(event, body, this.#limits);
     if (decoded.event === 'pullDiscovery') this.#pull(decoded.body);
+    else if (decoded.event === 'pullTrustRoots') this.#pull(decoded.body);
     else if (decoded.event === 'publishToDiscovery') void this.#answered(this.#publish(decoded.body));
   }
 
@@ -68,7 +84,7 @@ export class ClientSession {
     await this.#client.send({ event: 'publishToDiscoveryResult', body });
   }
 
-  #pull(pull: PullDiscovery): void {
+  #pull(pull: PullDiscovery | PullTrustRoots): void {
     if (this.#pulls.length >= MAX_WAITING_PULLS)
       return this.#end('a client pulls faster than it reads', 'pullDiscovery');
     this.#pulls.push(pull);
@@ -80,6 +96,10 @@ export class ClientSession {
     this.#pulling = true;
     try {
       for (let pull = this.#pulls.shift(); pull !== undefined; pull = this.#pulls.shift()) {
+        if (pull.$typeName === 'protocol.PullTrustRoots') {
+          await this.#client.send({ event: 'trustRoots', body: answerRootPull(this.#roots.chain, pull) });
+          continue;
+        }
         for (const { event, body } of await this.#consensus.answerPull(pull, this.#answerLimits)) {
           await this.#client.sendEncoded(event, ...body);
         }

@@ -1,11 +1,9 @@
 import { hash } from 'node:crypto';
 import {
-  attestationsNeeded,
   DiscoveryConsensus,
   listLeader,
   listReader,
   MemoryDirectoryStore,
-  POLICIES,
   type ConsensusClock,
   type ConsensusConfigInput,
   type DirectoryStore,
@@ -17,6 +15,7 @@ import type { DiscoveryRaftPacket } from '@discovery-raft/protocol';
 import {
   decodeDiscoveryBody,
   DEFAULT_LIMITS,
+  firstTrustRoot,
   type ApplicationMessage,
   type EnvelopeLimits,
   type RaftPacketFields,
@@ -39,11 +38,17 @@ import {
 } from '@discovery-raft/raft-core';
 import { ListWriter, type ListResult, type SharedList } from '@discovery-raft/raft-log-list';
 import { MessageChannel, newChannelCounters, type ByteChannel, type ChannelCounters } from '@discovery-raft/psp-link';
+import { NodeError } from '../errors.js';
+import type { KnownNode } from '../roots/known-nodes.js';
+import { ChainVerifierRoots } from '../roots/chain-verifier-roots.js';
+import { pkiRootCrypto } from '../roots/pki-root-crypto.js';
+import { RootKeeper } from '../roots/root-keeper.js';
+import { RootService } from '../roots/root-service.js';
 import { newDiscoveryList } from '../pki/list-schema.js';
 import { NodeSigner, type NodeIdentity } from '../pki/node-identity.js';
 import { PkiVerifier } from '../pki/pki-verifier.js';
 import { ClientSession, type ClientSource } from './client-session.js';
-import { summariseDirectory, summariseList, type ListSummary, type NodeStatus } from './node-status.js';
+import { summariseDirectory, summariseList, summariseRoots, type ListSummary, type NodeStatus } from './node-status.js';
 import { PeerLinks } from './peer-links.js';
 import { RaftBridge } from './raft-bridge.js';
 
@@ -60,8 +65,10 @@ export interface DiscoveryNodeOptions {
   readonly identity: NodeIdentity;
   /** Whom this node believes. */
   readonly root: TrustRoot;
-  /** All discovery nodes, this one among them; each identity is also a Raft server id. */
-  readonly members: readonly Member[];
+  /** The discovery nodes of `root`, and where they are; each identity is also a Raft server id. */
+  readonly members: readonly KnownNode[];
+  /** What is known of later versions of the root. Default: nothing yet, and in memory. */
+  readonly roots?: RootKeeper;
   /** Settings of the consensus beside its members. */
   readonly consensus?: Omit<ConsensusConfigInput, 'members'>;
   readonly raft?: Partial<RaftConfig>;
@@ -110,7 +117,11 @@ export class DiscoveryNode {
   readonly consensus: DiscoveryConsensus;
   /** Bytes and messages over all channels. */
   readonly traffic: ChannelCounters;
-  readonly #options: DiscoveryNodeOptions;
+  /** The chain of trust roots. */
+  readonly roots: RootKeeper;
+  /** What follows from it. */
+  readonly rootService: RootService;
+  readonly #signer: NodeSigner;
   readonly #links: PeerLinks;
   readonly #bridge: RaftBridge;
   readonly #writer: ListWriter;
@@ -123,12 +134,13 @@ export class DiscoveryNode {
   #stopped = false;
 
   private constructor(options: DiscoveryNodeOptions, parts: Parts) {
-    this.#options = options;
     this.identity = options.identity.identity;
     this.raft = parts.raft;
     this.list = parts.list;
     this.consensus = parts.consensus;
     this.traffic = newChannelCounters();
+    this.roots = parts.roots;
+    this.#signer = parts.signer;
     this.#links = parts.links;
     this.#bridge = parts.bridge;
     this.#writer = parts.writer;
@@ -136,6 +148,13 @@ export class DiscoveryNode {
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.#logger = options.logger ?? silentLogger;
     this.#consensusClock = parts.consensusClock;
+    this.rootService = new RootService({
+      ...{ self: this.identity, keeper: parts.roots, raft: parts.raft, logger: this.#logger },
+      protocolVersion: options.root.profile.discoveryVersion,
+      now: () => parts.consensusClock.wallNow() / 1000,
+      clock: options.clock ?? systemClock,
+      send: (peer, message) => parts.links.send(peer, message),
+    });
   }
 
   /** Makes and starts a node. @throws RaftError, ConsensusError, PkiError, ListError of its parts */
@@ -152,12 +171,13 @@ export class DiscoveryNode {
       throw error;
     }
     tell();
+    node.rootService.start();
     return node;
   }
 
   /** Makes a new cluster of all members. To be called on each, once. @throws RaftError RAFT_ALREADY_BOOTSTRAPPED */
   async bootstrap(): Promise<void> {
-    const servers = this.#options.members.map(({ identity }) => ({
+    const servers = [...this.consensus.committee.members].map((identity) => ({
       suffrage: 'voter' as const,
       id: identity,
       address: identity,
@@ -178,6 +198,7 @@ export class DiscoveryNode {
       main: this.#messages(main, receive),
       bulk: bulk === undefined ? undefined : this.#messages(bulk, receive),
     });
+    this.rootService.exchange.linked(peer);
   }
 
   /** Serves an anonymous client: publishes and pulls, nothing else. A stopped node closes the channel. */
@@ -186,7 +207,13 @@ export class DiscoveryNode {
     // What came before this call is received inside the next line.
     let session: ClientSession | undefined;
     const messages = this.#messages(channel, (message, client) => {
-      session ??= new ClientSession(from, client, this.consensus, this.#limits, this.#logger);
+      session ??= new ClientSession(
+        from,
+        client,
+        { consensus: this.consensus, roots: this.roots },
+        this.#limits,
+        this.#logger,
+      );
       session.receive(message);
     });
     this.#clients.add(messages);
@@ -210,9 +237,8 @@ export class DiscoveryNode {
       consensus: { state: consensus.state, quorum: consensus.quorum, counters: consensus.counters },
       list: this.#listSummary(Math.floor(now)),
       directory: summariseDirectory(consensus.currentDirectory),
-      peers: this.#options.members
-        .filter((member) => member.identity !== identity)
-        .map((member) => ({ identity: member.identity, linked: this.#links.isAuthenticated(member.identity) })),
+      roots: summariseRoots(this.roots, this.consensus, now),
+      peers: this.#peers().map((peer) => ({ identity: peer, linked: this.#links.isAuthenticated(peer) })),
       clients: this.#clients.size,
       traffic: { ...this.traffic },
       droppedPackets: this.droppedPackets,
@@ -227,6 +253,7 @@ export class DiscoveryNode {
   /** Stops everything; idempotent. Given stores stay open. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.rootService.stop();
     this.consensus.shutdown();
     this.#writer.stepDown();
     this.#bridge.stop();
@@ -236,11 +263,23 @@ export class DiscoveryNode {
     for (const client of [...this.#clients]) client.close();
   }
 
+  /** Signs with another certificate and key of the same identity from now on. @throws NodeError NODE_KEYS_UNREADABLE */
+  useIdentity(identity: NodeIdentity): void {
+    this.#signer.use(identity);
+  }
+
+  /** The other nodes of the root in force and of those to come. */
+  #peers(): readonly string[] {
+    const rosters = this.roots.rosters();
+    const named = rosters.flatMap(({ members }) => members.map((member) => member.identity));
+    return [...new Set(named)].filter((peer) => peer !== this.identity && this.rootService.isNode(peer));
+  }
+
   #listSummary(nowSeconds: number): ListSummary {
     const view = this.list.view();
     const last = this.#lastSummary;
     if (last !== null && last.at === nowSeconds && last.summary.index === view.index) return last.summary;
-    const summary = summariseList(view, this.list.liveBytes, nowSeconds, attestationThreshold(this.#options));
+    const summary = summariseList(view, this.list.liveBytes, nowSeconds, this.consensus.committee.attestationsNeeded);
     this.#lastSummary = { at: nowSeconds, summary };
     return summary;
   }
@@ -261,7 +300,13 @@ export class DiscoveryNode {
   #fromPeer(peer: string, message: ApplicationMessage): void {
     // Raft's packets are many, and their bodies are read by the bridge, after its checks.
     if (message.event === 'discoveryRaftPacket') return this.#bridge.receive(peer, message.body);
-    void this.consensus.onMessage(peer, decodeDiscoveryBody(message.event, message.body, this.#limits));
+    const decoded = decodeDiscoveryBody(message.event, message.body, this.#limits);
+    if (decoded.event !== 'pullTrustRoots' && decoded.event !== 'trustRoots') {
+      return void this.consensus.onMessage(peer, decoded);
+    }
+    this.rootService.exchange.receive(peer, decoded).catch((error: unknown) => {
+      this.#logger.error('trust roots could not be stored', { peer, error });
+    });
   }
 }
 
@@ -269,6 +314,8 @@ interface Parts {
   readonly raft: Raft<ListResult>;
   readonly list: SharedList;
   readonly consensus: DiscoveryConsensus;
+  readonly roots: RootKeeper;
+  readonly signer: NodeSigner;
   readonly links: PeerLinks;
   readonly bridge: RaftBridge;
   readonly writer: ListWriter;
@@ -276,14 +323,20 @@ interface Parts {
   readonly consensusClock: ConsensusClock;
 }
 
-/** Attestations that an entry needs to be listed. */
-function attestationThreshold({ consensus, members }: DiscoveryNodeOptions): number {
-  const policy = POLICIES[consensus?.policy ?? 'safe'];
-  return attestationsNeeded({ ...policy, entryShare: consensus?.entryShare ?? policy.entryShare }, members.length);
+/** Without more, what the options say is all that is known, and lasts as long as the process. */
+function defaultRoots({ root, members, logger, verifyPool }: DiscoveryNodeOptions): Promise<RootKeeper> {
+  return RootKeeper.open({
+    first: firstTrustRoot({ ...root, discoveryNodes: members.map(({ identity }) => identity) }),
+    configured: members,
+    crypto: pkiRootCrypto(verifyPool),
+    ...(logger === undefined ? {} : { logger }),
+  });
 }
 
 async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
-  const { identity, members, logger = silentLogger, clock = systemClock } = options;
+  const { identity, logger = silentLogger, clock = systemClock } = options;
+  const roots = options.roots ?? (await defaultRoots(options));
+  const members = namedWith(roots, identity.identity);
   const stores = options.stores ?? memoryStores();
   const limits = options.limits ?? DEFAULT_LIMITS;
   const self = identity.identity;
@@ -296,7 +349,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
   const writer = new ListWriter({
     list,
     clock,
-    attestationThreshold: attestationThreshold(options),
+    attestationThreshold: () => consensus.committee.attestationsNeeded,
     propose: (data) => raftOf().apply(data),
   });
   const bridge: RaftBridge = new RaftBridge({
@@ -309,9 +362,11 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
     isMember: (peer) =>
       raftOf()
         .getConfiguration()
-        .configuration.servers.some(({ id }) => id === peer) || members.some((member) => member.identity === peer),
+        .configuration.servers.some(({ id }) => id === peer) ||
+      roots.rosters().some((roster) => roster.members.some((member) => member.identity === peer)),
   });
-  const consensus = new DiscoveryConsensus(
+  const signer = new NodeSigner(identity);
+  const consensus: DiscoveryConsensus = new DiscoveryConsensus(
     { protocolVersion: options.root.profile.discoveryVersion, ...options.consensus, members },
     {
       list: listReader(list, {
@@ -320,8 +375,13 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
       }),
       writer: listLeader(writer, () => raftOf().barrier()),
       channel: links,
-      signer: new NodeSigner(identity),
-      verifier: new PkiVerifier(options.root, options.consensus?.maxPacketBytes, options.verifyPool),
+      signer,
+      rosters: roots,
+      verifier: new PkiVerifier(
+        new ChainVerifierRoots(() => roots.chain),
+        options.consensus?.maxPacketBytes,
+        options.verifyPool,
+      ),
       store: stores.directoryStore,
       clock: consensusClock,
       sha256: (bytes) => hash('sha256', bytes, 'buffer'),
@@ -343,7 +403,20 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
     ...(options.random ? { random: options.random } : {}),
     ...(options.raft ? { config: options.raft } : {}),
   });
-  return { raft, list, consensus, links, bridge, writer, transport, consensusClock };
+  return { raft, list, consensus, roots, signer, links, bridge, writer, transport, consensusClock };
+}
+
+/**
+ * The newest members among whom this node is: it may be one of those in force, or of those to come.
+ *
+ * @throws NodeError NODE_NOT_NAMED
+ */
+function namedWith(roots: RootKeeper, self: string): readonly Member[] {
+  const named = roots.rosters().findLast(({ members }) => members.some(({ identity }) => identity === self));
+  if (named !== undefined) return named.members;
+  throw new NodeError('NODE_NOT_NAMED', `no trust root that is known here names this node, ${self}`, {
+    identity: self,
+  });
 }
 
 function packetFields(packet: DiscoveryRaftPacket): RaftPacketFields {

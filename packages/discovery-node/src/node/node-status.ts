@@ -1,4 +1,10 @@
-import type { ConsensusCounters, StateName, StoredDirectory } from '@discovery-raft/discovery-consensus-fsm';
+import type {
+  ConsensusCounters,
+  DiscoveryConsensus,
+  StateName,
+  StoredDirectory,
+} from '@discovery-raft/discovery-consensus-fsm';
+import type { TrustRootChain } from '@discovery-raft/psp-envelope';
 import type { RaftState } from '@discovery-raft/raft-core';
 import type { ListView } from '@discovery-raft/raft-log-list';
 import type { ChannelCounters } from '@discovery-raft/psp-link';
@@ -32,6 +38,37 @@ export interface DirectorySummary {
   readonly digest: string;
 }
 
+/** The trust roots that a node knows, in numbers. */
+export interface RootsSummary {
+  /** Version of the root in force at this moment. */
+  readonly inForce: number;
+  /** Nodes of it. */
+  readonly nodes: number;
+  /** The newest version; it may come into force later. */
+  readonly newest: number;
+  /** From when on the newest is in force, Unix seconds. */
+  readonly newestActivation: number;
+  /** Version of the root that this node signed last; null for none. */
+  readonly signed: number | null;
+}
+
+/** The trust roots in numbers. */
+export function summariseRoots(
+  { chain }: { readonly chain: TrustRootChain },
+  consensus: Pick<DiscoveryConsensus, 'rootPromise'>,
+  unixSeconds: number,
+): RootsSummary {
+  const inForce = chain.at(unixSeconds).document;
+  const newest = chain.newest.document;
+  return {
+    inForce: inForce.version,
+    nodes: inForce.nodes.length,
+    newest: newest.version,
+    newestActivation: newest.activation,
+    signed: consensus.rootPromise?.version ?? null,
+  };
+}
+
 /** What a node says of itself: plain data. */
 export interface NodeStatus {
   readonly identity: string;
@@ -51,6 +88,7 @@ export interface NodeStatus {
     readonly quorum: number;
     readonly counters: ConsensusCounters;
   };
+  readonly roots: RootsSummary;
   readonly list: ListSummary;
   /** That of a round; null while there is none, when the node serves its own list with its own signature. */
   readonly directory: DirectorySummary | null;

@@ -9,6 +9,7 @@ import {
   type FlatCertificate,
   type NetworkProfile,
 } from '@discovery-raft/psp-pki';
+import { NodeError } from '../errors.js';
 
 /** Who a discovery node is: its identity, and the certificate with the key that signs for it. */
 export interface NodeIdentity {
@@ -59,10 +60,24 @@ const MAX_BYTES_HERE = 65_536;
  */
 export class NodeSigner implements Signer {
   readonly identity: string;
-  readonly #node: NodeIdentity;
+  #node: NodeIdentity;
 
   constructor(node: NodeIdentity) {
     this.identity = node.identity;
+    this.#node = node;
+  }
+
+  /**
+   * Signs with another certificate and key of the same identity from now on.
+   *
+   * @throws NodeError NODE_KEYS_UNREADABLE for those of another identity
+   */
+  use(node: NodeIdentity): void {
+    if (node.identity !== this.identity) {
+      throw new NodeError('NODE_KEYS_UNREADABLE', 'the new certificate is of another identity', {
+        identity: node.identity,
+      });
+    }
     this.#node = node;
   }
 

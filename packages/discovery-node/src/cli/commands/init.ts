@@ -3,7 +3,8 @@ import { Option, type Command } from 'commander';
 import { networkProfile } from '@discovery-raft/psp-pki';
 import { initNetwork, initNode, type MadeNetwork, type MadeNode } from '../../keys/init-network.js';
 import { NodeError } from '../../errors.js';
-import { moment, positive, print, type CliContext } from '../context.js';
+import { readRootDocument } from '../../keys/trust-root-file.js';
+import { hostPort, moment, positive, print, type CliContext } from '../context.js';
 import { formatTable, shortIdentity } from '../table.js';
 
 const DAY_SECONDS = 86_400;
@@ -14,7 +15,8 @@ interface Flags {
   readonly host: string;
   readonly port: number;
   readonly name?: string;
-  readonly join?: true;
+  readonly join?: true | string;
+  readonly peer: readonly { readonly host: string; readonly port: number }[];
   readonly slotSeconds?: number;
   readonly validFrom?: number;
   readonly days: number;
@@ -33,7 +35,16 @@ export function addInit(program: Command, context: CliContext): void {
     .option('--host <host>', 'where peers reach the node; with --nodes, where all listen', '127.0.0.1')
     .option('--port <port>', 'where peers reach the node; with --nodes, free ports are chosen', positive, 9100)
     .option('--name <name>', 'what people call the node')
-    .option('--join', 'the node joins a cluster that exists, and so never founds one')
+    .option(
+      '--join [root-file]',
+      'the node joins a network that exists, with this first trust root; it never founds a cluster',
+    )
+    .option(
+      '--peer <host:port>',
+      'with --join: a node that has the later trust roots; may be repeated',
+      (text: string, before: Flags['peer']) => [...before, hostPort(text)],
+      [],
+    )
     .option('--slot-seconds <n>', 'length of a round (default: 900)', positive)
     .option('--valid-from <time>', 'begin of every certificate (default: an hour ago)', moment)
     .option('--days <n>', 'how long certificates hold', positive, 365)
@@ -50,7 +61,7 @@ Private files get mode 0600 and folders 0700.
 Examples:
   discovery-node init --nodes 3 --dir demo                     three nodes on this machine, ready to start
   discovery-node init --dir /etc/discovery --host d1.example   one node; add the others to node.yaml and trust-root.json
-  discovery-node init --dir /etc/discovery --host d4.example --join`;
+  discovery-node init --dir /etc/discovery --host d4.example --join trust-root.json --peer d1.example:9100`;
 
 async function init(flags: Flags, context: CliContext): Promise<void> {
   const notBefore = Math.floor(flags.validFrom ?? Date.now() / 1000 - 3600);
@@ -74,13 +85,20 @@ async function init(flags: Flags, context: CliContext): Promise<void> {
     });
     return print(context, flags, jsonOf(made), networkText(made));
   }
+  const network = typeof flags.join === 'string' ? { root: await readRootDocument(resolve(flags.join)) } : undefined;
+  if (network !== undefined && flags.peer.length === 0) {
+    throw new NodeError('NODE_INVALID_OPTION', '--join with a trust root needs a --peer to ask', { option: 'peer' });
+  }
+  const { slotSeconds } = flags;
   const node = await initNode({
     ...common,
+    ...(slotSeconds === undefined ? {} : { slotSeconds }),
+    ...(network === undefined ? {} : { network: { ...network, peers: flags.peer } }),
     port: flags.port,
     ...(flags.name === undefined ? {} : { name: flags.name }),
     ...(flags.join === true ? { join: true } : {}),
   });
-  print(context, flags, node, nodeText(node));
+  print(context, flags, node, network === undefined ? nodeText(node) : joiningText(node));
 }
 
 /** What was made, without the authorities' keys. */
@@ -113,5 +131,18 @@ Tell the other nodes; each needs this in its members:
     port: ${port}
 and the identity in discoveryNodes of its trust root. Add theirs to yours, and the authorities.
 Then: discovery-node config check ${configFile}
+`;
+}
+
+function joiningText({ configFile, identity }: MadeNode): string {
+  return `Made ${configFile} for
+  ${identity}
+
+Next:
+  discovery-node keys show --json --config ${configFile} > node.json    and give node.json to a node of the network
+  discovery-node root propose --add node.json -o next.root              there; it comes back signed
+  discovery-node root sign next.root --joining --config ${configFile}   here; then it is published there
+  discovery-node start --config ${configFile}
+consensus must be as on the other nodes.
 `;
 }

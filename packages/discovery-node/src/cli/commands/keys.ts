@@ -4,10 +4,21 @@ import { credentialsExpireAt } from '@discovery-raft/psp-link';
 import type { LoadedConfig } from '../../config/load.js';
 import { readAuthorities } from '../../keys/authority-folder.js';
 import { NODE_FILES } from '../../keys/init-network.js';
-import { KEY_FILES, readKeys, rotateKeys, type NodeKeys } from '../../keys/key-folder.js';
+import { KEY_FILES, prepareNextLink, readKeys, rotateKeys, type NodeKeys } from '../../keys/key-folder.js';
 import { createPublisherFile } from '../../keys/publisher-file.js';
 import { readTrustRoot } from '../../keys/trust-root-file.js';
-import { configOf, positive, print, withConfig, type CliContext, type ConfigFlags } from '../context.js';
+import { NodeError } from '../../errors.js';
+import {
+  configOf,
+  positive,
+  print,
+  withAdmin,
+  withConfig,
+  withNode,
+  type AdminFlags,
+  type CliContext,
+  type ConfigFlags,
+} from '../context.js';
 import { formatFacts, formatTime } from '../table.js';
 
 const DAY_SECONDS = 86_400;
@@ -16,7 +27,8 @@ interface KeyFlags extends ConfigFlags {
   readonly json?: true;
 }
 
-interface RotateFlags extends KeyFlags {
+interface RotateFlags extends AdminFlags {
+  readonly linkIdentity?: true;
   readonly days: number;
   readonly rsaBits: number;
 }
@@ -41,16 +53,16 @@ export function addKeysCommands(program: Command, context: CliContext): void {
       const shown = describe(await readKeys(folderOf(loaded)), loaded);
       print(context, flags, shown, keysText(shown));
     });
-  withConfig(keys.command('rotate'))
+  withAdmin(keys.command('rotate'))
     .description(
-      'New signing key and certificate, new link certificates; identity and fingerprint stay. Restart after it.',
+      'New signing key and certificate, new link certificates; identity and fingerprint stay. A running node takes them.',
     )
+    .option('--link-identity', 'prepare a new RSA identity instead: with a new fingerprint, for a trust root to name')
     .option('--days <n>', 'how long the new certificates hold', positive, 365)
     .option('--rsa-bits <n>', 'bits of the new RSA keys, from 2048', positive, 3072)
-    .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      `\nNeeds ${KEY_FILES.master} in the key folder; at other times it may be kept elsewhere.\n\nExamples:\n  discovery-node keys rotate --days 90`,
+      `\nNeeds ${KEY_FILES.master} in the key folder; at other times it may be kept elsewhere.\nA new link identity waits in ${KEY_FILES.nextLink} until a trust root names its fingerprint; the running node then changes to it.\n\nExamples:\n  discovery-node keys rotate --days 90\n  discovery-node keys rotate --link-identity`,
     )
     .action((flags: RotateFlags) => rotate(flags, context));
   keys
@@ -73,8 +85,30 @@ async function rotate(flags: RotateFlags, context: CliContext): Promise<void> {
   const loaded = await configOf(flags, context);
   const notBefore = Math.floor(Date.now() / 1000) - 3600;
   const dates = { notBefore, notAfter: notBefore + flags.days * DAY_SECONDS };
-  const shown = describe(await rotateKeys(folderOf(loaded), { ...dates, rsaBits: flags.rsaBits }), loaded);
-  print(context, flags, shown, `${keysText(shown)}\nRestart the node: it reads its keys when it starts.\n`);
+  const options = { ...dates, rsaBits: flags.rsaBits };
+  if (flags.linkIdentity === true) return prepareLink(loaded, flags, options, context);
+  const shown = describe(await rotateKeys(folderOf(loaded), options), loaded);
+  const isRunning = await withNode(flags, context, (client) => client.call('keys.reload', {})).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof NodeError && error.code === 'NODE_ADMIN_UNREACHABLE') return false;
+      throw error;
+    },
+  );
+  const next = isRunning ? 'The running node uses them.' : 'No node runs here: it uses them when it starts.';
+  print(context, flags, { ...shown, inUse: isRunning }, `${keysText(shown)}\n${next}\n`);
+}
+
+async function prepareLink(
+  loaded: LoadedConfig,
+  flags: RotateFlags,
+  options: { readonly notBefore: number; readonly notAfter: number; readonly rsaBits: number },
+  context: CliContext,
+): Promise<void> {
+  const { identity } = (await readKeys(folderOf(loaded))).identity;
+  const fingerprint = await prepareNextLink(folderOf(loaded), options);
+  const text = `Made ${KEY_FILES.nextLink}. Have a trust root name it:\n  discovery-node root propose --rotate ${identity}=${fingerprint} -o next.root\n`;
+  print(context, flags, { identity, fingerprint }, text);
 }
 
 async function publisher(file: string, flags: PublisherFlags, context: CliContext): Promise<void> {

@@ -1,0 +1,11 @@
+import { hash } from 'node:crypto';
+import type { RootCrypto } from '@discovery-raft/psp-envelope';
+import { DiscoverySigners, trustRootOf, type VerifyPool } from '@discovery-raft/psp-pki';
+
+/** The cryptography of trust roots, on node:crypto. */
+export function pkiRootCrypto(pool?: VerifyPool): RootCrypto {
+  return {
+    sha256: (bytes) => hash('sha256', bytes, 'buffer'),
+    signersOf: (document) => new DiscoverySigners(trustRootOf(document), pool),
+  };
+}

@@ -8,9 +8,8 @@ import { official, relayPacket } from './people.js';
 const SLOT_SECONDS = 2;
 const authorities = [official('auth'), official('auth'), official('auth')];
 const officials = [official('discovery'), official('discovery'), official('discovery')];
-const identityOf = ({ certificate }: (typeof officials)[number]): string => certificate.identity.text;
-const members = officials.map(identityOf);
-const root = createTrustRoot({ authorities: authorities.map(identityOf), discoveryNodes: members });
+const members = officials.map(({ identity }) => identity);
+const root = createTrustRoot({ authorities: authorities.map(({ identity }) => identity), discoveryNodes: members });
 
 // The links: in one process, a turn of the event loop.
 const nodes = new Map<string, Awaited<ReturnType<typeof startNode>>>();
@@ -24,7 +23,7 @@ const report = (error: unknown): void => {
   process.exitCode = 1;
 };
 for (const keys of officials) {
-  const id = identityOf(keys);
+  const id = keys.identity;
   nodes.set(id, await startNode({ id, keys, members, root, slotSeconds: SLOT_SECONDS, send: linksOf(id) }));
 }
 const [first, ...others] = [...nodes.values()];

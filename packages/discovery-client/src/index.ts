@@ -35,5 +35,6 @@ export { fetchDirectory, type FetchDirectoryOptions } from './source/fetch-direc
 export { DiscoveryClient } from './client/discovery-client.js';
 export type { FullList } from './client/full-list.js';
 export type { DiscoveryClientOptions } from './client/options.js';
+export { signItem, type OwnItem } from './client/sign-item.js';
 export type { PublishResult } from './client/publish-packet.js';
 export type { WatchOptions } from './client/watch.js';

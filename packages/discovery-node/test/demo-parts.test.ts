@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { createTrustRoot, XPX_PROFILE } from '@discovery-raft/psp-pki';
 import { ITEM_LIFETIME_SECONDS, planDay, SLOT_SECONDS, trialItem, type PlannedItem } from '../src/demo/plan.js';
-import { createPublisher, demoKey, signItem, type Publication } from '../src/demo/publisher.js';
+import { createPublisher, demoKey, signPlanned, type Publication } from '../src/demo/publisher.js';
 import { loadTrace, type ChurnHour, type Relay } from '../src/demo/relays.js';
 import { Truth } from '../src/demo/truth.js';
 import type { VerifiedDirectory } from '@discovery-raft/discovery-client';
 import { NodeError, oneRoot, PkiVerifier } from '../src/index.js';
-import { AUTHORITIES, DATES, NOON, VERSION } from './fixtures/people.js';
+import { AUTHORITIES, DATES, NOON } from './fixtures/people.js';
 
 const DATA = join(__dirname, '../data');
 const HOUR = 3600;
@@ -131,7 +131,11 @@ describe('a publisher of the demonstration', () => {
     expect(createPublisher(named('A'), network).identity.text).toBe(publisher.identity.text);
     expect(createPublisher(named('B'), network).identity.text).not.toBe(publisher.identity.text);
     expect(demoKey('relay', 'A').publicKey).not.toEqual(demoKey('node', 'A').publicKey);
-    const publication = signItem(publisher, { relay: named('A'), publishAt: NOON, expiration: NOON + 60 }, VERSION);
+    const publication = signPlanned(
+      publisher,
+      { relay: named('A'), publishAt: NOON, expiration: NOON + 60 },
+      XPX_PROFILE,
+    );
     const root = createTrustRoot({ authorities: AUTHORITIES.map(({ certificate }) => certificate.identity.text) });
     const verdict = await new PkiVerifier(oneRoot(root)).verifyPacket(publication.packet, NOON);
     expect(verdict).toMatchObject({

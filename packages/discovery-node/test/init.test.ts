@@ -1,5 +1,6 @@
 import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { signItem } from '@discovery-raft/discovery-client';
 import { createTrustRoot, openSignedMessageAsync, CertificateVerifier } from '@discovery-raft/psp-pki';
 import { silentLogger } from '@discovery-raft/raft-core';
 import { loadConfig } from '../src/config/load.js';
@@ -10,7 +11,7 @@ import { initNetwork, initNode, type MadeNetwork } from '../src/index.js';
 import { formatPath } from '../src/config/problem.js';
 import { readAuthorities } from '../src/keys/authority-folder.js';
 import { readKeys, rotateKeys } from '../src/keys/key-folder.js';
-import { createPublisherFile, readPublisherFile, signPublication } from '../src/keys/publisher-file.js';
+import { createPublisherFile, readPublisherFile } from '../src/keys/publisher-file.js';
 import { readTrustRoot } from '../src/keys/trust-root-file.js';
 import { newFolder, removeFolders } from './fixtures/folder.js';
 
@@ -101,13 +102,8 @@ describe('a whole network', () => {
     const again = await readPublisherFile(file);
     expect(again.identity).toBe(publisher.identity);
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    const packet = signPublication(again, {
-      version: profile.discoveryVersion,
-      fingerprint: 'AB'.repeat(32),
-      handshake: 'CD'.repeat(32),
-      address: ['192.0.2.1:1'],
-      expiration: NOW + 100,
-    });
+    const item = { fingerprint: 'AB'.repeat(32), handshake: 'CD'.repeat(32), address: ['192.0.2.1:1'] };
+    const packet = signItem(again, { ...item, expiration: NOW + 100 }, profile);
     const root = await readTrustRoot(made.trustRootFile);
     expect(await openSignedMessageAsync(packet, new CertificateVerifier({ root }), NOW)).toMatchObject({ ok: true });
     const stranger = createTrustRoot({ profile, discoveryNodes: root.discoveryNodes });

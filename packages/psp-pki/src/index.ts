@@ -52,6 +52,8 @@ export { createIdentity, formatIdentity, MAX_IDENTITY_CHARS, parseIdentity } fro
 export type { Identity, IdentityParts, IdentityType } from './identity.js';
 export { addTrustSignature, issueRegularCertificate, issueSelfSignedCertificate } from './issue.js';
 export type { Authority, CertificateRequest } from './issue.js';
+export { createMember } from './member.js';
+export type { Member, MemberOptions } from './member.js';
 export type { CertificateFinder } from './known-certificates.js';
 export { networkProfile, PSP_PROFILE, XPX_PROFILE } from './profile.js';
 export type { NetworkProfile } from './profile.js';

@@ -3,11 +3,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { toBinary } from '@bufbuild/protobuf';
 import {
+  ClientError,
   connectOverTls,
   DiscoveryClient,
   fetchDirectory,
   formatAddress,
   NodeClient,
+  signItem,
   verifyDirectory,
   type FullList,
   type NodeAddress,
@@ -16,9 +18,9 @@ import {
 } from '@discovery-raft/discovery-client';
 import { DiscoveryDirectorySchema } from '@discovery-raft/protocol';
 import { DEFAULT_LIMITS, isItemAddress } from '@discovery-raft/psp-envelope';
-import type { TrustRoot } from '@discovery-raft/psp-pki';
+import type { NetworkProfile, TrustRoot } from '@discovery-raft/psp-pki';
 import { NodeError } from '../errors.js';
-import { readPublisherFile, signPublication } from '../keys/publisher-file.js';
+import { readPublisherFile } from '../keys/publisher-file.js';
 import { readTrustRoot } from '../keys/trust-root-file.js';
 import { configOf, hostPort, print, type CliContext, type ConfigFlags } from './context.js';
 import { EXIT } from './exit-codes.js';
@@ -71,7 +73,7 @@ export interface ClientActions {
 /** Publishes a packet. @returns the exit code */
 export async function publish(file: string | undefined, flags: PublishFlags, context: CliContext): Promise<number> {
   const root = await readTrustRoot(await trustRootOf(flags, context));
-  const packet = file === undefined ? await signedPacket(flags, root.profile.discoveryVersion) : await bytesOf(file);
+  const packet = file === undefined ? await signedPacket(flags, root.profile) : await bytesOf(file);
   const client = new DiscoveryClient({ root, nodes: await nodesOf(flags, context), limits: LIMITS });
   try {
     const result = await client.publish(packet, flags.timeout * 1000);
@@ -200,7 +202,7 @@ async function keep({ out }: PullFlags, bytes: Uint8Array): Promise<void> {
   if (out !== undefined) await writeFile(resolve(out), bytes);
 }
 
-async function signedPacket(flags: PublishFlags, version: string): Promise<Uint8Array> {
+async function signedPacket(flags: PublishFlags, profile: NetworkProfile): Promise<Uint8Array> {
   if (flags.keys === undefined || flags.address.length === 0) {
     throw new NodeError('NODE_INVALID_OPTION', 'give a packet, or --keys and --address', { option: 'keys' });
   }
@@ -210,13 +212,19 @@ async function signedPacket(flags: PublishFlags, version: string): Promise<Uint8
     throw new NodeError('NODE_INVALID_OPTION', message, { option: 'address' });
   }
   const random = (): string => randomBytes(32).toString('hex').toUpperCase();
-  return signPublication(await readPublisherFile(resolve(flags.keys)), {
-    version,
+  const item = {
     fingerprint: flags.fingerprint ?? random(),
     handshake: flags.handshake ?? random(),
     address: flags.address,
     expiration: Math.floor(Date.now() / 1000) + flags.lifetime,
-  });
+  };
+  const publisher = await readPublisherFile(resolve(flags.keys));
+  try {
+    return signItem(publisher, item, profile);
+  } catch (error) {
+    if (!(error instanceof ClientError)) throw error;
+    throw new NodeError('NODE_INVALID_OPTION', `--${error.message}`, error.details, error);
+  }
 }
 
 async function bytesOf(file: string): Promise<Uint8Array> {

@@ -5,7 +5,7 @@ import { NodeError } from '../errors.js';
 import { ENHANCE_AFTER_SECONDS, leaderOf, type DemoNetwork, type DemoNode } from './network.js';
 import { trialItem, type Plan, type PlannedItem, type PlannedRound } from './plan.js';
 import type { Progress } from './progress.js';
-import { createPublisher, signItem, type Publication, type Publisher } from './publisher.js';
+import { createPublisher, signPlanned, type Publication, type Publisher } from './publisher.js';
 import { Truth } from './truth.js';
 import { until } from './until.js';
 
@@ -164,7 +164,7 @@ export class Demo {
   }
 
   #sign(planned: PlannedItem): Publication {
-    return signItem(this.#publisherOf(planned), planned, this.#network.root.profile.discoveryVersion);
+    return signPlanned(this.#publisherOf(planned), planned, this.#network.root.profile);
   }
 
   #publisherOf({ relay }: PlannedItem): Publisher {

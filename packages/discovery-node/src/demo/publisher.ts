@@ -1,10 +1,8 @@
 import { hash } from 'node:crypto';
-import { create, toBinary } from '@bufbuild/protobuf';
-import { DiscoveryItemSchema } from '@discovery-raft/protocol';
+import { signItem } from '@discovery-raft/discovery-client';
 import {
-  buildSignedMessage,
-  createIdentity,
-  issueRegularCertificate,
+  createMember,
+  parseSignedMessage,
   SigningKey,
   type Authority,
   type FlatCertificate,
@@ -48,21 +46,14 @@ export function createPublisher(
     readonly notAfter: number;
   },
 ): Publisher {
-  const masterKey = demoKey('relay master', relay.fingerprint);
-  const key = demoKey('relay', relay.fingerprint);
-  const identity = createIdentity({
-    namespace: network.profile.systemNamespace,
+  const { certificate, key } = createMember({
+    ...network,
     subNamespace: 'onion',
-    type: 'node',
-    publicKey: masterKey.publicKey,
+    masterKey: demoKey('relay master', relay.fingerprint),
+    signingKey: demoKey('relay', relay.fingerprint),
   });
-  const { notBefore, notAfter, authorities } = network;
-  const certificate = issueRegularCertificate(
-    { identity, masterKey, publicKey: key.publicKey, notBefore, notAfter },
-    authorities,
-  );
   return {
-    identity,
+    identity: certificate.identity,
     certificate,
     key,
     fingerprint: hexHash('fingerprint', relay),
@@ -71,27 +62,12 @@ export function createPublisher(
 }
 
 /** Signs what the relay publishes. */
-export function signItem(publisher: Publisher, planned: PlannedItem, version: string): Publication {
-  const itemBytes = toBinary(
-    DiscoveryItemSchema,
-    create(DiscoveryItemSchema, {
-      version,
-      identity: publisher.identity.text,
-      fingerprint: publisher.fingerprint,
-      handshake: publisher.handshake,
-      mode: 'onion',
-      address: [...planned.relay.address],
-      expiration: BigInt(planned.expiration),
-    }),
-  );
-  const packet = buildSignedMessage({ certificate: publisher.certificate, key: publisher.key, message: itemBytes });
-  return {
-    identity: publisher.identity.text,
-    publishAt: planned.publishAt,
-    expiration: planned.expiration,
-    itemBytes,
-    packet,
-  };
+export function signPlanned(publisher: Publisher, planned: PlannedItem, profile: NetworkProfile): Publication {
+  const { fingerprint, handshake } = publisher;
+  const { publishAt, expiration } = planned;
+  const packet = signItem(publisher, { fingerprint, handshake, address: planned.relay.address, expiration }, profile);
+  const itemBytes = parseSignedMessage(packet).message;
+  return { identity: publisher.identity.text, publishAt, expiration, itemBytes, packet };
 }
 
 /** The relay's own fingerprint has 20 bytes; the protocol's have 32. */

@@ -1,9 +1,5 @@
-import { create, toBinary } from '@bufbuild/protobuf';
-import { DiscoveryItemSchema } from '@discovery-raft/protocol';
 import {
-  buildSignedMessage,
-  createIdentity,
-  issueRegularCertificate,
+  createMember,
   type Authority,
   type FlatCertificate,
   type NetworkProfile,
@@ -31,18 +27,14 @@ export async function createPublisherFile(
   },
 ): Promise<PublisherKeys> {
   const { profile, authorities, role, notBefore, notAfter } = options;
-  const master = newKey();
   const signing = newKey();
-  const identity = createIdentity({
-    namespace: profile.systemNamespace,
+  const { identity, certificate } = createMember({
+    ...{ profile, authorities, notBefore, notAfter },
     subNamespace: role,
-    type: 'node',
-    publicKey: master.key.publicKey,
+    signingKey: signing.key,
   });
-  const request = { identity, masterKey: master.key, publicKey: signing.key.publicKey, notBefore, notAfter };
-  const certificate = issueRegularCertificate(request, authorities);
   await writeNewFile(file, signingPem(certificate, signing.pem), PRIVATE_FILE);
-  return { identity: identity.text, certificate, key: signing.key };
+  return { identity, certificate, key: signing.key };
 }
 
 /** Reads such a file. @throws NodeError NODE_KEYS_UNREADABLE */
@@ -50,30 +42,4 @@ export async function readPublisherFile(file: string): Promise<PublisherKeys> {
   const pem = await readPrivateFile(file);
   const certificate = certificateOfPem(pem, file);
   return { identity: certificate.identity.text, certificate, key: signingKeyOfPem(pem, file) };
-}
-
-/** What an item says beside who publishes it. */
-export interface ItemFields {
-  readonly version: string;
-  /** 32 bytes, upper-case hex. */
-  readonly fingerprint: string;
-  readonly handshake: string;
-  readonly address: readonly string[];
-  /** Unix seconds. */
-  readonly expiration: number;
-}
-
-/** A signed packet with an item of this publisher, ready to be published. */
-export function signPublication(publisher: PublisherKeys, fields: ItemFields): Uint8Array {
-  const item = create(DiscoveryItemSchema, {
-    version: fields.version,
-    identity: publisher.identity,
-    fingerprint: fields.fingerprint,
-    handshake: fields.handshake,
-    mode: publisher.certificate.identity.subNamespace,
-    address: [...fields.address],
-    expiration: BigInt(fields.expiration),
-  });
-  const message = toBinary(DiscoveryItemSchema, item);
-  return buildSignedMessage({ certificate: publisher.certificate, key: publisher.key, message });
 }

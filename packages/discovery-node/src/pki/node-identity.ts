@@ -1,14 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { Signer } from '@discovery-raft/discovery-consensus-fsm';
 import { DiscoverySignatureSchema, type DiscoverySignature } from '@discovery-raft/protocol';
-import {
-  createIdentity,
-  issueSelfSignedCertificate,
-  type SigningKey,
-  XPX_PROFILE,
-  type FlatCertificate,
-  type NetworkProfile,
-} from '@discovery-raft/psp-pki';
+import { createMember, type FlatCertificate, type NetworkProfile, type SigningKey } from '@discovery-raft/psp-pki';
 import { NodeError } from '../errors.js';
 
 /** Who a discovery node is: its identity, and the certificate with the key that signs for it. */
@@ -34,21 +27,9 @@ export interface NodeIdentityOptions {
 
 /** An identity with a self-signed certificate, as discovery nodes and authorities have it. @throws PkiError */
 export function createNodeIdentity(options: NodeIdentityOptions): NodeIdentity {
-  const { role, masterKey, signingKey, notBefore, notAfter, profile = XPX_PROFILE } = options;
-  const identity = createIdentity({
-    namespace: profile.systemNamespace,
-    subNamespace: role,
-    type: 'node',
-    publicKey: masterKey.publicKey,
-  });
-  const certificate = issueSelfSignedCertificate({
-    identity,
-    masterKey,
-    publicKey: signingKey.publicKey,
-    notBefore,
-    notAfter,
-  });
-  return { identity: identity.text, certificate, key: signingKey };
+  const { role: subNamespace, ...rest } = options;
+  const { identity, certificate, key } = createMember({ subNamespace, ...rest });
+  return { identity, certificate, key };
 }
 
 /** Above this, signing takes longer than handing the bytes to another thread. */

@@ -1,7 +1,7 @@
-import { NodeClient, connectOverTls, type PublishReceipt } from '@discovery-raft/discovery-client';
-import { createIdentity, issueRegularCertificate, SigningKey } from '@discovery-raft/psp-pki';
+import { NodeClient, connectOverTls, signItem, type PublishReceipt } from '@discovery-raft/discovery-client';
+import { createMember } from '@discovery-raft/psp-pki';
 import type { MadeNetwork, MadeNode } from '../../../src/index.js';
-import { signPublication, type PublisherKeys } from '../../../src/keys/publisher-file.js';
+import type { PublisherKeys } from '../../../src/keys/publisher-file.js';
 
 /** What no node has said yet. */
 const NO_RECEIPT = 'noReceipt';
@@ -32,33 +32,16 @@ export class Publishers {
   /** Somebody new. */
   create(): PublisherKeys {
     const { root, authorities } = this.#made;
-    const masterKey = SigningKey.generate();
-    const key = SigningKey.generate();
-    const identity = createIdentity({
-      namespace: root.profile.systemNamespace,
-      subNamespace: 'onion',
-      type: 'node',
-      publicKey: masterKey.publicKey,
-    });
     const now = Math.floor(this.#now());
     const dates = { notBefore: now - DAY_SECONDS, notAfter: now + 7 * DAY_SECONDS };
-    const certificate = issueRegularCertificate(
-      { identity, masterKey, publicKey: key.publicKey, ...dates },
-      authorities,
-    );
-    return { identity: identity.text, certificate, key };
+    return createMember({ subNamespace: 'onion', authorities, profile: root.profile, ...dates });
   }
 
   /** Publishes an item at one node. Never rejects. */
   async publish(at: MadeNode, who: PublisherKeys = this.create(), lifetimeSeconds = 40_000): Promise<Outcome> {
     const expiration = Math.floor(this.#now()) + lifetimeSeconds;
-    const packet = signPublication(who, {
-      version: this.#made.root.profile.discoveryVersion,
-      fingerprint: 'AB'.repeat(32),
-      handshake: 'CD'.repeat(32),
-      address: ['192.0.2.1:1'],
-      expiration,
-    });
+    const item = { fingerprint: 'AB'.repeat(32), handshake: 'CD'.repeat(32), address: ['192.0.2.1:1'], expiration };
+    const packet = signItem(who, item, this.#made.root.profile);
     const outcome = await this.#send(at, packet);
     this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
     if (outcome === 'accepted') this.#promised(who.identity, expiration);

@@ -1,6 +1,7 @@
 import type { StateName } from './machine/states.js';
 import type { AlarmCode, PublishCode, RefusalCode } from './refusals.js';
 import type { StoredDirectory } from './ports.js';
+import type { StateDivergence } from './runtime/state-watch.js';
 
 /** What a `DiscoveryConsensus` tells, after the fact. A listener that throws harms nobody else. */
 export interface ConsensusEvents {
@@ -35,5 +36,7 @@ export interface ConsensusEvents {
   publishRefused: (refusal: { readonly source: string; readonly code: PublishCode; readonly detail: string }) => void;
   /** The wall clock was set while the node ran: by so many seconds, negative when it was set back. */
   clockSet: (change: { readonly bySeconds: number }) => void;
+  /** This node's state is not what the others have. It has stopped, and must not go on; the data is as it was. */
+  stateDiverged: (divergence: StateDivergence) => void;
   alarmRaised: (alarm: { readonly code: AlarmCode; readonly detail: string }) => void;
 }

@@ -176,6 +176,11 @@ export interface ListedView {
   get(identity: string): readonly ListedRecord[];
   /** By identity bytewise, then by expiration. */
   entries(): Iterable<ListedRecord>;
+  /**
+   * Digest of the whole state at `index`, 32 bytes: equal on replicas that hold the same, and on no others. Left out: states
+   * are not compared.
+   */
+  digest?(): Uint8Array;
 }
 
 /** A freeze marker that was applied. */

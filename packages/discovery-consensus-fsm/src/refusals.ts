@@ -54,6 +54,10 @@ export const ALARM_CODES = [
   'entriesOmitted',
   /** A quorum signed bytes that this node did not build. */
   'listingDiffers',
+  /** Another member's state is not this node's, at one log index; both digests are in the detail. */
+  'stateDiffers',
+  /** Enough of them say so, and this node has stopped. */
+  'stateDiverged',
   /** A leader's round is for another time than it is here: one of the two clocks is wrong. */
   'clockSkew',
   /** The directory store failed. */

@@ -95,6 +95,9 @@ const BODIES: { [Name in EventName]: fc.Arbitrary<DiscoveryMessage> } = {
       roots: fc.array(fc.record({ root: bytes, signatures: fc.array(signature, { maxLength: 3 }) }), { maxLength: 5 }),
     })
     .map((fields) => discoveryMessage('trustRoots', fields)),
+  discoveryStateDigest: fc
+    .record({ version, round: uint, index: uint, digest: bytes })
+    .map((fields) => discoveryMessage('discoveryStateDigest', fields)),
 };
 
 describe('discovery messages', () => {

@@ -24,6 +24,7 @@ export type NoReason =
   | 'wrongTimes'
   | 'clockSkew'
   | 'staleRound'
+  | 'stateDiffers'
   | 'alreadySigned'
   | 'digestMismatch'
   | 'tooFewValidEntries'

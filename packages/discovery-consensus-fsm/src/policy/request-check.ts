@@ -12,6 +12,8 @@ export interface CheckedRequest {
   readonly frozenIndex: number | undefined;
   /** The leader's digest; undefined when the leader has no extensions. */
   readonly digest: Uint8Array | undefined;
+  /** Digest of the leader's state at `frozenIndex`; undefined when it does not say. */
+  readonly stateDigest: Uint8Array | undefined;
   /** The leader's digest of the short listing; undefined when it names none. */
   readonly shortDigest: Uint8Array | undefined;
   /** Version of the trust root that decides the round; undefined when the leader does not say. */
@@ -51,7 +53,13 @@ export function checkVoteRequest(
       ok: true,
       request: {
         ...{ round, creation },
-        ...{ frozenIndex: undefined, digest: undefined, shortDigest: undefined, rootVersion: undefined },
+        ...{
+          frozenIndex: undefined,
+          digest: undefined,
+          shortDigest: undefined,
+          stateDigest: undefined,
+          rootVersion: undefined,
+        },
       },
     };
   }
@@ -61,6 +69,10 @@ export function checkVoteRequest(
     return { ok: false, reason: 'extensionsMissing' };
   }
   const shortDigest = request.shortDigest.length === DIGEST_BYTES ? request.shortDigest : undefined;
+  const stateDigest = request.stateDigest.length === DIGEST_BYTES ? request.stateDigest : undefined;
   const rootVersion = request.rootVersion === 0n ? undefined : Number(request.rootVersion);
-  return { ok: true, request: { round, creation, frozenIndex, digest: request.listDigest, shortDigest, rootVersion } };
+  return {
+    ok: true,
+    request: { round, creation, frozenIndex, digest: request.listDigest, shortDigest, stateDigest, rootVersion },
+  };
 }

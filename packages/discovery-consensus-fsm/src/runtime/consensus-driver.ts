@@ -22,6 +22,7 @@ import { RoundLeader } from './round-leader.js';
 import type { RoundResult } from './round-leader.js';
 import { RoundVoter } from './round-voter.js';
 import { SigningLedger } from './signing-ledger.js';
+import { StateWatch } from './state-watch.js';
 
 /** Pause before a leader that was not accepted is looked at again, and before the list is taken over again. */
 const RETRY_SECONDS = 1;
@@ -44,6 +45,7 @@ export class ConsensusDriver {
   readonly leader: RoundLeader;
   readonly voter: RoundVoter;
   readonly leaderMessages: LeaderMessages;
+  readonly states: StateWatch;
   readonly #context: Context;
   readonly #frozen: FrozenLists;
   readonly ledger: SigningLedger;
@@ -82,9 +84,13 @@ export class ConsensusDriver {
     this.exchange = new DirectoryExchange(context, this.shelf);
     this.#frozen = new FrozenLists(context, this.book);
     this.ledger = new SigningLedger(context);
+    this.states = new StateWatch(context, (divergence) => {
+      this.shutdown();
+      context.emit('stateDiverged', divergence);
+    });
     const ownVote = new OwnVote(context, this.desk, this.ledger);
-    this.leader = new RoundLeader(context, this.#frozen, ownVote, this.shelf, dispatch);
-    this.voter = new RoundVoter(context, this.#frozen, ownVote, dispatch);
+    this.leader = new RoundLeader(context, this.#frozen, this.states, ownVote, this.shelf, dispatch);
+    this.voter = new RoundVoter(context, this.#frozen, this.states, ownVote, dispatch);
     this.leaderMessages = new LeaderMessages(context, this, this.voter, this.desk);
     this.#attestations = new AttestationRound(context, this.book, this.desk);
     this.#weeding = new ListWeeding(context, this.book);
@@ -124,6 +130,7 @@ export class ConsensusDriver {
     this.#newcomers.close();
     this.book.close();
     this.#frozen.clear();
+    this.states.clear();
     this.dispatch({ type: 'shutdown' });
   }
 
@@ -232,10 +239,14 @@ export class ConsensusDriver {
         this.desk.seen(record);
         this.#newcomers.add(record);
       }),
-      list.onFrozen((frozen) => this.#frozen.add(frozen)),
+      list.onFrozen((frozen) => {
+        this.#frozen.add(frozen);
+        this.states.frozen(frozen, this.#machine.name !== 'Nil');
+      }),
       this.#context.committees.onChanged(() => this.#rostersChanged()),
       list.onRestored(() => {
         this.#frozen.clear();
+        this.states.clear();
         this.#newcomers.addAll(list.view());
       }),
     ];

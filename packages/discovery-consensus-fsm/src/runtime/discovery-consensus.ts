@@ -9,6 +9,7 @@ import type {
   DiscoveryRequestAttestation,
   DiscoveryRequestConsensusVote,
   DiscoverySignature,
+  DiscoveryStateDigest,
   PublishToDiscovery,
   PublishToDiscoveryForwarded,
   PullDiscovery,
@@ -38,6 +39,7 @@ import { describeFailure, makeContext, raiseAlarm } from './context.js';
 import { Deadline } from './deadline.js';
 import { ConsensusDriver } from './consensus-driver.js';
 import { inSlices } from './slices.js';
+import type { StateAt, StateDivergence } from './state-watch.js';
 import { Tally } from './tally.js';
 
 const MAX_CERTIFICATE_BYTES = 16 * 1024;
@@ -91,6 +93,16 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
   /** Who decides the round that begins then, Unix seconds. */
   committeeAt(creation: number): Committee {
     return this.#context.committees.at(creation);
+  }
+
+  /** This node's state at the last freeze marker that it told the others of; null before the first. */
+  get lastState(): StateAt | null {
+    return this.#driver.states.last;
+  }
+
+  /** Why this node has stopped: others hold another state. Null while that is not so. */
+  get divergence(): StateDivergence | null {
+    return this.#driver.states.divergence;
   }
 
   /** A copy of all counts. */
@@ -288,6 +300,8 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
         return this.onReceivedRequestAttestation(from, message.body);
       case 'discoveryDirectoryPart':
         return this.onReceivedDirectoryPart(from, message.body);
+      case 'discoveryStateDigest':
+        return this.onReceivedStateDigest(from, message.body);
       case 'publishToDiscoveryResult':
         return HEEDED;
       case 'pullTrustRoots':
@@ -347,6 +361,14 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
   /** A part of a directory that `recover` asked for. */
   onReceivedDirectoryPart(from: string, part: DiscoveryDirectoryPart): Promise<Handled> {
     return this.#heed(from, () => this.#driver.exchange.takePart(from, part));
+  }
+
+  /** What a member's state is at a freeze marker. */
+  onReceivedStateDigest(from: string, { version, index, digest }: DiscoveryStateDigest): Promise<Handled> {
+    return this.#heed(from, async () => {
+      if (version !== this.config.protocolVersion) return no('unsupportedVersion', '');
+      return this.#driver.states.heard(from, Number(index), digest) ? HEEDED : no('malformed', 'stateDigest');
+    });
   }
 
   async #publishOfMember(from: string, message: PublishToDiscovery): Promise<Handled> {

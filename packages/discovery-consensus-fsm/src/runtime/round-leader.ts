@@ -18,6 +18,7 @@ import type { DirectoryShelf } from './directory-shelf.js';
 import type { FrozenLists } from './frozen-lists.js';
 import type { OwnVote } from './own-vote.js';
 import { signerOf } from './signature-set.js';
+import type { StateWatch } from './state-watch.js';
 import { VoteBox } from './vote-box.js';
 
 /** A round that this node leads. */
@@ -54,6 +55,7 @@ const MAX_REASON_LENGTH = 64;
 export class RoundLeader {
   readonly #context: Context;
   readonly #frozen: FrozenLists;
+  readonly #states: StateWatch;
   readonly #ownVote: OwnVote;
   readonly #shelf: DirectoryShelf;
   readonly #dispatch: (event: MachineEvent) => void;
@@ -64,12 +66,14 @@ export class RoundLeader {
   constructor(
     context: Context,
     frozen: FrozenLists,
+    states: StateWatch,
     ownVote: OwnVote,
     shelf: DirectoryShelf,
     dispatch: (event: MachineEvent) => void,
   ) {
     this.#context = context;
     this.#frozen = frozen;
+    this.#states = states;
     this.#ownVote = ownVote;
     this.#shelf = shelf;
     this.#dispatch = dispatch;
@@ -151,6 +155,7 @@ export class RoundLeader {
       frozenIndex: BigInt(marker.index),
       listDigest: listing.digest,
       previousDigest: this.#shelf.last?.digest ?? new Uint8Array(0),
+      stateDigest: this.#states.fieldAt(marker.index),
       rootVersion: BigInt(led.committee.version),
       ...(listing.short === undefined ? {} : { shortDigest: listing.short.digest }),
     });
@@ -166,6 +171,7 @@ export class RoundLeader {
     if (led === undefined || listing === undefined || !led.collecting) return no('lateVote', `round ${vote.round}`);
     if (vote.version !== this.#context.config.protocolVersion) return no('unsupportedVersion', '');
     if (vote.round !== 0n && vote.round !== BigInt(led.round)) return no('wrongRound', `round ${vote.round}`);
+    this.#states.heard(from, led.frozenIndex, vote.stateDigest);
     if (led.box.hasYes(from)) return no('duplicateVote', `round ${led.round}`);
     this.#compareRoots(led, from, vote);
     const reason = vote.reason.slice(0, MAX_REASON_LENGTH);

@@ -18,6 +18,7 @@ import type { FrozenLists } from './frozen-lists.js';
 import type { OwnVote } from './own-vote.js';
 import type { RoundResult } from './round-leader.js';
 import { checkShortSignatures, checkSignatures } from './signature-set.js';
+import type { StateWatch } from './state-watch.js';
 
 /** A round in which this node is a voter. */
 interface VotedRound {
@@ -47,15 +48,23 @@ const SIGNING_SECONDS = 1;
 export class RoundVoter {
   readonly #context: Context;
   readonly #frozen: FrozenLists;
+  readonly #states: StateWatch;
   readonly #ownVote: OwnVote;
   readonly #dispatch: (event: MachineEvent) => void;
   #voted: VotedRound | undefined;
   #result: RoundResult | undefined;
   #failure = '';
 
-  constructor(context: Context, frozen: FrozenLists, ownVote: OwnVote, dispatch: (event: MachineEvent) => void) {
+  constructor(
+    context: Context,
+    frozen: FrozenLists,
+    states: StateWatch,
+    ownVote: OwnVote,
+    dispatch: (event: MachineEvent) => void,
+  ) {
     this.#context = context;
     this.#frozen = frozen;
+    this.#states = states;
     this.#ownVote = ownVote;
     this.#dispatch = dispatch;
   }
@@ -148,11 +157,23 @@ export class RoundVoter {
     leaderId: string | null,
     isDropped?: () => boolean,
   ): Promise<DiscoveryConsensusVote> {
+    const vote = await this.#decide(request, deadline, leaderId, isDropped);
+    vote.stateDigest = this.#states.fieldAt(request.frozenIndex);
+    return vote;
+  }
+
+  async #decide(
+    request: CheckedRequest,
+    deadline: Deadline,
+    leaderId: string | null,
+    isDropped?: () => boolean,
+  ): Promise<DiscoveryConsensusVote> {
     const committee = this.#context.committees.at(request.creation);
     const refusal = this.#rootRefusal(request, committee, leaderId);
     if (refusal !== undefined) return this.voteMessage(request.round, refusal);
     const listing = await this.#listing(request, deadline);
     if (typeof listing === 'string') return this.voteMessage(request.round, { notReady: listing });
+    if (this.#stateDiffers(request, leaderId)) return this.voteMessage(request.round, { no: 'stateDiffers' });
     const ownDigest = request.digest ?? listing.digest;
     const decision = await within(
       deadline.butAtLeast(SIGNING_SECONDS),
@@ -164,6 +185,14 @@ export class RoundVoter {
     vote.signature = decision.signature;
     if (decision.shortSignature !== undefined) vote.shortSignature = decision.shortSignature;
     return vote;
+  }
+
+  /** Who holds something else than the leader signs nothing for it, whoever of them is wrong. */
+  #stateDiffers({ frozenIndex, stateDigest }: CheckedRequest, leaderId: string | null): boolean {
+    const own = this.#states.digestAt(frozenIndex);
+    if (frozenIndex === undefined || stateDigest === undefined || own === undefined) return false;
+    if (leaderId !== null) this.#states.heard(leaderId, frozenIndex, stateDigest);
+    return !sameBytes(own, stateDigest);
   }
 
   /** Leader and voter must mean the same nodes, and this node must be one of them. */

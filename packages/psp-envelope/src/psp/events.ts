@@ -6,6 +6,7 @@ import {
   DiscoveryRaftPacketSchema,
   DiscoveryRequestAttestationSchema,
   DiscoveryRequestConsensusVoteSchema,
+  DiscoveryStateDigestSchema,
   PublishToDiscoveryForwardedSchema,
   PublishToDiscoveryResultSchema,
   PublishToDiscoverySchema,
@@ -16,7 +17,7 @@ import {
 import { EnvelopeError } from '../errors.js';
 import type { EnvelopeLimits } from '../limits.js';
 
-/** Events of the discovery namespace and their ids (WIRE.md, section 2); 2009 to 2013 are ours. */
+/** Events of the discovery namespace and their ids (WIRE.md, section 2); 2009 to 2013 and 2016 are ours. */
 export const EventId = {
   pullDiscovery: 2001,
   discoveryDirectory: 2002,
@@ -31,6 +32,7 @@ export const EventId = {
   discoveryDirectoryPart: 2011,
   pullTrustRoots: 2012,
   trustRoots: 2013,
+  discoveryStateDigest: 2016,
 } as const;
 
 /** Name of an event. */
@@ -51,6 +53,7 @@ export const EVENT_SCHEMAS = {
   discoveryDirectoryPart: DiscoveryDirectoryPartSchema,
   pullTrustRoots: PullTrustRootsSchema,
   trustRoots: TrustRootsSchema,
+  discoveryStateDigest: DiscoveryStateDigestSchema,
 } as const satisfies Record<EventName, unknown>;
 
 /** The protobuf schema of an event. */

@@ -37,6 +37,8 @@ export interface LiePlan {
   readonly forgedForwards: number;
   /** Hands out forged and old directories. */
   readonly forgedDirectories: number;
+  /** Says that its state is another than it is, to each or to all alike, and before it has one. */
+  readonly falseStates: number;
 }
 
 /** One discovery node. */
@@ -154,6 +156,7 @@ function drawNode(dice: Dice, name: string, lies: boolean, skewed: boolean): Nod
 export const NO_LIES: LiePlan = {
   ...{ silence: 0, falseVotes: 0, late: 0, twoLists: 0, wrongDigests: 0, falseFinals: 0, omission: 0, removal: 0 },
   ...{ poison: 0, wrongTime: 0, replay: 0, garbage: 0, pretence: 0, forgedForwards: 0, forgedDirectories: 0 },
+  falseStates: 0,
 };
 
 /** Machines on which nothing goes wrong. */
@@ -182,6 +185,7 @@ function drawLies(dice: Dice): LiePlan {
     pretence: habit(),
     forgedForwards: habit(),
     forgedDirectories: habit(),
+    falseStates: habit(),
   };
 }
 

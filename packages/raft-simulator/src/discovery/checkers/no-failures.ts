@@ -16,6 +16,8 @@ export class NoFailures implements DiscoveryChecker {
 
   alarm(node: DiscoverySimNode, { code, detail }: Parameters<ConsensusEvents['alarmRaised']>[0]): void {
     if (code === 'internal') this.#report(`${node.plan.name} raises an alarm about itself: ${detail}`);
+    // No fault of the simulation changes a state, so whoever stops for that was talked into it.
+    if (code === 'stateDiverged') this.#report(`${node.plan.name} takes its state for wrong: ${detail}`);
   }
 
   refused(node: DiscoverySimNode, { code, detail }: Parameters<ConsensusEvents['messageRefused']>[0]): void {

@@ -8,6 +8,7 @@ import {
   DiscoveryListingSchema,
   DiscoveryRequestAttestationSchema,
   DiscoveryRequestConsensusVoteSchema,
+  DiscoveryStateDigestSchema,
   PublishToDiscoveryForwardedSchema,
   PullDiscoverySchema,
   type DiscoverySignature,
@@ -68,6 +69,12 @@ export function garbage(dice: Dice): DiscoveryMessage {
     () => ({
       event: 'discoveryRequestAttestation',
       body: create(DiscoveryRequestAttestationSchema, { version, packets: [noise(dice, 100), new Uint8Array(0)] }),
+    }),
+    () => ({
+      event: 'discoveryStateDigest',
+      body: create(DiscoveryStateDigestSchema, {
+        ...{ version, round: badNumber(dice), index: badNumber(dice), digest: noise(dice, dice.pick([0, 32, 5000])) },
+      }),
     }),
     () => ({
       event: 'discoveryDirectoryPart',

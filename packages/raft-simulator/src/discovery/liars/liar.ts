@@ -9,7 +9,7 @@ import type { Disguise, DiscoverySimNode } from '../node/discovery-node.js';
 import type { MessageNetwork } from '../network/message-network.js';
 import type { LiePlan } from '../scenario.js';
 import type { Conspiracy } from './conspiracy.js';
-import { finalSet, forgedSignature, noVote, voteRequest } from './forgeries.js';
+import { finalSet, forgedSignature, noise, noVote, voteRequest } from './forgeries.js';
 import { markerOf, recordOf, removalOf } from './raw-entries.js';
 
 /** What liars need of the simulation. */
@@ -71,6 +71,8 @@ export class Liar implements Disguise {
         return this.#vote(to, message.body);
       case 'discoveryFinalConsensus':
         return this.#final(to, message.body);
+      case 'discoveryStateDigest':
+        return this.send(to, { ...message, body: { ...message.body, digest: this.#state(message.body.digest) } });
       case 'publishToDiscoveryForwarded': {
         const { signature } = message.body;
         if (signature === undefined || !this.lies('forgedForwards')) return this.send(to, message);
@@ -108,6 +110,9 @@ export class Liar implements Disguise {
     if (second?.round === round && this.#fooled.has(to)) {
       return this.send(to, voteRequest(round, second.frozenIndex, second.listing.digest));
     }
+    if (this.lies('falseStates')) {
+      return this.send(to, { ...message, body: { ...message.body, stateDigest: this.#state(new Uint8Array(32)) } });
+    }
     if (this.lies('wrongDigests')) {
       return this.send(to, { ...message, body: { ...message.body, listDigest: new Uint8Array(32).fill(7) } });
     }
@@ -120,7 +125,8 @@ export class Liar implements Disguise {
 
   #vote(to: string, vote: DiscoveryConsensusVote): void {
     const { dice, conspiracy } = this.parts;
-    let message: DiscoveryMessage = { event: 'discoveryConsensusVote', body: vote };
+    const stateDigest = this.#state(vote.stateDigest);
+    let message: DiscoveryMessage = { event: 'discoveryConsensusVote', body: { ...vote, stateDigest } };
     if (this.lies('falseVotes')) {
       const stolen = dice.pick([vote, ...conspiracy.recall('discoveryConsensusVote').map(bodyOf)]).signature;
       const certificate = vote.signature?.certificate ?? this.parts.node.key.certificate;
@@ -137,6 +143,13 @@ export class Liar implements Disguise {
       if (dice.chance(0.3)) this.send(to, message, dice.between(1, 500));
     }
     this.send(to, message, this.lies('late') ? dice.between(300, 9000) : 0);
+  }
+
+  /** What it says its state is: the truth, what all liars say alike, or something else to each. */
+  #state(digest: Uint8Array): Uint8Array {
+    if (!this.lies('falseStates')) return digest;
+    const { dice } = this.parts;
+    return dice.chance(0.5) ? new Uint8Array(32).fill(66) : noise(dice, dice.pick([0, 31, 32, 32]));
   }
 
   #final(to: string, final: DiscoveryFinalConsensus): void {

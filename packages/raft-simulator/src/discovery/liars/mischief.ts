@@ -1,5 +1,9 @@
 import { create } from '@bufbuild/protobuf';
-import { PublishToDiscoveryForwardedSchema, DiscoveryRequestAttestationSchema } from '@discovery-raft/protocol';
+import {
+  DiscoveryRequestAttestationSchema,
+  DiscoveryStateDigestSchema,
+  PublishToDiscoveryForwardedSchema,
+} from '@discovery-raft/protocol';
 import type { StoredRecord } from '@discovery-raft/raft-log-list';
 import { creationOf, SLOT_SECONDS, START_SECONDS } from '../calendar.js';
 import { identityOf, joinPacket, makeItem, splitPacket, VERSION } from '../crypto/packets.js';
@@ -50,6 +54,7 @@ export class Mischief {
       ['falseVotes', () => this.#earlyVote()],
       ['forgedForwards', () => this.#forgeForward()],
       ['forgedDirectories', () => this.#forgeDirectory()],
+      ['falseStates', () => this.#claimState()],
     ];
     const leading: readonly (readonly [keyof LiePlan, () => void])[] = [
       ['removal', () => this.#remove()],
@@ -92,6 +97,14 @@ export class Mischief {
 
   #earlyVote(): void {
     this.#toAll(noVote(this.#liar.parts.dice, BigInt(this.#round + 1)));
+  }
+
+  /** Claims what the others' states will be wrong against, before they are there. */
+  #claimState(): void {
+    const { node, dice } = this.#liar.parts;
+    const index = BigInt((node.raft?.appliedIndex ?? 0) + dice.int(1, 12));
+    const fields = { version: VERSION, round: BigInt(this.#round + 1), index, digest: new Uint8Array(32).fill(66) };
+    this.#toAll({ event: 'discoveryStateDigest', body: create(DiscoveryStateDigestSchema, fields) });
   }
 
   #forgeForward(): void {

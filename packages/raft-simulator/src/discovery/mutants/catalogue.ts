@@ -45,8 +45,8 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'runtime/record-book',
-        find: 'word?.ok === true && word.identity === slot.attester && expirations[i]',
-        replace: 'word !== undefined && expirations[i]',
+        find: 'word?.ok === true && word.identity === slot.attester && committee',
+        replace: 'word !== undefined && committee',
       },
     ],
   },
@@ -140,7 +140,9 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
   {
     name: 'offered-directory-not-verified',
     rule: '§5: a directory of a peer must carry a quorum',
-    edits: [{ file: 'runtime/directory-shelf', find: 'if (good.length < quorum)', replace: 'if (good.length < 0)' }],
+    edits: [
+      { file: 'runtime/directory-shelf', find: 'if (good.length < committee.quorum)', replace: 'if (good.length < 0)' },
+    ],
   },
   {
     name: 'older-directory-taken',
@@ -164,10 +166,25 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'one-claim-stops-a-node',
+    rule: 'ADR 0017: up to f liars cannot make a node take its own state for wrong',
+    edits: [
+      {
+        file: 'policy/state-verdict',
+        find: 'return other > toleratedLiars(nodes) && other >= withIt;',
+        replace: 'return other > 0;',
+      },
+    ],
+  },
+  {
     name: 'interim-lists-add-up',
     rule: '§5: what a node makes by itself is no part of a quorum',
     edits: [
-      { file: 'runtime/directory-shelf', find: 'config.slotSeconds + this.#place()', replace: 'config.slotSeconds' },
+      {
+        file: 'runtime/directory-shelf',
+        find: 'config.slotSeconds + committees.ownPlace',
+        replace: 'config.slotSeconds',
+      },
     ],
   },
 ];

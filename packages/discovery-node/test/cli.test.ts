@@ -1,52 +1,7 @@
 import { join } from 'node:path';
 import { formatSummary } from '../src/cli/format-summary.js';
-import { EXIT, isGood, runCli } from '../src/cli/program.js';
-import type { DemoSummary, ProgressOutput } from '../src/index.js';
-
-const DATA = join(__dirname, '../data');
-
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(args: readonly string[], dataFolder = DATA, isTTY = false): Promise<Run> {
-  const text = { stdout: '', stderr: '' };
-  const output = (name: 'stdout' | 'stderr'): ProgressOutput => ({
-    isTTY,
-    write: (written) => {
-      text[name] += written;
-    },
-  });
-  const code = await runCli(args, {
-    dataFolder,
-    version: '1.2.3',
-    stdout: output('stdout'),
-    stderr: output('stderr'),
-    env: { NO_COLOR: '1' },
-  });
-  return { code, ...text };
-}
-
-const GOOD: DemoSummary = {
-  nodes: 3,
-  items: 60,
-  rounds: 3,
-  missed: 0,
-  signatures: [3, 2, 2],
-  verified: true,
-  failoverMs: 1200,
-  roundMs: 90,
-  lost: 0,
-  wrong: 0,
-  seconds: 4.2,
-  wireBytesPerItem: 4000,
-  diskBytesPerItem: null,
-  published: 12_000,
-  catchUpMs: null,
-  peakRssMb: 200,
-};
+import { EXIT, isGood } from '../src/cli/program.js';
+import { DATA, GOOD, run } from './fixtures/command-line.js';
 
 describe('help', () => {
   test('of the program names its command, on stdout', async () => {
@@ -111,7 +66,7 @@ describe('a command line that is wrong ends with 2 and says what to do', () => {
 });
 
 test('data that cannot be read is a failure: 3, one line that names the folder, no stack', async () => {
-  const { code, stdout, stderr } = await run(['demo'], join(DATA, 'nowhere'));
+  const { code, stdout, stderr } = await run(['demo'], { dataFolder: join(DATA, 'nowhere') });
   expect(code).toBe(EXIT.failed);
   expect(stderr).toContain('nowhere');
   expect(stderr).toContain('[NODE_DATA_UNREADABLE]');

@@ -9,10 +9,11 @@ import { AdminError } from '../src/admin/admin-error.js';
 import type { StatusReport } from '../src/index.js';
 import { SHELLS } from '../src/cli/completion-script.js';
 import { EXIT, exitCodeOf } from '../src/cli/exit-codes.js';
-import { makeProgram, runCli } from '../src/cli/program.js';
+import { makeProgram } from '../src/cli/program.js';
 import { formatBytes, formatSpan, formatTable, shortIdentity } from '../src/cli/table.js';
 import { NodeError } from '../src/errors.js';
 import { formatTrustRoot } from '../src/keys/trust-root-file.js';
+import { run } from './fixtures/command-line.js';
 import { newFolder, removeFolders } from './fixtures/folder.js';
 import { network, official } from './fixtures/people.js';
 
@@ -26,18 +27,6 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
 });
 afterAll(removeFolders);
-
-async function run(args: readonly string[], env: Record<string, string> = {}) {
-  const text = { stdout: '', stderr: '' };
-  const code = await runCli(args, {
-    dataFolder: '',
-    version: '1.2.3',
-    stdout: { write: (written) => (text.stdout += written) },
-    stderr: { write: (written) => (text.stderr += written) },
-    env,
-  });
-  return { code, ...text };
-}
 
 /** What is printed must be what was looked at and kept; `UPDATE_GOLDEN=1` writes it anew, to be looked at again. */
 function expectGolden(name: string, text: string): void {
@@ -219,7 +208,7 @@ describe('exit codes', () => {
       problems: [{ path: 'listen.port' }, { path: 'members' }],
     });
     expect(await run(['start', '--config', file])).toMatchObject({ code: EXIT.usage });
-    expect((await run(['config', 'check'], { DISCOVERY_NODE_CONFIG: file })).stdout).toContain('listen.port');
+    expect((await run(['config', 'check'], { env: { DISCOVERY_NODE_CONFIG: file } })).stdout).toContain('listen.port');
     expect(await run(['status', '--config', `${file}.absent`])).toMatchObject({ code: EXIT.usage });
   });
 

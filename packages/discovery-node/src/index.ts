@@ -42,3 +42,10 @@ export {
 } from './keys/init-network.js';
 export { AdminClient, type AdminClientOptions } from './admin/admin-client.js';
 export type { AdminMethod, AdminParams, AdminResults, StatusReport } from './admin/protocol.js';
+export {
+  RememberingVerifier,
+  type PeriodMemory,
+  type RememberingVerifierOptions,
+} from './verdicts/remembering-verifier.js';
+export { VerdictMemory, type VerdictMemoryOptions } from './verdicts/verdict-memory.js';
+export { DirectoryPress, type PreparedDirectory } from './http/prepared-directory.js';

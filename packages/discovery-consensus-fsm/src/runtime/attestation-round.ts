@@ -75,7 +75,7 @@ export class AttestationRound {
 
   #lacking(record: ListedRecord, now: number): BookEntry | undefined {
     const { committees, config, time } = this.#context;
-    if (this.#complete.has(record) || record.expiration <= now) return undefined;
+    if (this.#complete.has(record) || record.expiration <= now || !this.#book.knows(record)) return undefined;
     const entry = this.#book.enter(record);
     const { verdict } = entry;
     if (time.elapsed() - entry.seenAt < config.resendSeconds || verdict === undefined) return undefined;

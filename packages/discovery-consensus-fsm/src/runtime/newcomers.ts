@@ -4,10 +4,15 @@ import type { Context } from './context.js';
 /** Of `recordsPerSlice`: each of these may cost hashes and lookups, where a walk over the list mostly has none to make. */
 const SHARE_OF_SLICE = 1 / 8;
 
+/** How long a list is left alone that grows faster than it can be looked at, seconds. */
+const HOLD_SECONDS = 0.25;
+/** So often; then it is looked at all the same. */
+const MAX_HOLDS = 40;
+
 /**
  * Records that have come into the list and have to be looked at. A few are looked at as they come; of a whole list, such as
- * a node replays when it starts, no more in one turn than leaves room for everything else, and none that has left the list
- * again by then.
+ * a node replays when it starts, none as long as more come than can be looked at (the list is to be there first),
+ * then no more in one turn than leaves room for everything else, and none that has left the list again by then.
  */
 export class Newcomers {
   readonly #context: Context;
@@ -18,6 +23,9 @@ export class Newcomers {
   readonly #perTurn: number;
   #left: number;
   #resting = false;
+  /** Records that came since the last turn. */
+  #came = 0;
+  #holds = 0;
   #closed = false;
 
   /** @param look must not throw */
@@ -31,6 +39,7 @@ export class Newcomers {
   /** A record came into the list. */
   add(record: ListedRecord): void {
     if (this.#closed) return;
+    this.#came++;
     if (this.#left > 0 && this.#waiting.length === 0 && this.#late.length === 0) {
       this.#left--;
       this.#look(record);
@@ -60,22 +69,29 @@ export class Newcomers {
   #rest(): void {
     const { yieldNow } = this.#context.ports;
     if (yieldNow === undefined) {
-      while (this.#waiting.length + this.#late.length > 0) this.#turn();
-      this.#left = this.#perTurn;
+      do {
+        this.#left = this.#perTurn;
+        this.#work();
+      } while (this.#waiting.length + this.#late.length > 0);
       return;
     }
     if (this.#resting) return;
     this.#resting = true;
-    void yieldNow().then(() => {
-      this.#resting = false;
-      this.#turn();
-      if (this.#waiting.length + this.#late.length > 0) this.#rest();
-    });
+    void yieldNow().then(() => this.#turn());
   }
 
   #turn(): void {
+    const isFlooded = this.#came > this.#perTurn;
+    this.#came = 0;
+    if (isFlooded && !this.#closed && this.#holds++ < MAX_HOLDS) {
+      this.#context.time.setTimer(HOLD_SECONDS, () => this.#turn());
+      return;
+    }
+    this.#holds = 0;
+    this.#resting = false;
     this.#left = this.#perTurn;
     this.#work();
+    if (this.#waiting.length + this.#late.length > 0) this.#rest();
   }
 
   #work(): void {

@@ -154,6 +154,11 @@ export class RecordBook {
     return slot.verdict ?? verdictOf(slot);
   }
 
+  /** Whether a record was looked at. */
+  knows(record: ListedRecord): boolean {
+    return this.#records.has(record);
+  }
+
   /** A record entered the list: verifies what is new in it. */
   enter(record: ListedRecord): BookEntry {
     return this.#judgedRecord(record).entry;
@@ -232,12 +237,16 @@ export class RecordBook {
     const entries: JudgedEntry[] = [];
     const open: OpenRecord[] = [];
     const committee = this.#context.committees.at(creation);
+    let cost = 0;
     for (const record of view.entries()) {
+      cost += this.#records.has(record) ? 1 : NEW_RECORD_COST;
       const judged = this.#judgedRecord(record);
       const { lasting } = judged;
       if (lasting?.committee === committee && holdsAt(lasting, creation)) entries.push(lasting.entry);
       else open.push({ record, judged, at: entries.push(UNJUDGED) - 1 });
-      if (entries.length % recordsPerSlice === 0) yield;
+      if (cost < recordsPerSlice) continue;
+      cost = 0;
+      yield;
     }
     return { entries, open };
   }
@@ -254,14 +263,14 @@ export class RecordBook {
   /**
    * What a record is worth, by the verdicts that are there.
    *
-   * - `good`: nothing speaks against it, perhaps because a verdict is still out;
+   * - `good`: nothing speaks against it, perhaps because a verdict is still out, or it was not looked at yet;
    * - `forged`: its packet is not what the list takes it for, now or ever;
    * - `partly`: the packet is good, but an attestation is not by whom it names. It keeps the real one out.
    */
   worthOf(record: ListedRecord): 'good' | 'forged' | 'partly' {
-    const judged = this.#judgedRecord(record);
-    const { verdict } = judged.entry;
-    if (verdict === undefined) return 'good';
+    const judged = this.#records.get(record);
+    const verdict = judged?.entry.verdict;
+    if (judged === undefined || verdict === undefined) return 'good';
     if (!verdict.ok) return verdict.timeDependent === true ? 'good' : 'forged';
     if (!this.#fits(record, judged, verdict)) return 'forged';
     return judged.attestations.some(isForged) ? 'partly' : 'good';
@@ -283,10 +292,11 @@ export class RecordBook {
     const present = ++this.#prunings;
     let looked = 0;
     for (const record of view.entries()) {
-      const judged = this.#judgedRecord(record);
+      const judged = this.#records.get(record);
+      if (++looked % recordsPerSlice === 0) yield;
+      if (judged === undefined) continue;
       judged.entry.liveIn = present;
       for (const slot of judged.attestations) slot.liveIn = present;
-      if (++looked % recordsPerSlice === 0) yield;
     }
     const isDead = (slot: JudgedAttestation): boolean => slot.liveIn < present && slot.verdict?.ok === false;
     for (const entry of this.#entries.values()) {
@@ -462,6 +472,9 @@ function isForged({ verdict, attester }: JudgedAttestation): boolean {
   if (verdict === undefined) return false;
   return verdict.ok ? verdict.identity !== attester : verdict.timeDependent !== true;
 }
+
+/** What looking at a record for the first time costs, in records that were looked at before. */
+const NEW_RECORD_COST = 16;
 
 const UNJUDGED: JudgedEntry = { identity: '', expiration: 0, itemBytes: undefined, attestations: 0 };
 

@@ -12,6 +12,7 @@ import { FileDirectoryStore } from '../directory/file-directory-store.js';
 import { HttpServer, type HttpHost } from '../http/http-server.js';
 import { nodeMetrics } from '../metrics/node-metrics.js';
 import { DiscoveryNode } from '../node/discovery-node.js';
+import { VerdictMemory } from '../verdicts/verdict-memory.js';
 import { Closers } from './closers.js';
 import { nodeClocks, type NodeClocks } from './clocks.js';
 import { lockData } from './data-lock.js';
@@ -259,6 +260,8 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
   const { logStore, stableStore, snapshotStore } = store;
   const hadState = await hasExistingState(logStore, stableStore, snapshotStore);
   const directoryStore = await FileDirectoryStore.open({ folder: join(dataFolder, 'directories'), logger });
+  const verdicts = await VerdictMemory.open({ folder: join(dataFolder, 'verdicts'), logger });
+  closers.add('the verdicts', () => verdicts.close());
   const verifyPool = new VerifyPool();
   closers.add('the verifying threads', () => verifyPool.close());
   const roots = await openRoots(options, { dataFolder, clocks, verifyPool });
@@ -275,6 +278,7 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
     consensusClock: clocks.consensus,
     logger,
     verifyPool,
+    verdicts,
   });
   closers.add('the node', () => node.stop());
   // Before the first peer can be heard: its vote request would make this node one of an existing cluster.

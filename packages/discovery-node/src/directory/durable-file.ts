@@ -9,6 +9,9 @@ export const PRIVATE_FILE = 0o600;
 export const PUBLIC_FILE = 0o644;
 const PRIVATE_FOLDER = 0o700;
 
+/** What is written to a file: in one piece, or in parts that follow one another. */
+export type FileContent = string | Uint8Array | readonly Uint8Array[];
+
 /** Makes a folder, and those above it, that only the own user may look into. One that is there stays as it is. */
 export async function makePrivateFolder(folder: string): Promise<void> {
   const made = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
@@ -36,7 +39,7 @@ export async function writeNewFile(file: string, content: string | Uint8Array, m
 }
 
 /** Replaces a file in one step: who reads it sees the old content or the new. Durable when this resolves. */
-export async function replaceFile(file: string, content: string | Uint8Array, mode: number): Promise<void> {
+export async function replaceFile(file: string, content: FileContent, mode: number): Promise<void> {
   const temporary = await writeTemporary(file, content, mode);
   await rename(temporary, file);
   await syncFolder(dirname(file));
@@ -86,11 +89,16 @@ export function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-async function writeTemporary(file: string, content: string | Uint8Array, mode: number): Promise<string> {
+function isInParts(content: FileContent): content is readonly Uint8Array[] {
+  return Array.isArray(content);
+}
+
+async function writeTemporary(file: string, content: FileContent, mode: number): Promise<string> {
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
   const handle = await open(temporary, 'wx', mode);
   try {
-    await handle.writeFile(content);
+    // On a handle each call writes on from where the one before has ended.
+    for (const part of isInParts(content) ? content : [content]) await handle.writeFile(part);
     await handle.chmod(mode);
     await handle.sync();
   } catch (error) {

@@ -1,14 +1,16 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { setImmediate } from 'node:timers/promises';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type {
   DirectoryStore,
   RootPromise,
   SignedRound,
   StoredDirectory,
 } from '@discovery-raft/discovery-consensus-fsm';
-import { DiscoveryDirectorySchema } from '@discovery-raft/protocol';
+import { DiscoveryDirectorySchema, type DiscoveryDirectory } from '@discovery-raft/protocol';
 import { silentLogger, type Logger } from '@discovery-raft/raft-core';
 import { NodeError } from '../errors.js';
 import { codeOf, makePrivateFolder, PRIVATE_FILE, replaceFile } from './durable-file.js';
@@ -24,6 +26,10 @@ import { codeOf, makePrivateFolder, PRIVATE_FILE, replaceFile } from './durable-
 const MAGIC = Buffer.from('DRSTORE1', 'latin1');
 const CHECKSUM_BYTES = 32;
 const HEADER_BYTES = 28 + 32;
+/** Bytes that are hashed between two turns of everything else: a few milliseconds' work. */
+const HASHED_AT_ONCE_BYTES = 8 * 1024 * 1024;
+/** Number of the field of a `DiscoveryDirectory` that holds the listing. */
+const LISTING_FIELD = 1;
 const SIGNED_FILE = 'signed-round.bin';
 const PROMISE_FILE = 'root-promise.bin';
 const DIRECTORY_FILE = /^directory-(\d{1,15})\.bin$/;
@@ -92,22 +98,22 @@ export class FileDirectoryStore implements DirectoryStore {
     header.writeBigUInt64BE(BigInt(stored.creation), 8);
     header.writeBigUInt64BE(BigInt(stored.expiration), 16);
     header.writeUInt32BE(stored.items, 24);
-    const content = [header, stored.digest, toBinary(DiscoveryDirectorySchema, stored.directory)];
-    await replaceFile(this.#fileOf(stored.round), sealed(content), PRIVATE_FILE);
+    const content = [header, stored.digest, ...directoryParts(stored.directory)];
+    await replaceFile(this.#fileOf(stored.round), await sealed(content), PRIVATE_FILE);
     for (const round of (await this.#rounds()).slice(this.#keep)) await unlink(this.#fileOf(round));
   }
 
   async recordSigned({ round, digest }: SignedRound): Promise<void> {
     const number = Buffer.alloc(8);
     number.writeBigUInt64BE(BigInt(round));
-    await replaceFile(join(this.#folder, SIGNED_FILE), sealed([number, digest]), PRIVATE_FILE);
+    await replaceFile(join(this.#folder, SIGNED_FILE), await sealed([number, digest]), PRIVATE_FILE);
   }
 
   async recordPromise({ version, activation, digest }: RootPromise): Promise<void> {
     const numbers = Buffer.alloc(16);
     numbers.writeBigUInt64BE(BigInt(version));
     numbers.writeBigUInt64BE(BigInt(activation), 8);
-    await replaceFile(join(this.#folder, PROMISE_FILE), sealed([numbers, digest]), PRIVATE_FILE);
+    await replaceFile(join(this.#folder, PROMISE_FILE), await sealed([numbers, digest]), PRIVATE_FILE);
   }
 
   /** Rounds whose directories are here, the newest first. */
@@ -198,7 +204,25 @@ export class FileDirectoryStore implements DirectoryStore {
   }
 }
 
-function sealed(parts: readonly Uint8Array[]): Buffer {
-  const content = Buffer.concat(parts);
-  return Buffer.concat([MAGIC, hash('sha256', content, 'buffer'), content]);
+/** The parts of a file. Nothing is copied, and a directory of many megabytes is hashed a piece at a time. */
+async function sealed(parts: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+  const checksum = createHash('sha256');
+  for (const part of parts) {
+    for (let at = 0; at < part.length; at += HASHED_AT_ONCE_BYTES) {
+      if (at > 0) await setImmediate();
+      checksum.update(part.subarray(at, at + HASHED_AT_ONCE_BYTES));
+    }
+  }
+  return [MAGIC, checksum.digest(), ...parts];
+}
+
+/** The encoded directory in parts, the listing itself among them: an encoding of one piece would copy it. */
+function directoryParts(directory: DiscoveryDirectory): readonly Uint8Array[] {
+  const listing = directory.directory;
+  const head = new BinaryWriter().tag(LISTING_FIELD, WireType.LengthDelimited).uint32(listing.length).finish();
+  const rest = create(DiscoveryDirectorySchema, {
+    signatures: directory.signatures,
+    shortSignatures: directory.shortSignatures,
+  });
+  return [head, listing, toBinary(DiscoveryDirectorySchema, rest)];
 }

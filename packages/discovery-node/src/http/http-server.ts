@@ -195,14 +195,15 @@ export class HttpServer {
     }
   }
 
-  #send(
+  async #send(
     request: FastifyRequest,
     reply: FastifyReply,
     prepared: PreparedDirectory,
     known: number | undefined,
-  ): FastifyReply {
-    const { stored, bodies } = prepared;
-    const encoding = chooseEncoding(header(request, 'accept-encoding'), bodies);
+  ): Promise<FastifyReply> {
+    const { stored } = prepared;
+    const encoding = chooseEncoding(header(request, 'accept-encoding'), prepared);
+    const body = await prepared.body(encoding);
     const remaining = Math.max(0, Math.floor(stored.expiration - this.#host.now()));
     const signatures = stored.directory.signatures.length;
     const hasQuorum = stored.round > 0 && signatures >= this.#host.quorumAt(stored.creation);
@@ -220,7 +221,7 @@ export class HttpServer {
       return reply.code(304).send();
     }
     if (encoding !== 'identity') reply.header('content-encoding', encoding);
-    return reply.type('application/x-protobuf').send(bodies[encoding] ?? bodies.identity);
+    return reply.type('application/x-protobuf').send(body);
   }
 }
 

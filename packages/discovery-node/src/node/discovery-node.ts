@@ -9,6 +9,7 @@ import {
   type DirectoryStore,
   type Member,
   type StoredDirectory,
+  type Verifier,
 } from '@discovery-raft/discovery-consensus-fsm';
 import { MemoryTransport } from '@discovery-raft/memory-transport';
 import type { DiscoveryRaftPacket } from '@discovery-raft/protocol';
@@ -47,6 +48,7 @@ import { RootService } from '../roots/root-service.js';
 import { newDiscoveryList } from '../pki/list-schema.js';
 import { NodeSigner, type NodeIdentity } from '../pki/node-identity.js';
 import { PkiVerifier } from '../pki/pki-verifier.js';
+import { RememberingVerifier, type PeriodMemory } from '../verdicts/remembering-verifier.js';
 import { ClientSession, type ClientSource } from './client-session.js';
 import { summariseDirectory, summariseList, summariseRoots, type ListSummary, type NodeStatus } from './node-status.js';
 import { PeerLinks } from './peer-links.js';
@@ -83,6 +85,8 @@ export interface DiscoveryNodeOptions {
   readonly logger?: Logger;
   /** Threads that verify signatures; may be shared by nodes of one process. Default libuv's pool. The caller closes it. */
   readonly verifyPool?: VerifyPool;
+  /** Good verdicts of earlier lives of this node. The caller closes it. Default: none are remembered. */
+  readonly verdicts?: PeriodMemory;
 }
 
 /** A link to a peer: the newest psp-link has both lanes, one stream each. */
@@ -377,11 +381,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
       channel: links,
       signer,
       rosters: roots,
-      verifier: new PkiVerifier(
-        new ChainVerifierRoots(() => roots.chain),
-        options.consensus?.maxPacketBytes,
-        options.verifyPool,
-      ),
+      verifier: verifierOf(options, roots),
       store: stores.directoryStore,
       clock: consensusClock,
       sha256: (bytes) => hash('sha256', bytes, 'buffer'),
@@ -416,6 +416,18 @@ function namedWith(roots: RootKeeper, self: string): readonly Member[] {
   if (named !== undefined) return named.members;
   throw new NodeError('NODE_NOT_NAMED', `no trust root that is known here names this node, ${self}`, {
     identity: self,
+  });
+}
+
+function verifierOf({ consensus, verifyPool, verdicts }: DiscoveryNodeOptions, roots: RootKeeper): Verifier {
+  const { maxPacketBytes } = consensus ?? {};
+  const verifier = new PkiVerifier(new ChainVerifierRoots(() => roots.chain), maxPacketBytes, verifyPool);
+  if (verdicts === undefined) return verifier;
+  return new RememberingVerifier({
+    verifier,
+    memory: verdicts,
+    basis: () => roots.chain.newest.digest,
+    maxPacketBytes,
   });
 }
 

@@ -119,7 +119,8 @@ export function summariseList(
   for (const { identity, expiration, attestations } of view.entries()) {
     records++;
     if (expiration <= nowSeconds) continue;
-    const unexpired = attestations.reduce((count, { expiration: end }) => (end > nowSeconds ? count + 1 : count), 0);
+    let unexpired = 0;
+    for (const attestation of attestations) if (attestation.expiration > nowSeconds) unexpired++;
     if (unexpired < attestationsNeeded) pending++;
     else if (identity !== counted) {
       // The view goes by identity, so an identity's records follow one another.

@@ -1,6 +1,6 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { slotAt, slotStart, type SlotCalendar } from '@discovery-raft/discovery-consensus-fsm';
-import { DiscoverySignatureSchema, SignedTrustRootSchema } from '@discovery-raft/protocol';
+import { DiscoverySignatureSchema, SignedTrustRootSchema, type SignedTrustRoot } from '@discovery-raft/protocol';
 import {
   decodeTrustRoot,
   encodeTrustRoot,
@@ -99,7 +99,7 @@ function readDocument(bytes: Uint8Array): TrustRootDocument | undefined {
   }
 }
 
-function readSigned(bytes: Uint8Array): ReturnType<typeof create<typeof SignedTrustRootSchema>> | undefined {
+function readSigned(bytes: Uint8Array): SignedTrustRoot | undefined {
   try {
     return fromBinary(SignedTrustRootSchema, bytes, { readUnknownFields: false });
   } catch {

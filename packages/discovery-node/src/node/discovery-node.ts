@@ -338,13 +338,12 @@ function defaultRoots({ root, members, logger, verifyPool }: DiscoveryNodeOption
 }
 
 async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
-  const { identity, logger = silentLogger, clock = systemClock } = options;
+  const { identity, logger = silentLogger, clock = systemClock, consensusClock = clock } = options;
   const roots = options.roots ?? (await defaultRoots(options));
   const members = namedWith(roots, identity.identity);
   const stores = options.stores ?? memoryStores();
   const limits = options.limits ?? DEFAULT_LIMITS;
   const self = identity.identity;
-  const consensusClock = options.consensusClock ?? clock;
   const links = new PeerLinks();
   const list = newDiscoveryList(logger);
   // The bridge serialises every RPC, so the transport need not copy it.

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { collect, moment, positive, withAdmin, type AdminFlags, type CliContext } from '../context.js';
+import type * as RootActions from '../root/actions.js';
 import type { ExportFlags, ProposeFlags, SignFlags, VerifyRootsFlags } from '../root/actions.js';
 
 /** What the commands do takes a moment to load, which the others are spared. */
-const actions = (): Promise<typeof import('../root/actions.js')> => import('../root/actions.js');
+const actions = (): Promise<typeof RootActions> => import('../root/actions.js');
 
 /** `root`: the versions of the trust root, and with them the members of the network. */
 export function addRootCommands(program: Command, context: CliContext): void {

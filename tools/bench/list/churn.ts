@@ -25,6 +25,8 @@ export interface Footprint {
   readonly updates: number;
   /** Of the live items, as the list counts them: the least that anybody needs for them. */
   readonly liveBytes: number;
+  /** Of all that was written to the log so far: what a log that is never compacted would hold. */
+  readonly appendedBytes: number;
   /** Of the log store: in use, and of its file; null in memory. */
   readonly usedBytes: number | null;
   readonly fileBytes: number | null;
@@ -45,7 +47,7 @@ export interface ChurnPlan {
 }
 
 /** Updates that are under way together. */
-const BATCH = 1000;
+const BATCH = 250;
 
 /** There is nobody else. */
 const transport: Transport = {
@@ -90,7 +92,7 @@ export async function churnList(plan: ChurnPlan): Promise<Footprint[]> {
   }
 }
 
-/** Waits while removals of what is superseded are under way, and a snapshot perhaps. */
+/** Waits while removals of what is superseded are under way. */
 async function settled(condition: () => boolean): Promise<void> {
   const endMs = performance.now() + 10_000;
   while (!condition()) {
@@ -114,7 +116,11 @@ async function runNode(plan: ChurnPlan, stores: Stores, sizes: () => Promise<Siz
     await raft.bootstrap({ servers: [{ suffrage: 'voter', id: 'alone', address: 'alone' }] });
     while (raft.state !== 'leader') await new Promise((resolve) => setTimeout(resolve, 10));
     await raft.barrier();
-    const propose = (data: Uint8Array): ReturnType<typeof raft.apply> => raft.apply(data);
+    let appendedBytes = 0;
+    const propose = (data: Uint8Array): ReturnType<typeof raft.apply> => {
+      appendedBytes += data.length;
+      return raft.apply(data);
+    };
     const writer = new ListWriter({ list, propose, clock: systemClock, attestationThreshold: 1, coalesceMs: 0 });
     writer.takeOver();
     const found: Footprint[] = [];
@@ -130,7 +136,7 @@ async function runNode(plan: ChurnPlan, stores: Stores, sizes: () => Promise<Siz
       const { ownBytes, ...rest } = await sizes();
       const memoryBytes = collectedHeapBytes() - ownBytes;
       const logEntries = logStore.lastIndex - logStore.firstIndex + 1;
-      found.push({ updates: done, liveBytes: list.liveBytes, ...rest, logEntries, memoryBytes });
+      found.push({ updates: done, liveBytes: list.liveBytes, appendedBytes, ...rest, logEntries, memoryBytes });
     }
     writer.stepDown();
     return found;

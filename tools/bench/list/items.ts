@@ -24,8 +24,8 @@ export const attestation: NewAttestation = {
 };
 
 /** The packet of an item; one with a higher expiration is newer. */
-export function packetOf(item: number, expiration: number): Uint8Array {
-  const packet = new Uint8Array(packetBytes);
+export function packetOf(item: number, expiration: number, bytes = packetBytes): Uint8Array {
+  const packet = new Uint8Array(bytes);
   packet.set(Buffer.from(String(item).padStart(8, '0') + String(expiration).padStart(8, '0'), 'latin1'));
   return packet;
 }

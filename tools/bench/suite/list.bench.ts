@@ -1,81 +1,115 @@
-import { hash } from 'node:crypto';
-import { create } from '@bufbuild/protobuf';
-import { DiscoverySignatureSchema } from '@discovery-raft/protocol';
-import { EntryType, systemClock } from '@discovery-raft/raft-core';
-import { ListWriter, SharedList, type ListSchema, type NewAttestation } from '@discovery-raft/raft-log-list';
-import type { Bench } from '../bench.js';
+import type { Bench, Effort, Measurement } from '../bench.js';
+import { BenchList } from '../list/bench-list.js';
+import { churnList, type ChurnPlan } from '../list/churn.js';
+import { packetBytes } from '../list/items.js';
 import { median } from '../rate.js';
 
-const liveItems = 10_000;
-const updatesAtOnce = 1000;
-const packetBytes = 1200;
+/** Small packets, so that a million of them leaves room; a list never looks into them. */
+const flatPacketBytes = 200;
+const smallest = 1000;
+const views = 2000;
 
-/** A packet of this benchmark: identity 8 digits, expiration 8 digits, and filling. */
-const schema: ListSchema = {
-  describe(packet) {
-    const text = Buffer.from(packet.buffer, packet.byteOffset, 16).toString('latin1');
-    return { identity: text.slice(0, 8), expiration: Number(text.slice(8)) };
-  },
-  attester: (signature) => Buffer.from(signature.certificate).toString('latin1'),
-};
-
-const attestation: NewAttestation = {
-  signature: create(DiscoverySignatureSchema, {
-    certificate: Buffer.from('node'.padEnd(170, '.')),
-    signature: new Uint8Array(64),
-  }),
-  expiration: 99_999_999,
-};
-
-function packetOf(item: number, expiration: number): Uint8Array {
-  const packet = new Uint8Array(packetBytes);
-  packet.set(Buffer.from(String(item).padStart(8, '0') + String(expiration).padStart(8, '0'), 'latin1'));
-  return packet;
-}
-
-/** A writer over a log of its own that applies at once: what is measured is the list, not Raft. */
-function makeList(): { list: SharedList; writer: ListWriter } {
-  const list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary') });
-  let index = 0;
-  const writer = new ListWriter({
-    list,
-    clock: systemClock,
-    attestationThreshold: 1,
-    coalesceMs: 0,
-    propose: (data) => {
-      const entry = { index: ++index, term: 1, type: EntryType.command, data };
-      return Promise.resolve({ index: entry.index, response: list.apply(entry, { redact() {} }) });
-    },
-  });
-  writer.takeOver();
-  return { list, writer };
-}
-
-/** Refreshes of live items per second: insert the new packet, delete the original. */
-const updateRate: Bench = {
-  name: `list/update/${liveItems}`,
-  unit: 'update/s',
-  run: async ({ effort }) => {
-    const rates: number[] = [];
-    for (let repeat = 0; repeat < effort.repeats; repeat++) {
-      const { list, writer } = makeList();
-      for (let i = 0; i < liveItems; i++) await writer.upsert(packetOf(i, 1), attestation);
-      const end = performance.now() + effort.seconds * 1000;
+/** Refreshes a second, several lists in turn. */
+async function updateRates(lists: readonly BenchList[], { seconds, repeats }: Effort): Promise<number[]> {
+  const rates: number[][] = lists.map(() => []);
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    for (const [i, list] of lists.entries()) {
       const begin = performance.now();
       let updates = 0;
-      while (performance.now() < end) {
-        const batch = Array.from({ length: updatesAtOnce }, () => {
-          const expiration = 2 + Math.floor(updates / liveItems);
-          return writer.upsert(packetOf(updates++ % liveItems, expiration), attestation);
-        });
-        await Promise.all(batch);
-      }
-      rates.push((updates / (performance.now() - begin)) * 1000);
-      if (list.size > liveItems * 2) throw new Error(`The list has grown to ${list.size} records.`);
-      writer.stepDown();
+      while (performance.now() < begin + seconds * 1000) updates += await list.updateBatch();
+      rates[i]!.push((updates / (performance.now() - begin)) * 1000);
     }
-    return { value: median(rates) };
+  }
+  for (const list of lists) await list.end();
+  return rates.map(median);
+}
+
+/** Refreshes of live items: insert the new packet, delete the original. Beside it the same on a list of a thousand. */
+function update(items: number): Bench {
+  return {
+    name: `list/update/${items}`,
+    unit: 'update/s',
+    run: async ({ effort }) => {
+      const [small, large] = [
+        await BenchList.of(smallest, flatPacketBytes),
+        await BenchList.of(items, flatPacketBytes),
+      ];
+      const [baseline, value = NaN] = await updateRates([small, large], effort);
+      return { value, baseline };
+    },
+  };
+}
+
+/** Refreshes of packets as large as real ones. */
+const realUpdates: Bench = {
+  name: `list/update-${packetBytes}B/10000`,
+  unit: 'update/s',
+  run: async ({ effort }) => ({ value: (await updateRates([await BenchList.of(10_000, packetBytes)], effort))[0]! }),
+};
+
+/** Nanoseconds of something done after each of many updates; the median. */
+async function afterUpdates(list: BenchList, times: number, work: () => unknown): Promise<number> {
+  const tookNs: number[] = [];
+  for (let i = 0; i < times; i++) {
+    await list.update();
+    const begin = process.hrtime.bigint();
+    const done = work();
+    tookNs.push(Number(process.hrtime.bigint() - begin));
+    if (done === undefined) throw new Error('There is no view.');
+  }
+  return median(tookNs);
+}
+
+/** A view of a list that has changed; beside it of a list of a thousand. */
+function view(items: number): Bench {
+  return {
+    name: `list/view/${items}`,
+    unit: 'ns',
+    run: async () => {
+      const [small, large] = [
+        await BenchList.of(smallest, flatPacketBytes),
+        await BenchList.of(items, flatPacketBytes),
+      ];
+      const timeOf = (list: BenchList): Promise<number> => afterUpdates(list, views, () => list.list.view());
+      await timeOf(small);
+      return { value: await timeOf(large), baseline: await timeOf(small) };
+    },
+  };
+}
+
+/** A view of 10,000 items; beside it the naive way, a sorted copy each time. */
+const viewOrSort: Bench = {
+  name: 'list/view-instead-of-sorting/10000',
+  unit: 'ns',
+  run: async () => {
+    const bench = await BenchList.of(10_000, flatPacketBytes);
+    const { list } = bench;
+    const value = await afterUpdates(bench, views, () => list.view());
+    const unsorted = [...list.entries()].toSorted((a, b) => a.index - b.index);
+    const byIdentity = (a: { identity: string }, b: { identity: string }): number => (a.identity < b.identity ? -1 : 1);
+    return { value, baseline: await afterUpdates(bench, 20, () => unsorted.toSorted(byIdentity)) };
   },
 };
 
-export default [updateRate];
+/** What list and log hold in memory after many updates of 10,000 items; beside it after fewer. */
+function heap(store: ChurnPlan['store'], few: number, many: number, onlyInFull: boolean): Bench {
+  return {
+    name: `list/heap-flat/${store}/${many / 1000}k-updates`,
+    unit: 'MiB',
+    onlyInFull,
+    run: async (): Promise<Measurement> => {
+      const looks = [few, many];
+      const [early, late] = await churnList({ items: 10_000, store, looks });
+      return { value: late!.memoryBytes / 2 ** 20, baseline: early!.memoryBytes / 2 ** 20 };
+    },
+  };
+}
+
+export default [
+  ...[10_000, 100_000, 1_000_000].map(update),
+  realUpdates,
+  ...[100_000, 1_000_000].map(view),
+  viewOrSort,
+  heap('memory', 100_000, 300_000, false),
+  heap('memory', 100_000, 1_000_000, true),
+];

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { EntryType, seededRandom, type LogEntry } from '@discovery-raft/raft-core';
 import { LmdbStore } from '@discovery-raft/raft-store-lmdb';
 import type { Bench, BenchContext, Measurement } from '../bench.js';
+import { churnList, type Footprint } from '../list/churn.js';
 import { median } from '../rate.js';
 
 const entryBytes = 256;
@@ -189,7 +190,61 @@ const amplification: Bench = {
   },
 };
 
+/** Looks this often, so that the largest size is seen. */
+const lookEvery = 10_000;
+
+/**
+ * The largest that something becomes while a node updates 10,000 items, for a byte of live items; beside it a log that is only
+ * appended to.
+ */
+function listChurn(what: 'usedBytes' | 'fileBytes' | 'snapshotBytes', updates: number, onlyInFull: boolean): Bench {
+  return {
+    name: `store/churn/${updates / 1000}k-updates/${what.replace('Bytes', '')}-per-live-byte`,
+    unit: 'B/B',
+    onlyInFull,
+    run: async () => {
+      const found = await listChurnOf(updates);
+      const largest = Math.max(...found.map((look) => (look[what] ?? NaN) / look.liveBytes));
+      const last = found.at(-1)!;
+      return { value: largest, baseline: last.appendedBytes / last.liveBytes };
+    },
+  };
+}
+
+const listChurns = new Map<number, Promise<Footprint[]>>();
+
+/** One run serves several figures. */
+function listChurnOf(updates: number): Promise<Footprint[]> {
+  const looks = Array.from({ length: updates / lookEvery }, (_, i) => (i + 1) * lookEvery);
+  const run = listChurns.get(updates) ?? churnList({ items: 10_000, store: 'lmdb', looks });
+  listChurns.set(updates, run);
+  return run;
+}
+
+/** What the node of {@link listChurn} holds in memory at its end; beside it after 100,000 updates. */
+function listHeap(updates: number, onlyInFull: boolean): Bench {
+  return {
+    name: `list/heap-flat/lmdb/${updates / 1000}k-updates`,
+    unit: 'MiB',
+    onlyInFull,
+    run: async () => {
+      const found = await listChurnOf(updates);
+      const early = found.find((look) => look.updates >= 100_000)!;
+      return { value: found.at(-1)!.memoryBytes / 2 ** 20, baseline: early.memoryBytes / 2 ** 20 };
+    },
+  };
+}
+
+const churned = [
+  [200_000, false],
+  [1_000_000, true],
+] as const;
+
 export default [
+  ...churned.flatMap(([updates, full]) => [
+    ...(['usedBytes', 'fileBytes', 'snapshotBytes'] as const).map((what) => listChurn(what, updates, full)),
+    listHeap(updates, full),
+  ]),
   ...[1, 64, 1024].map(append),
   ...[100_000, 1_000_000].flatMap((count) => [reopen(count, 'open'), reopen(count, 'open-and-read')]),
   redaction,

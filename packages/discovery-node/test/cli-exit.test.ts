@@ -19,6 +19,7 @@ test.each([
   [{ lost: 1 }, EXIT.lostOrWrong],
   [{ wrong: 1 }, EXIT.lostOrWrong],
   [{ verified: false }, EXIT.lostOrWrong],
+  [{ identical: 5 }, EXIT.lostOrWrong],
 ])(
   'the exit code tells what came of it: %j ends with %i, and the report is printed all the same',
   async (bad, expected) => {

@@ -73,11 +73,24 @@ describe('planDay', () => {
     const item = (fingerprint: string): PlannedItem => ({ relay: named(fingerprint), publishAt: 1, expiration: 100 });
     const round = (at: number, ...items: PlannedItem[]) => ({ at, items, gone: 0 });
     const first = round(10, item('A'), item('B'));
-    expect(trialItem({ startAt: 0, rounds: [first, round(20, item('C'), item('B'))] })).toEqual(item('C'));
-    expect(trialItem({ startAt: 0, rounds: [first, round(20), round(30, item('A'))] })).toEqual({
+    expect(
+      trialItem({ slotSeconds: SLOT_SECONDS, startAt: 0, rounds: [first, round(20, item('C'), item('B'))] }),
+    ).toEqual(item('C'));
+    expect(
+      trialItem({ slotSeconds: SLOT_SECONDS, startAt: 0, rounds: [first, round(20), round(30, item('A'))] }),
+    ).toEqual({
       ...item('B'),
       expiration: 101,
     });
+  });
+
+  test('shorter slots make more rounds; what comes in the minute before a slot is meant for the next', () => {
+    const lines = [churn(0, []), { ...churn(0, ['A']), at: FULL_HOUR + 1800 - 30 }];
+    const { startAt, slotSeconds, rounds } = planDay({ relays: [], churn: lines }, 1, 900);
+    expect(slotSeconds).toBe(900);
+    expect(startAt).toBe(FULL_HOUR - 750);
+    expect(rounds.map(({ at }) => at)).toEqual([0, 1, 2, 3, 4].map((slot) => FULL_HOUR + slot * 900));
+    expect(rounds.map(({ items }) => items.length)).toEqual([0, 0, 0, 1, 0]);
   });
 
   test('of the real day: every publish is in the round after it, ends after it begins, and newer ends later', async () => {
@@ -88,8 +101,8 @@ describe('planDay', () => {
       for (const item of items) {
         const before = last.get(item.relay.fingerprint);
         const fine =
-          item.publishAt <= at &&
-          (i === 0 || item.publishAt > rounds[i - 1]!.at) &&
+          item.publishAt <= at - 60 &&
+          (i === 0 || item.publishAt > rounds[i - 1]!.at - 60) &&
           item.expiration > item.publishAt &&
           item.expiration - item.publishAt <= ITEM_LIFETIME_SECONDS &&
           (before === undefined || (item.expiration > before.expiration && item.publishAt >= before.publishAt));

@@ -20,6 +20,7 @@ export function formatSummary(summary: DemoSummary): string {
     ...(summary.catchUpMs === null ? [] : [['catch-up after a restart', `${summary.catchUpMs} ms`] as const]),
     ['lost', String(summary.lost)],
     ['wrong', String(summary.wrong)],
+    ['as computed offline', `${summary.identical} of ${summary.compared} directories, byte for byte`],
     ['time', `${summary.seconds} s`],
     ['peak memory', `${summary.peakRssMb} MiB`],
     ['on the wire', `${summary.wireBytesPerItem} B an item published`],

@@ -5,7 +5,8 @@ import { NodeError } from '../errors.js';
 import { ENHANCE_AFTER_SECONDS, leaderOf, type DemoNetwork, type DemoNode } from './network.js';
 import { trialItem, type Plan, type PlannedItem, type PlannedRound } from './plan.js';
 import type { Progress } from './progress.js';
-import { createPublisher, signPlanned, type Publication, type Publisher } from './publisher.js';
+import { Reference, type EncodedItem } from './reference.js';
+import { createPublisher, encodeItem, signPlanned, type Publication, type Publisher } from './publisher.js';
 import { Truth } from './truth.js';
 import { until } from './until.js';
 
@@ -42,6 +43,10 @@ export interface DemoResult {
   readonly lost: number;
   /** Items listed that should not be, or not so; summed over the rounds. */
   readonly wrong: number;
+  /** Directories that were compared with the reference: of every round that ended with one, that of every node. */
+  readonly compared: number;
+  /** How many of them were the reference byte for byte. */
+  readonly identical: number;
 }
 
 /** A day in the life of a network: it plays the relays and a client, and keeps the books. */
@@ -51,6 +56,8 @@ export class Demo {
   readonly #progress: Progress;
   readonly #random: Random;
   readonly #truth = new Truth();
+  readonly #trial: PlannedItem;
+  readonly #reference: Reference;
   readonly #publishers = new Map<string, Publisher>();
   readonly #signatures: number[] = [];
   readonly #roundMs: number[] = [];
@@ -63,6 +70,8 @@ export class Demo {
   #lost = 0;
   #wrong = 0;
   #items = 0;
+  #compared = 0;
+  #identical = 0;
 
   constructor(network: DemoNetwork, plan: Plan, progress: Progress, random: Random) {
     this.#network = network;
@@ -70,6 +79,13 @@ export class Demo {
     this.#plan = plan;
     this.#progress = progress;
     this.#random = random;
+    this.#trial = trialItem(plan);
+    const version = network.root.profile.discoveryVersion;
+    const encode = (item: PlannedItem): EncodedItem => {
+      const publisher = this.#publisherOf(item);
+      return { identity: publisher.identity.text, bytes: encodeItem(publisher, item, version) };
+    };
+    this.#reference = new Reference(plan, this.#trial, encode, version);
   }
 
   async run(): Promise<DemoResult> {
@@ -82,7 +98,7 @@ export class Demo {
     this.#progress.phase('first round');
     await this.#round(first!);
     this.#progress.phase('the leader ends; another takes the list over');
-    const failoverMs = await this.#failOver(trialItem(this.#plan));
+    const failoverMs = await this.#failOver(this.#trial);
     const catchUpMs = await this.#churn(later, Math.ceil(later.length / 2));
     this.#progress.end();
     return {
@@ -97,6 +113,8 @@ export class Demo {
       catchUpMs,
       lost: this.#lost,
       wrong: this.#wrong,
+      compared: this.#compared,
+      identical: this.#identical,
     };
   }
 
@@ -194,8 +212,12 @@ export class Demo {
     }
     this.#roundMs.push(performance.now() - began);
     const { nodes, root } = this.#network;
-    const node = nodes[Math.floor(this.#random.next() * nodes.length)]!;
-    this.#judge(await verifyDirectory(await node.pull(), { root, atSeconds: this.#now }));
+    const pulled = await Promise.all(nodes.map((node) => node.pull()));
+    const chosen = pulled[Math.floor(this.#random.next() * nodes.length)]!;
+    this.#judge(await verifyDirectory(chosen, { root, atSeconds: this.#now }));
+    const expected = this.#reference.listingOf(this.#plan.rounds.indexOf(planned));
+    this.#compared += pulled.length;
+    this.#identical += pulled.filter(({ directory }) => Buffer.compare(directory, expected) === 0).length;
   }
 
   #judge(directory: VerifiedDirectory | RefusedDirectory): void {

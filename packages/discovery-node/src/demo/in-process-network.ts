@@ -8,7 +8,7 @@ import { NodeClient } from '@discovery-raft/discovery-client';
 import { createNodeIdentity, type NodeIdentity } from '../pki/node-identity.js';
 import { ManualClock } from '../time/manual-clock.js';
 import { ENHANCE_SECONDS, RESEND_SECONDS, type DemoNetwork, type DemoNode, type DemoUsage } from './network.js';
-import { ITEM_LIFETIME_SECONDS, SLOT_SECONDS } from './plan.js';
+import { ITEM_LIFETIME_SECONDS } from './plan.js';
 import { demoKey } from './publisher.js';
 
 /** How many authorities vouch for a relay. */
@@ -20,6 +20,7 @@ const CLIENT_TIMEOUT_MS = 120_000;
 export interface InProcessNetworkOptions {
   readonly nodes: number;
   readonly seed: number;
+  readonly slotSeconds: number;
   /** Unix seconds. */
   readonly startAt: number;
   readonly clock?: Clock;
@@ -136,8 +137,8 @@ export class InProcessNetwork implements DemoNetwork {
       raft: { heartbeatTimeoutMs: 1000, electionTimeoutMs: 1000, leaderLeaseTimeoutMs: 1000, commitTimeoutMs: 10 },
       // The time of day runs faster than real time here, so what is seconds by the wall is given more of them.
       consensus: {
-        slotSeconds: SLOT_SECONDS,
-        maxLifetimeSeconds: ITEM_LIFETIME_SECONDS + SLOT_SECONDS,
+        slotSeconds: this.#options.slotSeconds,
+        maxLifetimeSeconds: ITEM_LIFETIME_SECONDS + this.#options.slotSeconds,
         voteSeconds: 60,
         resendSeconds: RESEND_SECONDS,
         confirmSeconds: 600,

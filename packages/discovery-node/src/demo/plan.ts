@@ -2,10 +2,12 @@ import type { Relay, RelayTrace } from './relays.js';
 
 /** How long an item holds that nothing ends earlier, seconds; above the day that is replayed. */
 export const ITEM_LIFETIME_SECONDS = 28 * 3600;
-/** Length of a slot in the demonstration: the trace has about one line an hour. */
+/** Length of a slot in the demonstration, unless it is told another: the trace has about one line an hour. */
 export const SLOT_SECONDS = 3600;
-/** How long before the first round the relays begin to publish. */
-const LEAD_SECONDS = 3000;
+/** How long before the first round the relays begin to publish, as a share of a slot. */
+const LEAD_SHARE = 5 / 6;
+/** What is published later than this before a slot begins is meant for the next one. */
+const SETTLE_SECONDS = 60;
 
 /** One item that a relay is going to publish. Times are Unix seconds. */
 export interface PlannedItem {
@@ -26,6 +28,7 @@ export interface PlannedRound {
 
 /** The whole day. */
 export interface Plan {
+  readonly slotSeconds: number;
   readonly startAt: number;
   readonly rounds: readonly PlannedRound[];
 }
@@ -35,23 +38,28 @@ export interface Plan {
  * is gone, so that leaving is an expiry, and a newer item of a relay always expires later than the one before, which is
  * what makes it newer.
  *
- * @param hours rounds after the first one, each with the churn of the hour before it
+ * @param hours of churn after the first round
+ * @param slotSeconds length of a slot, from 900; a whole part of an hour
  */
-export function planDay(trace: RelayTrace, hours: number): Plan {
+export function planDay(trace: RelayTrace, hours: number, slotSeconds = SLOT_SECONDS): Plan {
   const firstAt = trace.churn[0]?.at ?? 0;
-  const firstRound = Math.floor(firstAt / SLOT_SECONDS) * SLOT_SECONDS;
-  const startAt = firstRound - LEAD_SECONDS;
+  const firstRound = Math.floor(firstAt / slotSeconds) * slotSeconds;
+  const startAt = firstRound - slotSeconds * LEAD_SHARE;
   const histories = historiesOf(trace, startAt);
   const items = [...histories.values()].flatMap((history) => plannedItems(history));
   items.sort((a, b) => a.publishAt - b.publishAt || (a.relay.fingerprint < b.relay.fingerprint ? -1 : 1));
   const goneAt = [...histories.values()].flatMap(({ gone }) => gone);
-  const rounds = Array.from({ length: hours + 1 }, (_, hour): PlannedRound => {
-    const at = firstRound + hour * SLOT_SECONDS;
-    const since = hour === 0 ? -Infinity : at - SLOT_SECONDS;
+  const rounds = Array.from({ length: (hours * 3600) / slotSeconds + 1 }, (_, slot): PlannedRound => {
+    const at = firstRound + slot * slotSeconds;
+    const since = slot === 0 ? -Infinity : at - slotSeconds;
     const within = (time: number): boolean => time > since && time <= at;
-    return { at, items: items.filter(({ publishAt }) => within(publishAt)), gone: goneAt.filter(within).length };
+    return {
+      at,
+      items: items.filter(({ publishAt }) => within(publishAt + SETTLE_SECONDS)),
+      gone: goneAt.filter(within).length,
+    };
   });
-  return { startAt, rounds };
+  return { slotSeconds, startAt, rounds };
 }
 
 /**

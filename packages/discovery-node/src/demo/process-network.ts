@@ -19,6 +19,7 @@ const RSA_BITS = 2048;
 /** What a network of processes is made of. */
 export interface ProcessNetworkOptions {
   readonly nodes: number;
+  readonly slotSeconds: number;
   /** Unix seconds. */
   readonly startAt: number;
   /** Where keys, configuration and data go: a folder of its own. */
@@ -53,7 +54,7 @@ export class ProcessNetwork implements DemoNetwork {
 
   /** Makes keys and configuration of all nodes. @throws NodeError NODE_EXISTS */
   static async create(options: ProcessNetworkOptions): Promise<ProcessNetwork> {
-    const { folder, nodes, startAt } = options;
+    const { folder, nodes, startAt, slotSeconds } = options;
     // The nodes live in the time of the trace, and the client that checks their link certificates in ours.
     const today = Date.now() / 1000;
     const dates = {
@@ -65,7 +66,7 @@ export class ProcessNetwork implements DemoNetwork {
       nodes,
       ...dates,
       rsaBits: RSA_BITS,
-      slotSeconds: SLOT_SECONDS,
+      slotSeconds,
       settings: SETTINGS,
     });
     return new ProcessNetwork(options, made, dates);

@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { signItem } from '@discovery-raft/discovery-client';
+import { DiscoveryItemSchema } from '@discovery-raft/protocol';
 import {
   createMember,
   parseSignedMessage,
@@ -68,6 +70,22 @@ export function signPlanned(publisher: Publisher, planned: PlannedItem, profile:
   const packet = signItem(publisher, { fingerprint, handshake, address: planned.relay.address, expiration }, profile);
   const itemBytes = parseSignedMessage(packet).message;
   return { identity: publisher.identity.text, publishAt, expiration, itemBytes, packet };
+}
+
+/** What the relay says of itself: the bytes of its `DiscoveryItem`, by protobuf's own encoder, to compare others with. */
+export function encodeItem(publisher: Publisher, planned: PlannedItem, version: string): Uint8Array {
+  return toBinary(
+    DiscoveryItemSchema,
+    create(DiscoveryItemSchema, {
+      version,
+      identity: publisher.identity.text,
+      fingerprint: publisher.fingerprint,
+      handshake: publisher.handshake,
+      mode: 'onion',
+      address: [...planned.relay.address],
+      expiration: BigInt(planned.expiration),
+    }),
+  );
 }
 
 /** The relay's own fingerprint has 20 bytes; the protocol's have 32. */

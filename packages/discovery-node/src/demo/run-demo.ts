@@ -18,6 +18,8 @@ export interface DemoOptions {
   readonly relays?: number;
   /** Hours of churn to replay, 1 to 24; default 24. */
   readonly hours?: number;
+  /** Length of a slot, 15, 20, 30 or 60 minutes; default 60. */
+  readonly slotMinutes?: number;
   /** Decides who publishes where; default 1. */
   readonly seed?: number;
   /** How to start nodes as processes of their own. Left out: all nodes in this process, in memory. */
@@ -52,18 +54,23 @@ export interface DemoSummary extends DemoResult {
  */
 export async function runDemo(options: DemoOptions): Promise<DemoSummary> {
   const began = performance.now();
-  const { nodes = 3, seed = 1, hours = 24, progress = silentProgress } = options;
+  const { nodes = 3, seed = 1, hours = 24, slotMinutes = 60, progress = silentProgress } = options;
   checkRange('nodes', nodes, 3, 11);
   checkRange('hours', hours, 1, 24);
   if (options.relays !== undefined) checkRange('relays', options.relays, 1, 1_000_000);
   const trace = await loadTrace(options.dataFolder, options.relays);
-  const plan = planDay(trace, hours);
-  const { startAt } = plan;
+  if (60 % slotMinutes !== 0 || slotMinutes < 15) {
+    throw new NodeError('NODE_INVALID_OPTION', `slotMinutes must be 15, 20, 30 or 60, not ${slotMinutes}`, {
+      option: 'slotMinutes',
+    });
+  }
+  const plan = planDay(trace, hours, slotMinutes * 60);
+  const { startAt, slotSeconds } = plan;
   const { processes, logger } = options;
   const network: DemoNetwork =
     processes === undefined
-      ? new InProcessNetwork({ nodes, seed, startAt, ...(logger ? { logger } : {}) })
-      : await ProcessNetwork.create({ nodes, startAt, ...processes });
+      ? new InProcessNetwork({ nodes, seed, startAt, slotSeconds, ...(logger ? { logger } : {}) })
+      : await ProcessNetwork.create({ nodes, startAt, slotSeconds, ...processes });
   try {
     const result = await new Demo(network, plan, progress, seededRandom(seed)).run();
     const { peakRssMb, wireBytes, diskBytes } = await network.usage();

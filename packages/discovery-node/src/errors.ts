@@ -22,6 +22,8 @@ const CODES = {
   NODE_DATA_LOCKED: { retryable: true },
   /** A file of the data directory is damaged; the message says what to do. */
   NODE_DATA_CORRUPT: { retryable: false },
+  /** This node's state is not what the other nodes have; the message has both digests and what to do. */
+  NODE_STATE_DIVERGED: { retryable: false },
   /** No trust root names this node: it is not a member yet, or not any more. */
   NODE_NOT_NAMED: { retryable: true },
   /** A trust root is not to be believed, or must not be signed; `details.code` says why. */

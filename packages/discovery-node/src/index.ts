@@ -13,7 +13,7 @@ export {
   type PeerLanes,
 } from './node/discovery-node.js';
 export type { ClientSource } from './node/client-session.js';
-export type { DirectorySummary, ListSummary, NodeStatus, RootsSummary } from './node/node-status.js';
+export type { DirectorySummary, ListSummary, NodeStatus, RootsSummary, StateSummary } from './node/node-status.js';
 export { discoveryListSchema, newDiscoveryList } from './pki/list-schema.js';
 export { createNodeIdentity, NodeSigner, type NodeIdentity, type NodeIdentityOptions } from './pki/node-identity.js';
 export { oneRoot, PkiVerifier, type VerifierRoots } from './pki/pki-verifier.js';

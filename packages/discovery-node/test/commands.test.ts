@@ -42,6 +42,7 @@ const STATUS: StatusReport = {
   consensus: { state: 'FollowerRunning', quorum: 2, counters: {} as StatusReport['consensus']['counters'] },
   roots: { inForce: 2, nodes: 3, newest: 3, newestActivation: NOW + 600, signed: 3 },
   list: { index: 1180, records: 12, listable: 10, pending: 2, liveBytes: 34_567 },
+  state: { round: 2_222_222, index: 1170, digest: '5f'.repeat(32) },
   directory: {
     round: 2_222_222,
     creation: NOW - 300,

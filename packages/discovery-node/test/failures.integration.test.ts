@@ -1,6 +1,9 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DiscoveryClient } from '@discovery-raft/discovery-client';
+import { readConfiguration, recoverCluster } from '@discovery-raft/raft-core';
+import { LmdbStore } from '@discovery-raft/raft-store-lmdb';
+import { newDiscoveryList } from '../src/index.js';
 import { rotateKeys } from '../src/keys/key-folder.js';
 import { newFolder, removeFolders } from './fixtures/folder.js';
 import { compileCli, type CompiledCli } from './support/compiled-cli.js';
@@ -132,3 +135,40 @@ test(
   },
   LIMIT_MS,
 );
+
+test(
+  'a node whose state was changed on its disk stops with 7 and shows both digests, until a person has looked; the others go on',
+  async () => {
+    network = await RealNetwork.init(newFolder(), 3, cli, { slotSeconds: 5 });
+    const [made] = network.made.nodes;
+    const [node, ...others] = await network.start();
+    await untilStatus('a state to compare', node!, ({ state }) => state !== null);
+    node!.signal('SIGTERM');
+    await node!.exited;
+
+    // The same log, applied by a list that has seen something else before.
+    const store = await LmdbStore.open({ path: join(made!.folder, 'data', 'raft') });
+    const stateMachine = newDiscoveryList();
+    stateMachine.applyTombstone({ index: 1, term: 1, type: 16, data: new Uint8Array(32) });
+    const { configuration } = (await readConfiguration(store))!;
+    await recoverCluster({ ...storesOf(store), stateMachine, configuration });
+    await store.close();
+
+    const [broken] = await network.start([made!]);
+    expect(await broken!.exited).toEqual({ code: 7, signal: null });
+    const digests = /the state is [0-9a-f]{64} here, [0-9a-f]{64} at .*, [0-9a-f]{64} at /;
+    expect(network.logOf(made!)).toMatch(digests);
+    const again = await network.run(['start', '--config', made!.configFile]);
+    expect(again).toMatchObject({ code: 7, stderr: expect.stringContaining('state-differs.json') as string });
+
+    const since = Math.floor(Date.now() / 1000);
+    for (const healthy of others) {
+      await untilStatus('directories without it', healthy, ({ directory }) => (directory?.creation ?? 0) > since);
+    }
+  },
+  LIMIT_MS,
+);
+
+function storesOf({ logStore, stableStore, snapshotStore }: LmdbStore) {
+  return { logStore, stableStore, snapshotStore };
+}

@@ -13,6 +13,8 @@ export const EXIT = {
   locked: 5,
   /** The node's own data is damaged, or its store failed: a person is needed. */
   data: 6,
+  /** The node's state is not what the other nodes have: a person is needed. */
+  diverged: 7,
 } as const;
 
 const BY_CODE: Readonly<Record<string, number>> = {
@@ -33,6 +35,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   CLIENT_INVALID_OPTION: EXIT.usage,
   NODE_DATA_LOCKED: EXIT.locked,
   NODE_DATA_CORRUPT: EXIT.data,
+  NODE_STATE_DIVERGED: EXIT.diverged,
   RAFT_STORE_FAILED: EXIT.data,
   RAFT_STORE_CORRUPT: EXIT.data,
   RAFT_STATE_MACHINE_FAILED: EXIT.data,

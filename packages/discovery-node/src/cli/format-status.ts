@@ -37,6 +37,7 @@ function whatItDoes(report: StatusReport): Facts {
     ['consensus', consensus.state],
     ['trust root', trustRoot(report)],
     ['list', `${list.listable} listable, ${list.pending} lack attestations, ${formatBytes(list.liveBytes)}`],
+    ['state', report.state === null ? 'not compared yet' : describeState(report.state)],
     ['round', `slot ${rounds.slot}, the next in ${formatSpan(rounds.nextAt - now)}${lastRound(report)}`],
     ['directory', directory === null ? 'none of a round' : describeDirectory(directory, consensus.quorum, now)],
     ['tolerates', tolerance(report)],
@@ -46,6 +47,10 @@ function whatItDoes(report: StatusReport): Facts {
 function trustRoot({ roots: { inForce, newest, newestActivation }, now }: StatusReport): string {
   if (newest === inForce) return `version ${inForce}`;
   return `version ${inForce}; ${newest} comes into force in ${formatSpan(newestActivation - now)}`;
+}
+
+function describeState({ digest, index }: NonNullable<StatusReport['state']>): string {
+  return `${digest.slice(0, 16)}… at log index ${index}; the same on every node`;
 }
 
 function lastRound({ rounds: { last } }: StatusReport): string {

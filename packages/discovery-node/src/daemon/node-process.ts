@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { StateDivergence } from '@discovery-raft/discovery-consensus-fsm';
 import { hasExistingState, systemRandom, type Logger, type RaftConfig } from '@discovery-raft/raft-core';
 import { LmdbStore } from '@discovery-raft/raft-store-lmdb';
 import { DEFAULT_LIMITS, encodeTrustRoots } from '@discovery-raft/psp-envelope';
@@ -26,6 +27,7 @@ import { RootKeeper } from '../roots/root-keeper.js';
 import { openLinks, type NodeLinks } from './links.js';
 import { logEvents } from './log-events.js';
 import { readiness } from './readiness.js';
+import { divergedError, markDiverged, refuseDiverged } from './state-mark.js';
 
 /** How often a node that stops looks whether what it accepted has reached the list. */
 const DRAIN_LOOK_MS = 20;
@@ -67,7 +69,7 @@ export class NodeProcess {
     });
   }
 
-  /** @throws NodeError NODE_DATA_LOCKED, NODE_DATA_CORRUPT; RaftError, LinkError and errors of the system */
+  /** @throws NodeError NODE_DATA_LOCKED, NODE_DATA_CORRUPT, NODE_STATE_DIVERGED; RaftError, LinkError and errors of the system */
   static async start(options: NodeProcessOptions): Promise<NodeProcess> {
     const closers = new Closers(options.logger);
     try {
@@ -99,6 +101,7 @@ export class NodeProcess {
     const { options, node, closers } = this.#parts;
     const { config, path } = options.deployment.loaded;
     node.raft.on('shutdown', ({ error }) => this.#raftEnded(error));
+    node.consensus.on('stateDiverged', (divergence) => this.#diverged(divergence));
     node.rootService.onRemoved(() => this.#raftEnded(null));
     logEvents(node, options.logger);
     const text = nodeMetrics(this.#metricsHost(), { processMetrics: true });
@@ -119,11 +122,24 @@ export class NodeProcess {
   }
 
   #raftEnded(error: Error | null): void {
-    if (this.#stopping !== null) return;
+    // A node whose state differs stops Raft itself; why it did is told by another event.
+    if (this.#stopping !== null || this.node.consensus.divergence !== null) return;
     const { logger } = this.#parts.options;
     if (error === null) logger.warn('this node was removed from the cluster, and stops');
     else logger.error('Raft has failed, and the node stops', { error });
     this.#stopping = this.#stop(error);
+  }
+
+  /** Nothing is handed over: a leader of a wrong state must not choose who comes after it. */
+  #diverged(divergence: StateDivergence): void {
+    if (this.#stopping !== null) return;
+    const { options, dataFolder } = this.#parts;
+    const error = divergedError(divergence);
+    options.logger.error('the state of this node is not what the other nodes have, and it stops', { error });
+    const marked = markDiverged(dataFolder, divergence).catch((cause: unknown) =>
+      options.logger.error('the file that keeps this node from starting again could not be written', { error: cause }),
+    );
+    this.#stopping = marked.then(() => this.#stop(error));
   }
 
   async #stop(failure: Error | null): Promise<void> {
@@ -236,6 +252,7 @@ export class NodeProcess {
 
 interface Parts {
   readonly options: NodeProcessOptions;
+  readonly dataFolder: string;
   readonly closers: Closers;
   readonly node: DiscoveryNode;
   readonly links: NodeLinks;
@@ -255,6 +272,7 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
   await mkdir(dataFolder, { recursive: true, mode: 0o700 });
   const lock = await lockData(dataFolder);
   closers.add('the lock', () => lock.release());
+  await refuseDiverged(dataFolder);
   const store = await LmdbStore.open({ path: join(dataFolder, 'raft'), maxBytes: config.data.maxBytes, logger });
   closers.add('the store', () => store.close());
   const { logStore, stableStore, snapshotStore } = store;
@@ -295,7 +313,7 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
   const folder = path(config.keys.directory);
   const ownKeys = new OwnKeys({ folder, keys: deployment.keys, node, links, logger });
   const startedAt = Math.floor(Date.now() / 1000);
-  return { options, closers, node, links, ownKeys, store, clocks, startedAt };
+  return { options, dataFolder, closers, node, links, ownKeys, store, clocks, startedAt };
 }
 
 /** The trust roots that are stored, and those that have to be fetched before this node can be one of them. */

@@ -8,6 +8,7 @@ export async function readiness(node: DiscoveryNode, stopping: boolean): Promise
   const because: string[] = [];
   const { raft, consensus } = node;
   if (stopping) because.push('it is stopping');
+  if (consensus.divergence !== null) because.push('its state is not what the other nodes have');
   if (raft.failure !== null) because.push('Raft has failed');
   if (raft.leader === null) because.push('it knows no leader');
   if (consensus.state === 'Nil' || consensus.state === 'Initializing')

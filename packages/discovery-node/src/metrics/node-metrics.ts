@@ -113,6 +113,16 @@ function consensusMetrics({ node }: MetricsHost, add: Add): void {
   }
   add('gauge', 'list_records', 'live records of the shared list', [], () => [[{}, list.size]]);
   add('gauge', 'list_live_bytes', 'their bytes', [], () => [[{}, list.liveBytes]]);
+  add(
+    'gauge',
+    'state_log_index',
+    'log index of the last freeze marker; the digest there is the same on every node',
+    ['digest'],
+    () => {
+      const { lastState } = consensus;
+      return lastState === null ? [] : [[{ digest: Buffer.from(lastState.digest).toString('hex') }, lastState.index]];
+    },
+  );
   add('gauge', 'consensus_state', '1 for the state that it is in', ['state'], () => [[{ state: consensus.state }, 1]]);
   add('gauge', 'directory_round', 'slot of the served directory; 0 for an interim one', [], async () => {
     const served = await node.directory();

@@ -50,7 +50,14 @@ import { NodeSigner, type NodeIdentity } from '../pki/node-identity.js';
 import { PkiVerifier } from '../pki/pki-verifier.js';
 import { RememberingVerifier, type PeriodMemory } from '../verdicts/remembering-verifier.js';
 import { ClientSession, type ClientSource } from './client-session.js';
-import { summariseDirectory, summariseList, summariseRoots, type ListSummary, type NodeStatus } from './node-status.js';
+import {
+  summariseDirectory,
+  summariseList,
+  summariseState,
+  summariseRoots,
+  type ListSummary,
+  type NodeStatus,
+} from './node-status.js';
 import { PeerLinks } from './peer-links.js';
 import { RaftBridge } from './raft-bridge.js';
 
@@ -167,6 +174,7 @@ export class DiscoveryNode {
     const node = new DiscoveryNode(options, parts);
     const tell = (): void => node.#tellConsensus();
     parts.raft.on('stateChange', tell).on('leaderChange', tell).on('shutdown', tell);
+    parts.consensus.on('stateDiverged', () => void node.#stopDiverged());
     try {
       await parts.consensus.start();
     } catch (error) {
@@ -240,6 +248,7 @@ export class DiscoveryNode {
       raft: { state, term, leaderId: leader?.id ?? null, lastIndex, commitIndex, appliedIndex },
       consensus: { state: consensus.state, quorum: consensus.quorum, counters: consensus.counters },
       list: this.#listSummary(Math.floor(now)),
+      state: summariseState(consensus.lastState),
       directory: summariseDirectory(consensus.currentDirectory),
       roots: summariseRoots(this.roots, this.consensus, now),
       peers: this.#peers().map((peer) => ({ identity: peer, linked: this.#links.isAuthenticated(peer) })),
@@ -277,6 +286,15 @@ export class DiscoveryNode {
     const rosters = this.roots.rosters();
     const named = rosters.flatMap(({ members }) => members.map((member) => member.identity));
     return [...new Set(named)].filter((peer) => peer !== this.identity && this.rootService.isNode(peer));
+  }
+
+  /** Raft stops too: nothing of a wrong state may reach others, or be handed to a new leader. */
+  async #stopDiverged(): Promise<void> {
+    try {
+      await this.stop();
+    } catch (error) {
+      this.#logger.error('a node whose state differs could not be stopped', { error });
+    }
   }
 
   #listSummary(nowSeconds: number): ListSummary {

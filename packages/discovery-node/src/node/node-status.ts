@@ -1,6 +1,7 @@
 import type {
   ConsensusCounters,
   DiscoveryConsensus,
+  StateAt,
   StateName,
   StoredDirectory,
 } from '@discovery-raft/discovery-consensus-fsm';
@@ -69,6 +70,15 @@ export function summariseRoots(
   };
 }
 
+/** The whole state of a node at a freeze marker; equal on all nodes that hold the same. */
+export interface StateSummary {
+  readonly round: number;
+  /** Log index of the marker. */
+  readonly index: number;
+  /** Lower-case hex of 32 bytes. */
+  readonly digest: string;
+}
+
 /** What a node says of itself: plain data. */
 export interface NodeStatus {
   readonly identity: string;
@@ -90,6 +100,8 @@ export interface NodeStatus {
   };
   readonly roots: RootsSummary;
   readonly list: ListSummary;
+  /** At the last freeze marker; null before the first. */
+  readonly state: StateSummary | null;
   /** That of a round; null while there is none, when the node serves its own list with its own signature. */
   readonly directory: DirectorySummary | null;
   /** The other members, and whether an authenticated link to each stands. */
@@ -129,6 +141,11 @@ export function summariseList(
     }
   }
   return { index: view.index, records, listable, pending, liveBytes };
+}
+
+/** A state as text. */
+export function summariseState(state: StateAt | null): StateSummary | null {
+  return state === null ? null : { ...state, digest: Buffer.from(state.digest).toString('hex') };
 }
 
 /** The served directory in numbers. */

@@ -27,7 +27,8 @@ export function addStart(program: Command, context: CliContext): void {
 
 const HELP = `
 A leader that is asked to stop hands over first. A second signal ends the process at once.
-Exit codes: 0 stopped; 2 configuration or keys wrong; 3 failed; 5 data directory in use; 6 data damaged or store failed.
+Exit codes: 0 stopped; 2 configuration or keys wrong; 3 failed; 5 data directory in use; 6 data damaged or store failed;
+7 its state is not what the other nodes have (they go on; the message says what to do).
 
 Examples:
   discovery-node start --config /etc/discovery/node.yaml

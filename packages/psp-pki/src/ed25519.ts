@@ -44,11 +44,22 @@ function importSeed(seed: Uint8Array): KeyObject {
   return createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
 }
 
+let objectOf: (key: SigningKey) => KeyObject;
+
+/** What a thread of this process needs to sign with the key; inside this package only, since it can be exported. */
+export function keyObjectOf(key: SigningKey): KeyObject {
+  return objectOf(key);
+}
+
 /** A private key that signs. Never logged, never serialised: only its public half can be read. */
 export class SigningKey {
   readonly #key: KeyObject;
   /** The raw public key, 32 bytes. Do not change them. */
   readonly publicKey: Uint8Array;
+
+  static {
+    objectOf = (key) => key.#key;
+  }
 
   private constructor(key: KeyObject) {
     this.#key = key;

@@ -1,7 +1,14 @@
+import type { KeyObject } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
-import { ED25519_KEY_BYTES, ED25519_SIGNATURE_BYTES, verifyEd25519Async } from './ed25519.js';
+import {
+  ED25519_KEY_BYTES,
+  ED25519_SIGNATURE_BYTES,
+  keyObjectOf,
+  verifyEd25519Async,
+  type SigningKey,
+} from './ed25519.js';
 import { VERIFY_WORKER_SOURCE } from './verify-worker-source.js';
 
 /** Options of a {@link VerifyPool}. */
@@ -10,19 +17,34 @@ export interface VerifyPoolOptions {
   readonly threads?: number;
   /** Most signatures in one message to a thread; default 64. */
   readonly maxBatch?: number;
+  /** Public keys that a thread remembers, 1.5 KiB each; default 16,384. */
+  readonly maxKeys?: number;
 }
 
-interface Job {
+interface VerifyJob {
   readonly publicKey: Uint8Array;
   readonly message: Uint8Array;
   readonly signature: Uint8Array;
   readonly resolve: (good: boolean) => void;
 }
 
+interface SignJob {
+  readonly key: SigningKey;
+  /** What the threads know the key by. */
+  readonly number: number;
+  readonly message: Uint8Array;
+  readonly resolve: (signature: Uint8Array) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+type Job = VerifyJob | SignJob;
+
 interface Thread {
   readonly worker: Worker;
   /** Batches that it was given and has not answered, oldest first. */
   readonly batches: Job[][];
+  /** The highest number of a signing key that it has. */
+  lastKey: number;
 }
 
 /** So that a thread has work while its answer travels. */
@@ -31,10 +53,14 @@ const BATCHES_AHEAD = 2;
 const THREAD_YOUNG_MB = 4;
 /** A longer message is not worth sending to a thread beside others: it goes to libuv's pool, which copies it once less. */
 const MAX_POOLED_MESSAGE_BYTES = 262_144;
-const JOB_HEAD_BYTES = ED25519_KEY_BYTES + ED25519_SIGNATURE_BYTES + 4;
+/** Number of a key, and length of the message. */
+const JOB_HEAD_BYTES = 1 + 4;
+/** Keys to sign with that a pool takes into its threads; others sign in libuv's pool. */
+const MAX_SIGNING_KEYS = 255;
+const NO_KEYS: readonly (readonly [number, KeyObject])[] = [];
 
 /**
- * Verifies Ed25519 signatures on worker threads, many to a message.
+ * Verifies and makes Ed25519 signatures on worker threads, many to a message.
  *
  * Why not `crypto.verify` with a callback: it wakes a thread of libuv's pool for every single signature, which can cost
  * the main thread as much as half of the verification. Here a wake-up is shared by all signatures that were asked for in
@@ -45,7 +71,10 @@ const JOB_HEAD_BYTES = ED25519_KEY_BYTES + ED25519_SIGNATURE_BYTES + 4;
 export class VerifyPool {
   readonly #maxBatch: number;
   readonly #wanted: number;
+  readonly #maxKeys: number;
   readonly #threads: Thread[] = [];
+  /** Keys that sign here; the place is the number less 1. */
+  readonly #signingKeys: SigningKey[] = [];
   #queue: Job[] = [];
   #scheduled = false;
   #closed = false;
@@ -53,9 +82,10 @@ export class VerifyPool {
   constructor(options: VerifyPoolOptions = {}) {
     this.#wanted = Math.max(1, options.threads ?? availableParallelism() - 1);
     this.#maxBatch = Math.max(1, options.maxBatch ?? 64);
+    this.#maxKeys = Math.max(1, options.maxKeys ?? 16_384);
   }
 
-  /** Signatures that were asked for and are not judged yet. */
+  /** Signatures that were asked for and are not judged or made yet. */
   get pending(): number {
     return this.#threads.reduce(
       (sum, { batches }) => sum + batches.reduce((n, jobs) => n + jobs.length, 0),
@@ -73,15 +103,18 @@ export class VerifyPool {
     }
     if (this.#closed || message.length > MAX_POOLED_MESSAGE_BYTES)
       return verifyEd25519Async(publicKey, message, signature);
-    return new Promise((resolve) => {
-      this.#queue.push({ publicKey, message, signature, resolve });
-      if (this.#scheduled) return;
-      this.#scheduled = true;
-      setImmediate(() => {
-        this.#scheduled = false;
-        this.#dispatch();
-      });
-    });
+    return new Promise((resolve) => this.#add({ publicKey, message, signature, resolve }));
+  }
+
+  /**
+   * Signs; 64 new bytes. The key goes to the threads once. The message is read in a later turn of the event loop, and must
+   * stay as it is until the promise settles.
+   */
+  sign(key: SigningKey, message: Uint8Array): Promise<Uint8Array> {
+    const number = this.#numberOf(key);
+    if (this.#closed || number === undefined || message.length > MAX_POOLED_MESSAGE_BYTES)
+      return key.signAsync(message);
+    return new Promise((resolve, reject) => this.#add({ key, number, message, resolve, reject }));
   }
 
   /** Ends the threads. What is under way, and what comes later, is verified without them. Idempotent. */
@@ -90,7 +123,23 @@ export class VerifyPool {
     const threads = this.#threads.splice(0);
     const left = [...threads.flatMap(({ batches }) => batches.splice(0).flat()), ...this.#queue.splice(0)];
     await Promise.all(threads.map(({ worker }) => worker.terminate()));
-    await Promise.all(left.map(verifyHere));
+    await Promise.all(left.map(doHere));
+  }
+
+  #numberOf(key: SigningKey): number | undefined {
+    const at = this.#signingKeys.indexOf(key);
+    if (at >= 0) return at + 1;
+    return this.#signingKeys.length < MAX_SIGNING_KEYS ? this.#signingKeys.push(key) : undefined;
+  }
+
+  #add(job: Job): void {
+    this.#queue.push(job);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#dispatch();
+    });
   }
 
   #dispatch(): void {
@@ -100,15 +149,23 @@ export class VerifyPool {
         thread = this.#idlest();
       } catch {
         // No thread can be started: the pool of libuv does the work.
-        for (const job of this.#queue.splice(0)) void verifyHere(job);
+        for (const job of this.#queue.splice(0)) void doHere(job);
       }
       if (thread === undefined) return;
       const jobs = this.#queue.splice(0, this.#maxBatch);
-      const buffer = pack(jobs);
+      const { buffer, resultBytes } = pack(jobs);
       if (thread.batches.length === 0) thread.worker.ref();
       thread.batches.push(jobs);
-      thread.worker.postMessage({ buffer, count: jobs.length }, [buffer]);
+      thread.worker.postMessage({ buffer, count: jobs.length, resultBytes, keys: this.#keysFor(thread) }, [buffer]);
     }
+  }
+
+  /** The signing keys that are new to a thread, with their numbers. */
+  #keysFor(thread: Thread): readonly (readonly [number, KeyObject])[] {
+    const known = thread.lastKey;
+    if (known === this.#signingKeys.length) return NO_KEYS;
+    thread.lastKey = this.#signingKeys.length;
+    return this.#signingKeys.slice(known).map((key, i) => [known + i + 1, keyObjectOf(key)] as const);
   }
 
   /** The thread with the least work, a new one while there may be more; undefined when all have enough. */
@@ -125,11 +182,12 @@ export class VerifyPool {
     const worker = new Worker(VERIFY_WORKER_SOURCE, {
       eval: true,
       name: 'ed25519',
+      workerData: { maxKeys: this.#maxKeys },
       resourceLimits: { maxYoungGenerationSizeMb: THREAD_YOUNG_MB },
     });
-    const thread: Thread = { worker, batches: [] };
+    const thread: Thread = { worker, batches: [], lastKey: 0 };
     worker.on('message', (results: Uint8Array) => this.#answered(thread, results));
-    // A thread that dies takes no verdict with it: its jobs are done here, and the next batch starts another thread.
+    // A thread that dies takes nothing with it: its jobs are done here, and the next batch starts another thread.
     worker.on('error', () => this.#lost(thread));
     worker.on('exit', () => this.#lost(thread));
     worker.unref();
@@ -141,37 +199,67 @@ export class VerifyPool {
     const jobs = thread.batches.shift();
     if (thread.batches.length === 0) thread.worker.unref();
     this.#dispatch();
-    jobs?.forEach((job, i) => job.resolve(results[i] === 1));
+    if (jobs !== undefined) settle(jobs, results);
   }
 
   #lost(thread: Thread): void {
     const at = this.#threads.indexOf(thread);
     if (at >= 0) this.#threads.splice(at, 1);
-    for (const job of thread.batches.splice(0).flat()) void verifyHere(job);
+    for (const job of thread.batches.splice(0).flat()) void doHere(job);
     if (!this.#closed) this.#dispatch();
   }
 }
 
-async function verifyHere({ publicKey, message, signature, resolve }: Job): Promise<void> {
-  resolve(await verifyEd25519Async(publicKey, message, signature));
+/** Tells each job its result. */
+function settle(jobs: readonly Job[], results: Uint8Array): void {
+  let at = 0;
+  for (const job of jobs) {
+    const good = results[at++] === 1;
+    if (!('number' in job)) {
+      job.resolve(good);
+      continue;
+    }
+    const end = at + ED25519_SIGNATURE_BYTES;
+    if (good) job.resolve(results.slice(at, end));
+    else void doHere(job);
+    at = end;
+  }
 }
 
-function pack(jobs: readonly Job[]): ArrayBuffer {
+/** Does a job in libuv's pool. */
+async function doHere(job: Job): Promise<void> {
+  if (!('number' in job)) {
+    job.resolve(await verifyEd25519Async(job.publicKey, job.message, job.signature));
+    return;
+  }
+  await job.key.signAsync(job.message).then(job.resolve, job.reject);
+}
+
+function pack(jobs: readonly Job[]): { readonly buffer: ArrayBuffer; readonly resultBytes: number } {
   let size = 0;
-  for (const { message } of jobs) size += JOB_HEAD_BYTES + message.length;
+  let resultBytes = 0;
+  for (const job of jobs) {
+    const signs = 'number' in job;
+    size += JOB_HEAD_BYTES + job.message.length + (signs ? 0 : ED25519_KEY_BYTES + ED25519_SIGNATURE_BYTES);
+    resultBytes += signs ? 1 + ED25519_SIGNATURE_BYTES : 1;
+  }
   const bytes = new Uint8Array(size);
   let at = 0;
-  for (const { publicKey, message, signature } of jobs) {
+  for (const job of jobs) {
+    const { message } = job;
     const { length } = message;
-    bytes.set(publicKey, at);
-    bytes.set(signature, at + ED25519_KEY_BYTES);
-    at += ED25519_KEY_BYTES + ED25519_SIGNATURE_BYTES;
+    const signs = 'number' in job;
+    bytes[at++] = signs ? job.number : 0;
     bytes[at++] = length >>> 24;
     bytes[at++] = length >>> 16;
     bytes[at++] = length >>> 8;
     bytes[at++] = length;
     bytes.set(message, at);
     at += length;
+    if (signs) continue;
+    bytes.set(job.publicKey, at);
+    bytes.set(job.signature, at + ED25519_KEY_BYTES);
+    at += ED25519_KEY_BYTES + ED25519_SIGNATURE_BYTES;
   }
-  return bytes.buffer;
+  return { buffer: bytes.buffer, resultBytes };
 }

@@ -2,40 +2,60 @@
  * The program of a worker thread of {@link VerifyPool}, as text: so the package needs no second entry file that bundlers
  * would have to know of.
  *
- * A message is a buffer of jobs, each `public key 32 | signature 64 | message length 4 | message`, and their number. The
- * answer is one byte a job, 1 for a good signature. Keys that were imported are kept, up to a bound.
+ * A message is a buffer of jobs, their number, the bytes of their results, and keys to sign with that are new to the
+ * thread. A job is `number of a key 1 | message length 4 | message`, for number 0 followed by `public key 32 |
+ * signature 64`, which are to be verified. The results are one byte a job, 1 when it is good, and the signature after it
+ * for a job that signs. Public keys that were imported are kept, up to a bound (1.5 KiB each): whoever publishes comes
+ * again and again, and importing costs a twelfth of a verification.
  */
 export const VERIFY_WORKER_SOURCE = `'use strict';
-const { parentPort } = require('node:worker_threads');
-const { createPublicKey, verify } = require('node:crypto');
-const MAX_KEYS = 1024;
-const keys = new Map();
+const { parentPort, workerData } = require('node:worker_threads');
+const { createPublicKey, sign, verify } = require('node:crypto');
+const publicKeys = new Map();
+const signingKeys = [];
 function keyOf(bytes) {
-  const x = bytes.toString('base64url');
-  let key = keys.get(x);
+  const name = bytes.toString('latin1');
+  let key = publicKeys.get(name);
   if (key === undefined) {
-    key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
-    if (keys.size >= MAX_KEYS) keys.delete(keys.keys().next().value);
-    keys.set(x, key);
+    key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: bytes.toString('base64url') }, format: 'jwk' });
+    if (publicKeys.size >= workerData.maxKeys) publicKeys.delete(publicKeys.keys().next().value);
+    publicKeys.set(name, key);
   }
   return key;
 }
-function judge(key, message, signature) {
+function judge(publicKey, message, signature) {
   try {
-    return verify(null, message, keyOf(key), signature) ? 1 : 0;
+    return verify(null, message, keyOf(publicKey), signature) ? 1 : 0;
   } catch {
     return 0;
   }
 }
-parentPort.on('message', ({ buffer, count }) => {
+function signInto(results, at, key, message) {
+  try {
+    results.set(sign(null, message, key), at + 1);
+    return 1;
+  } catch {
+    return 0;
+  }
+}
+parentPort.on('message', ({ buffer, count, resultBytes, keys }) => {
+  for (const [number, key] of keys) signingKeys[number] = key;
   const bytes = Buffer.from(buffer);
-  const results = new Uint8Array(count);
+  const results = new Uint8Array(resultBytes);
   let at = 0;
+  let to = 0;
   for (let i = 0; i < count; i++) {
-    const length = bytes.readUInt32BE(at + 96);
-    const end = at + 100 + length;
-    results[i] = judge(bytes.subarray(at, at + 32), bytes.subarray(at + 100, end), bytes.subarray(at + 32, at + 96));
-    at = end;
+    const number = bytes[at];
+    const end = at + 5 + bytes.readUInt32BE(at + 1);
+    const message = bytes.subarray(at + 5, end);
+    if (number === 0) {
+      results[to++] = judge(bytes.subarray(end, end + 32), message, bytes.subarray(end + 32, end + 96));
+      at = end + 96;
+    } else {
+      results[to] = signInto(results, to, signingKeys[number], message);
+      to += 65;
+      at = end;
+    }
   }
   parentPort.postMessage(results, [results.buffer]);
 });

@@ -63,12 +63,12 @@ describe('VerifyPool', () => {
   });
 
   it('more keys than a thread remembers', async () => {
-    pool = new VerifyPool({ threads: 1 });
+    pool = new VerifyPool({ threads: 1, maxKeys: 16 });
     const message = Buffer.from('a message');
-    const keys = Array.from({ length: 1100 }, () => SigningKey.generate());
+    const keys = Array.from({ length: 40 }, () => SigningKey.generate());
     const signatures = keys.map((key) => key.sign(message));
     const verify = (i: number): Promise<boolean> => pool.verify(keys[i]!.publicKey, message, signatures[i]!);
-    const order = [...keys.keys(), 0, 1, 1099];
+    const order = [...keys.keys(), 0, 1, 39];
     expect((await Promise.all(order.map(verify))).every(Boolean)).toBe(true);
     expect(await pool.verify(keys[0]!.publicKey, message, signatures[1]!)).toBe(false);
   });
@@ -95,6 +95,35 @@ describe('VerifyPool', () => {
     expect(await verdictsOf(pool, signed)).toEqual(expected);
     expect(await verdictsOf(pool, signed)).toEqual(expected);
     expect(posted.mock.contexts.at(-1)).not.toBe(posted.mock.contexts[0]);
+  });
+
+  it('signs among verifications, as the key itself does, also with a key that comes later', async () => {
+    pool = new VerifyPool({ threads: 2, maxBatch: 7 });
+    const signed = signedMessages(50);
+    const verdicts = verdictsOf(pool, signed);
+    for (const name of ['first', 'second']) {
+      const key = keyOf(name);
+      const signatures = await Promise.all(signed.map(({ message }) => pool.sign(key, message)));
+      expect(signatures).toEqual(signed.map(({ message }) => key.sign(message)));
+    }
+    expect(await verdicts).toEqual(signed.map(({ good }) => good));
+  });
+
+  it('signs with more keys than its threads take, when it is closed, and when a thread dies', async () => {
+    pool = new VerifyPool({ threads: 1 });
+    const message = Buffer.from('a message');
+    const keys = Array.from({ length: 300 }, (_, i) => keyOf(`signer ${String(i)}`));
+    const expected = keys.map((key) => key.sign(message));
+    const signAll = (): Promise<Uint8Array[]> => Promise.all(keys.map((key) => pool.sign(key, message)));
+    jest.spyOn(Worker.prototype, 'postMessage').mockImplementationOnce(function (this: Worker) {
+      void this.terminate();
+    });
+    expect(await signAll()).toEqual(expected);
+    expect(await signAll()).toEqual(expected);
+    const underWay = signAll();
+    await pool.close();
+    expect(await underWay).toEqual(expected);
+    expect(await signAll()).toEqual(expected);
   });
 
   it('serves a verifier, which comes to the same verdicts as without it', async () => {

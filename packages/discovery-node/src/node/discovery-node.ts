@@ -90,7 +90,7 @@ export interface DiscoveryNodeOptions {
   readonly consensusClock?: ConsensusClock;
   readonly random?: Random;
   readonly logger?: Logger;
-  /** Threads that verify signatures; may be shared by nodes of one process. Default libuv's pool. The caller closes it. */
+  /** Threads that verify and make signatures; may be shared by nodes of one process. Default libuv's pool. The caller closes it. */
   readonly verifyPool?: VerifyPool;
   /** Good verdicts of earlier lives of this node. The caller closes it. Default: none are remembered. */
   readonly verdicts?: PeriodMemory;
@@ -386,7 +386,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
         .configuration.servers.some(({ id }) => id === peer) ||
       roots.rosters().some((roster) => roster.members.some((member) => member.identity === peer)),
   });
-  const signer = new NodeSigner(identity);
+  const signer = new NodeSigner(identity, options.verifyPool);
   const consensus: DiscoveryConsensus = new DiscoveryConsensus(
     { protocolVersion: options.root.profile.discoveryVersion, ...options.consensus, members },
     {

@@ -1,7 +1,12 @@
-import { create } from '@bufbuild/protobuf';
 import type { Signer } from '@discovery-raft/discovery-consensus-fsm';
-import { DiscoverySignatureSchema, type DiscoverySignature } from '@discovery-raft/protocol';
-import { createMember, type FlatCertificate, type NetworkProfile, type SigningKey } from '@discovery-raft/psp-pki';
+import type { DiscoverySignature } from '@discovery-raft/protocol';
+import {
+  createMember,
+  type FlatCertificate,
+  type NetworkProfile,
+  type SigningKey,
+  type VerifyPool,
+} from '@discovery-raft/psp-pki';
 import { NodeError } from '../errors.js';
 
 /** Who a discovery node is: its identity, and the certificate with the key that signs for it. */
@@ -32,20 +37,23 @@ export function createNodeIdentity(options: NodeIdentityOptions): NodeIdentity {
   return { identity, certificate, key };
 }
 
-/** Above this, signing takes longer than handing the bytes to another thread. */
+/** Without a pool: above this, signing takes longer than handing the bytes to another thread. */
 const MAX_BYTES_HERE = 65_536;
 
 /**
- * Signs for a node: what is small on this thread, since handing it to another one costs more than the signature (31 us); a
- * listing, of which every byte is hashed twice, on another one.
+ * Signs for a node: on the threads of a pool, many signatures to a message. Without one, what is small on this thread, since
+ * handing a single signature over costs more than making it (31 us); a listing, of which every byte is hashed twice, in
+ * libuv's pool.
  */
 export class NodeSigner implements Signer {
   readonly identity: string;
   #node: NodeIdentity;
+  readonly #pool: VerifyPool | undefined;
 
-  constructor(node: NodeIdentity) {
+  constructor(node: NodeIdentity, pool?: VerifyPool) {
     this.identity = node.identity;
     this.#node = node;
+    this.#pool = pool;
   }
 
   /**
@@ -64,7 +72,12 @@ export class NodeSigner implements Signer {
 
   async sign(bytes: Uint8Array): Promise<DiscoverySignature> {
     const { certificate, key } = this.#node;
-    const signature = bytes.length > MAX_BYTES_HERE ? await key.signAsync(bytes) : key.sign(bytes);
-    return create(DiscoverySignatureSchema, { certificate: certificate.bytes, signature });
+    const signature = await this.#sign(key, bytes);
+    return { $typeName: 'protocol.DiscoverySignature', certificate: certificate.bytes, signature };
+  }
+
+  #sign(key: SigningKey, bytes: Uint8Array): Promise<Uint8Array> | Uint8Array {
+    if (this.#pool !== undefined) return this.#pool.sign(key, bytes);
+    return bytes.length > MAX_BYTES_HERE ? key.signAsync(bytes) : key.sign(bytes);
   }
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { network, VERSION } from './fixtures/network.js';
 import { World } from './fixtures/world.js';
 
@@ -96,4 +97,24 @@ test('a client of mirrors alone cannot publish, nor can one that was closed', as
   await expect(reader.publish(PACKET)).rejects.toMatchObject({ code: 'CLIENT_INVALID_OPTION' });
   reader.close();
   await expect(reader.publish(PACKET)).rejects.toMatchObject({ code: 'CLIENT_CLOSED' });
+});
+
+test('many publishes and watches at once put few listeners on any one signal, and closing ends them all', async () => {
+  const world = new World([{ directory: 'silence' }, { directory: 'silence' }]);
+  const client = world.client({ root });
+  const added = jest.spyOn(EventTarget.prototype, 'addEventListener');
+  const publishes = Array.from({ length: 30 }, () =>
+    client.publish(PACKET).catch(({ code }: { code: string }) => code),
+  );
+  const watches = Array.from({ length: 30 }, () => client.watch().next());
+  await world.until(() => world.published.length === 30);
+  const signals = new Set(added.mock.contexts.filter((target): target is AbortSignal => target instanceof AbortSignal));
+  added.mockRestore();
+  expect(signals.size).toBeGreaterThan(30);
+  // Node warns of a leak from eleven on.
+  for (const signal of signals) expect(getEventListeners(signal, 'abort').length).toBeLessThanOrEqual(10);
+  client.close();
+  expect(new Set((await Promise.all(watches)).map(({ done }) => done))).toEqual(new Set([true]));
+  expect(await Promise.all(publishes)).toHaveLength(30);
+  await world.until(() => world.open === 0);
 });

@@ -20,6 +20,7 @@ import { DirectoryMemory, type HeldDirectory } from './directory-memory.js';
 import type { FullList } from './full-list.js';
 import { checkOptions, type DiscoveryClientOptions } from './options.js';
 import { publishPacket, type PublishResult } from './publish-packet.js';
+import { Lifetime } from './lifetime.js';
 import { race, type Answer } from './race.js';
 import { within } from './within.js';
 import { watchDirectory, type WatchOptions } from './watch.js';
@@ -49,7 +50,7 @@ export class DiscoveryClient {
   readonly #connect: ConnectNode;
   readonly #sources: readonly DirectorySource[];
   readonly #memory: DirectoryMemory;
-  readonly #closed = new AbortController();
+  readonly #lifetime = new Lifetime();
   /** Monotonic milliseconds: before, a short directory of the present round is not asked to be completed again. */
   #askForCompleteAt = 0;
   #refreshing: Promise<readonly SourceAnswer[]> | undefined;
@@ -122,16 +123,18 @@ export class DiscoveryClient {
     const { nodes = [], receiptTimeoutMs = 15_000, publishStaggerMs = 2_000, maxConcurrent = 4 } = this.#options;
     this.#requireOpen();
     if (nodes.length === 0) throw new ClientError('CLIENT_INVALID_OPTION', 'there is no node to publish to');
-    return publishPacket(packet, {
-      nodes: this.#shuffled(nodes),
-      connect: this.#connect,
-      client: { ...this.#nodeClientOptions(), timeoutMs: receiptTimeoutMs },
-      clock: this.#clock,
-      staggerMs: publishStaggerMs,
-      maxConcurrent,
-      timeoutMs,
-      signal: this.#closed.signal,
-    });
+    return this.#lifetime.run((signal) =>
+      publishPacket(packet, {
+        nodes: this.#shuffled(nodes),
+        connect: this.#connect,
+        client: { ...this.#nodeClientOptions(), timeoutMs: receiptTimeoutMs },
+        clock: this.#clock,
+        staggerMs: publishStaggerMs,
+        maxConcurrent,
+        timeoutMs,
+        signal,
+      }),
+    );
   }
 
   /**
@@ -143,18 +146,23 @@ export class DiscoveryClient {
   }
 
   /** Each new directory as it comes, the held one first. Ends when the signal fires or the client is closed. */
-  watch(options: WatchOptions = {}): AsyncGenerator<FullList, void, void> {
-    return watchDirectory(
-      {
-        refresh: (timeoutMs) => this.refresh(timeoutMs),
-        getFullList: (timeoutMs) => this.getFullList(timeoutMs),
-        nowSeconds: () => this.#now(),
-        clock: this.#clock,
-        random: this.#random,
-        closed: this.#closed.signal,
-      },
-      options,
-    );
+  async *watch(options: WatchOptions = {}): AsyncGenerator<FullList, void, void> {
+    const { signal: closed, done } = this.#lifetime.begin();
+    try {
+      yield* watchDirectory(
+        {
+          refresh: (timeoutMs) => this.refresh(timeoutMs),
+          getFullList: (timeoutMs) => this.getFullList(timeoutMs),
+          nowSeconds: () => this.#now(),
+          clock: this.#clock,
+          random: this.#random,
+          closed,
+        },
+        options,
+      );
+    } finally {
+      done();
+    }
   }
 
   /**
@@ -183,7 +191,7 @@ export class DiscoveryClient {
 
   /** Ends what is under way; idempotent. */
   close(): void {
-    this.#closed.abort();
+    this.#lifetime.end();
   }
 
   get #maxDirectoryBytes(): number {
@@ -195,7 +203,7 @@ export class DiscoveryClient {
   }
 
   #requireOpen(): void {
-    if (this.#closed.signal.aborted) throw new ClientError('CLIENT_CLOSED', 'the client was closed');
+    if (this.#lifetime.over) throw new ClientError('CLIENT_CLOSED', 'the client was closed');
   }
 
   /** Asks the sources and takes in the best answer. Never rejects. */
@@ -203,18 +211,20 @@ export class DiscoveryClient {
     const { staggerMs = 250, newestWindowMs = 1_000, maxConcurrent = 4 } = this.#options;
     const held = this.#usable();
     const newerThan = held?.directory.complete === true ? held.directory.creation : 0;
-    const { best, answers } = await race<DirectorySource, Candidate>({
-      sources: this.#shuffled(this.#sources),
-      ask: (source, signal) => this.#askOne(source, newerThan, signal),
-      isBetter: (a, b) => isBetter(a.directory, b.directory),
-      isEnough: ({ directory }) => directory.complete && directory.missedRounds === 0,
-      clock: this.#clock,
-      staggerMs,
-      windowMs: newestWindowMs,
-      maxConcurrent,
-      timeoutMs,
-      signal: this.#closed.signal,
-    });
+    const { best, answers } = await this.#lifetime.run((ended) =>
+      race<DirectorySource, Candidate>({
+        sources: this.#shuffled(this.#sources),
+        ask: (source, signal) => this.#askOne(source, newerThan, signal),
+        isBetter: (a, b) => isBetter(a.directory, b.directory),
+        isEnough: ({ directory }) => directory.complete && directory.missedRounds === 0,
+        clock: this.#clock,
+        staggerMs,
+        windowMs: newestWindowMs,
+        maxConcurrent,
+        timeoutMs,
+        signal: ended,
+      }),
+    );
     this.#lastAnswers = answers;
     this.#askForCompleteAt = this.#clock.now() + COMPLETE_RETRY_MS;
     if (best !== undefined) await this.#memory.take(best.value.raw, best.value.directory, best.source.name);

@@ -1,7 +1,8 @@
 import type { X509Certificate } from 'node:crypto';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, TLSSocket, type SecureVersion } from 'node:tls';
 import { once } from 'node:events';
 import { connectPsp, fingerprintOfCredentials, linkLimits, type PspConnection, type PspStream } from '../src/index.js';
+import { TLS_OPTIONS } from '../src/connection/tls-options.js';
 import { credentialsOf } from './fixtures/credentials.js';
 import { ended, realClock, TestNetwork } from './fixtures/network.js';
 
@@ -28,6 +29,52 @@ function collect(stream: PspStream, count: number): Promise<Uint8Array[]> {
     });
   });
 }
+
+describe.each(['TLSv1.2', 'TLSv1.3'] as const)('with nothing but %s', (version) => {
+  const versions: { maxVersion: SecureVersion; minVersion: SecureVersion } = TLS_OPTIONS;
+
+  beforeEach(() => {
+    jest.replaceProperty(versions, 'minVersion', version);
+    jest.replaceProperty(versions, 'maxVersion', version);
+  });
+
+  afterEach(() => jest.restoreAllMocks());
+
+  test.each([
+    ['anonymous', {}, null],
+    ['authenticated', { credentials: ADA }, fingerprintOfCredentials(ADA)],
+  ])('an %s connection comes about and carries pieces', async (_, options, fingerprint) => {
+    const secured = jest.spyOn(TLSSocket.prototype, 'setNoDelay');
+    const exported = jest.spyOn(TLSSocket.prototype, 'exportKeyingMaterial');
+    const { port, accepted } = await network.listen();
+    const client = await network.connect(port, options);
+    const server = await accepted();
+    expect(server.peer.fingerprint).toBe(fingerprint);
+    expect(client.peer.fingerprint).toBe(fingerprintOfCredentials(SERVER));
+    // RFC 5705: both ends draw the same 32 bytes from the session, and only for an authentication.
+    const secrets = exported.mock.results.map(({ value }) => (value as Buffer).toString('hex'));
+    expect(secrets).toHaveLength(fingerprint === null ? 0 : 2);
+    expect(new Set(secrets).size).toBe(fingerprint === null ? 0 : 1);
+    for (const secret of secrets) expect(secret).toMatch(/^[0-9a-f]{64}$/);
+    expect(secured.mock.contexts.map((socket) => (socket as TLSSocket).getProtocol())).toEqual([version, version]);
+    const incoming = nextStream(server);
+    const near = await client.openStream(2);
+    const got = collect(await incoming, 2);
+    await near.send([new Uint8Array(65_535), Uint8Array.of(1)]);
+    expect((await got).map(({ length }) => length)).toEqual([65_535, 1]);
+  });
+
+  test('an authentication of another session is refused', async () => {
+    let sessions = 0;
+    jest
+      .spyOn(TLSSocket.prototype, 'exportKeyingMaterial')
+      .mockImplementation((length) => Buffer.alloc(length, ++sessions));
+    const { port, listener } = await network.listen();
+    const client = await network.connect(port, { credentials: ADA });
+    await ended(client);
+    expect(listener.counters.refused).toEqual({ LINK_AUTHENTICATION_FAILED: 1 });
+  });
+});
 
 describe('a connection over TLS', () => {
   test('an anonymous client knows the node, and the node does not know the client', async () => {

@@ -42,10 +42,10 @@ async function tls(port: number): Promise<{ readonly secure: TLSSocket; readonly
   return { secure, below };
 }
 
-/** Resolves when the far end has ended the connection. */
+/** Resolves when the far end has ended the connection, in order or not. */
 async function gone(socket: Socket): Promise<void> {
   socket.resume();
-  if (!socket.destroyed) await once(socket, 'close');
+  if (!socket.destroyed) await new Promise((resolve) => socket.once('close', resolve));
 }
 
 async function refusedBy(listener: PspListener): Promise<Partial<Record<LinkErrorCode, number>>> {
@@ -71,8 +71,8 @@ describe('a slow client', () => {
     const { secure: socket } = await tls(port);
     socket.write(VERSIONS);
     const trickle = setInterval(() => socket.write(encodeCell(0, Command.padding).subarray(0, 7)), 10);
+    network.onEnd(() => clearInterval(trickle));
     await gone(socket);
-    clearInterval(trickle);
     expect(await refusedBy(listener)).toEqual({ LINK_TIMEOUT: 1 });
   });
 

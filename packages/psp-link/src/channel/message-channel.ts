@@ -61,6 +61,11 @@ export class MessageChannel {
     this.#channel.close();
   }
 
+  /** See {@link ByteChannel.shareRecords}. */
+  shareRecords(): void {
+    this.#channel.shareRecords?.();
+  }
+
   /** Sends a message. @throws EnvelopeError for one that cannot be encoded; LinkError of the channel */
   async send(message: DiscoveryMessage): Promise<void> {
     await this.sendEncoded(message.event, encodeDiscoveryBody(message));

@@ -70,10 +70,10 @@ export interface CellWriterListener {
  *
  * One write is under way at a time, and no more than a little, so that what is urgent can still overtake. Where the peer
  * may be a deployed client, a write is one cell: such a client reads at most two cells of a TLS record, and writes that
- * wait in Node together would become one record. Between nodes a write holds many cells, and TLS cuts it into records.
+ * wait in Node together would become one record. Towards others a write holds many cells, and TLS cuts it into records.
  */
 export class CellWriter {
-  /** Several cells a write. Only towards peers that read them: nodes that have authenticated. */
+  /** Several cells a write. Only towards peers that read them: nodes that have authenticated, and clients of ours. */
   coalesce = false;
   readonly #wire: SecureWire;
   readonly #listener: CellWriterListener;

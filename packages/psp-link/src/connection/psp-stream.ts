@@ -9,6 +9,8 @@ export interface StreamHost {
   sendPieces(stream: PspStream, pieces: readonly Uint8Array[], bytes: number): Promise<void>;
   /** The stream ends by the caller's will. */
   closeStream(stream: PspStream): void;
+  /** The peer reads any number of cells of a record. */
+  shareRecords(): void;
   /** The stream took or lost what nobody reads: it is full now, or was. */
   fullnessChanged(stream: PspStream): void;
   /** A listener of the stream threw. */
@@ -82,6 +84,14 @@ export class PspStream implements ByteChannel {
   onPiece(listener: (piece: Uint8Array) => void): void {
     this.#listener = listener;
     this.#deliver();
+  }
+
+  /**
+   * Lets cells share TLS records, on all streams of the connection: for a peer that has shown that it is no deployed
+   * client. Between nodes they always do.
+   */
+  shareRecords(): void {
+    this.#host.shareRecords();
   }
 
   /** Keeps what arrives, and soon holds the peer back: when what was taken could not be worked off yet. */

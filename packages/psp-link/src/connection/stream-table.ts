@@ -128,6 +128,10 @@ export class StreamTable implements StreamHost {
     return writer.send(stream.lane, stream.id, pieces, settled);
   }
 
+  shareRecords(): void {
+    this.#options.writer.coalesce = true;
+  }
+
   closeStream(stream: PspStream): void {
     this.#sendDestroy(stream.id, StreamReason.closed);
     this.#forget(stream, new LinkError('LINK_CHANNEL_CLOSED', 'the stream was closed'));

@@ -175,7 +175,8 @@ export type PublishToDiscovery = Message<"protocol.PublishToDiscovery"> & {
   signedDiscoveryItem: Uint8Array;
 
   /**
-   * Extension: asks for a PublishToDiscoveryResult; 0 asks for none.
+   * Extension: asks for a PublishToDiscoveryResult; 0 asks for none. Who sets it, here or in PullDiscovery, reads any
+   * number of cells of a TLS record.
    *
    * @generated from field: uint64 requestID = 3;
    */

@@ -55,6 +55,30 @@ export class ProtoReader {
     throw new EnvelopeError('ENVELOPE_MALFORMED', 'an integer has more than 10 bytes');
   }
 
+  /** An unsigned integer of 64 bits, of which protobuf drops what is above. */
+  uint64(): bigint {
+    let value = 0;
+    for (let at = this.#at, factor = 1; at < this.#end && at < this.#at + 7; at++, factor *= 128) {
+      const byte = this.#bytes[at]!;
+      value += (byte & 0x7f) * factor;
+      if (byte >= 0x80) continue;
+      this.#at = at + 1;
+      return BigInt(value);
+    }
+    return this.#longUint64();
+  }
+
+  #longUint64(): bigint {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      if (this.#at >= this.#end) throw truncated();
+      const byte = this.#bytes[this.#at++]!;
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt.asUintN(64, value);
+    }
+    throw new EnvelopeError('ENVELOPE_MALFORMED', 'an integer has more than 10 bytes');
+  }
+
   /** A window of the buffer, not a copy. */
   bytes(): Uint8Array {
     const { from, to } = this.#window();

@@ -5,6 +5,7 @@ import { EnvelopeError, invalid, requireAtMost } from '../errors.js';
 import { DEFAULT_LIMITS, type EnvelopeLimits } from '../limits.js';
 import { ProtoReader } from '../protobuf/proto-reader.js';
 import { decodeApplicationMessage, encodeApplicationMessage } from './application-message.js';
+import { decodePublish, encodePublishResult } from './publish-codec.js';
 import { EVENT_SCHEMAS, type EventName, type EventSchemas } from './events.js';
 
 /** A message of one event. */
@@ -55,6 +56,7 @@ export function decodeDiscoveryBody(
   body: Uint8Array,
   limits: EnvelopeLimits = DEFAULT_LIMITS,
 ): DiscoveryMessage {
+  if (event === 'publishToDiscovery') return { event, body: decodePublish(body, limits.maxBodyFields) };
   requireFewFields(event, body, limits.maxBodyFields);
   const schema: GenMessage<Message> = EVENT_SCHEMAS[event];
   let decoded: Message;
@@ -75,6 +77,7 @@ export function decodeDiscoveryBody(
 
 /** The protobuf body of a message, without its event. @throws EnvelopeError ENVELOPE_INVALID_VALUE */
 export function encodeDiscoveryBody(message: DiscoveryMessage): Uint8Array {
+  if (message.event === 'publishToDiscoveryResult') return encodePublishResult(message.body);
   const schema: GenMessage<Message> = EVENT_SCHEMAS[message.event];
   try {
     return toBinary(schema, message.body, { writeUnknownFields: false });

@@ -31,7 +31,8 @@ export {
   type NodeConnection,
 } from './node/node-address.js';
 export { connectOverTls, type ConnectOverTlsOptions } from './node/connect-over-tls.js';
-export { fetchDirectory, type FetchDirectoryOptions } from './source/fetch-directory.js';
+export { fetchDirectory, fetchTrustRoots, type FetchDirectoryOptions } from './source/fetch-directory.js';
+export { chainFrom, extendChain, type LongerChain } from './roots/root-memory.js';
 export { DiscoveryClient } from './client/discovery-client.js';
 export type { FullList } from './client/full-list.js';
 export type { DiscoveryClientOptions } from './client/options.js';

@@ -133,7 +133,7 @@ describe('nodes that are of no use', () => {
     expect(error).toMatchObject({ code: 'CLIENT_NO_GOOD_ANSWER', retryable: true });
     expect(error.details.answers!.map(({ code }) => code)).toEqual(liars.map(([, , code]) => code));
     expect(error.details.answers!.map(({ source }) => source)).toEqual(liars.map((_, i) => `n${i}:1`));
-    expect(error.details.answers![6]!.detail).toBe('2 of 3 signatures');
+    expect(error.details.answers![6]!.detail).toBe('2 of 3 signatures of nodes of trust root 1');
     await world.until(() => world.open === 0);
   });
 

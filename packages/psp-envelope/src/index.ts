@@ -126,4 +126,4 @@ export {
   type RootTally,
 } from './trust-root/successor.js';
 export { answerRootPull, decodeTrustRoots, encodeTrustRoots } from './trust-root/trust-root-messages.js';
-export { listingCreation } from './directory/listing-creation.js';
+export { listingClaims, type ListingClaims } from './directory/listing-claims.js';

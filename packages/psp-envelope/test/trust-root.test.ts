@@ -8,7 +8,7 @@ import {
   encodeTrustRoot,
   encodeTrustRoots,
   firstTrustRoot,
-  listingCreation,
+  listingClaims,
   MAX_ROOTS_PER_MESSAGE,
   MAX_TRUST_ROOT_BYTES,
   tallyRoot,
@@ -183,10 +183,13 @@ describe('trust roots on their way', () => {
     expect(codeOf(() => decodeTrustRoots(new Uint8Array([0xff])))).toBe('ENVELOPE_TRUNCATED');
   });
 
-  test('the creation of a listing is read without its items; of other bytes it is not', () => {
+  test('what a listing says of its judge is read without its items; other bytes say nothing', () => {
     const listing = create(DiscoveryListingSchema, { version: 'v', items: [new Uint8Array(300)], creation: 1234n });
-    expect(listingCreation(toBinary(DiscoveryListingSchema, listing))).toBe(1234);
-    expect(listingCreation(new Uint8Array([0xff, 0xff]))).toBeUndefined();
-    expect(listingCreation(new Uint8Array(0))).toBeUndefined();
+    expect(listingClaims(toBinary(DiscoveryListingSchema, listing))).toEqual({ creation: 1234, rootVersion: 1 });
+    const later = toBinary(DiscoveryListingSchema, { ...listing, rootVersion: 7n });
+    expect(listingClaims(later)).toEqual({ creation: 1234, rootVersion: 7 });
+    for (const bytes of [new Uint8Array([0xff, 0xff]), new Uint8Array(0)]) {
+      expect(listingClaims(bytes)).toEqual({ creation: undefined, rootVersion: 1 });
+    }
   });
 });

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open } from 'node:fs/promises';
 import { ClientError, describeFailure } from '../errors.js';
+import { replaceOwnFile } from './own-file.js';
 import { CACHE_OVERHEAD_BYTES, decodeCache, encodeCache, type CachedState } from './cache-format.js';
 
 /** What was found on disk. */
@@ -59,43 +58,8 @@ export class DirectoryCache {
   save({ seen, directory }: CachedState): Promise<void> {
     const fits = directory !== null && directory.length <= this.#maxDirectoryBytes;
     const bytes = encodeCache({ seen, directory: fits ? directory : null });
-    const saved = this.#turn.then(() => this.#save(bytes));
+    const saved = this.#turn.then(() => replaceOwnFile(this.#path, bytes));
     this.#turn = saved.catch(() => undefined);
     return saved;
-  }
-
-  async #save(bytes: Uint8Array): Promise<void> {
-    const path = this.#path;
-    const folder = dirname(path);
-    const fresh = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-    try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      try {
-        const file = await open(fresh, 'wx', 0o600);
-        try {
-          await file.writeFile(bytes);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
-        await rename(fresh, path);
-      } catch (error) {
-        await rm(fresh, { force: true });
-        throw error;
-      }
-      await syncFolder(folder);
-    } catch (error) {
-      throw new ClientError('CLIENT_CACHE_FAILED', 'the cache file cannot be written', { path }, error);
-    }
-  }
-}
-
-/** Makes the new name durable; without it a crash could bring the older file back. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -15,6 +15,8 @@ export interface HeldDirectory {
 /** What {@link DirectoryMemory} takes. */
 export interface DirectoryMemoryOptions {
   readonly verify: (directory: DiscoveryDirectory) => Promise<VerifiedDirectory | RefusedDirectory>;
+  /** Resolves when `verify` has all that it needs. */
+  readonly before?: () => Promise<void>;
   /** Null for a client that forgets at its end. */
   readonly cache: DirectoryCache | null;
   readonly logger: Logger;
@@ -51,7 +53,8 @@ export class DirectoryMemory {
   }
 
   async #load(): Promise<void> {
-    const { cache, logger, verify } = this.#options;
+    const { cache, logger, verify, before } = this.#options;
+    await before?.();
     if (cache === null) return;
     try {
       const loaded = await cache.load();
@@ -102,6 +105,17 @@ export class DirectoryMemory {
     this.#encoded = toBinary(DiscoveryDirectorySchema, kept, { writeUnknownFields: false });
     await this.#save();
     return null;
+  }
+
+  /** Judges the held directory anew, by what is known now; one that is not good any more is forgotten, its mark is not. */
+  async verifyAgain(): Promise<void> {
+    const held = this.#held;
+    const directory = this.#encoded === null ? undefined : readDirectory(this.#encoded);
+    if (held === null || directory === undefined) return;
+    const verdict = await this.#options.verify(directory);
+    if (verdict.ok || this.#held !== held) return;
+    this.#options.logger.info('the held directory is not good any more', { code: verdict.code });
+    this.#held = null;
   }
 
   /** Forgets the directory; the mark stays unless `forgetSeen`, or clearing would undo the protection. */

@@ -1,5 +1,14 @@
-import type { DiscoveryDirectory } from '@discovery-raft/protocol';
-import { silentLogger, systemClock, systemRandom, type Clock, type Random } from '@discovery-raft/raft-core';
+import type { DiscoveryDirectory, SignedTrustRoot } from '@discovery-raft/protocol';
+import type { TrustRootChain } from '@discovery-raft/psp-envelope';
+import { trustRootOf, type NetworkProfile } from '@discovery-raft/psp-pki';
+import {
+  silentLogger,
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Logger,
+  type Random,
+} from '@discovery-raft/raft-core';
 import { DirectoryCache } from '../cache/directory-cache.js';
 import { freshnessOf, slotSecondsOf } from '../directory/freshness.js';
 import { isBetter } from '../directory/seen-mark.js';
@@ -9,7 +18,8 @@ import {
   type RefusedDirectory,
   type VerifiedDirectory,
 } from '../directory/verify-directory.js';
-import { ClientError, type SourceAnswer } from '../errors.js';
+import { ClientError, describeFailure, type SourceAnswer } from '../errors.js';
+import { RootMemory } from '../roots/root-memory.js';
 import { connectOverTls } from '../node/connect-over-tls.js';
 import type { ConnectNode } from '../node/node-address.js';
 import type { NodeClientOptions } from '../node/node-client.js';
@@ -27,6 +37,11 @@ import { watchDirectory, type WatchOptions } from './watch.js';
 
 /** Where only deployed nodes serve a large directory, each question for the complete one would wait in vain. */
 const COMPLETE_RETRY_MS = 60_000;
+
+/** How long a question for newer trust roots may take that nobody waits for. */
+const ROOTS_TIMEOUT_MS = 30_000;
+/** How long a source that gave a directory without a quorum has to give the root that explains it. */
+const ROOTS_WAIT_MS = 2_000;
 
 interface Candidate {
   readonly raw: DiscoveryDirectory;
@@ -46,13 +61,19 @@ interface Candidate {
 export class DiscoveryClient {
   readonly #options: DiscoveryClientOptions;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #random: Random;
   readonly #connect: ConnectNode;
   readonly #sources: readonly DirectorySource[];
   readonly #memory: DirectoryMemory;
+  readonly #roots: RootMemory;
+  readonly #profile: NetworkProfile;
   readonly #lifetime = new Lifetime();
   /** Monotonic milliseconds: before, a short directory of the present round is not asked to be completed again. */
   #askForCompleteAt = 0;
+  /** Monotonic milliseconds: before, nobody is asked for newer roots without a reason. */
+  #askForRootsAt = 0;
+  #askingForRoots = false;
   #refreshing: Promise<readonly SourceAnswer[]> | undefined;
   #lastAnswers: readonly SourceAnswer[] = [];
 
@@ -63,10 +84,15 @@ export class DiscoveryClient {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom();
     const logger = options.logger ?? silentLogger;
+    this.#logger = logger;
     this.#connect = options.connect ?? connectOverTls({ clock: this.#clock, logger });
+    const rootsPath = options.cachePath === undefined ? null : `${options.cachePath}.roots`;
+    this.#roots = new RootMemory(options.root, rootsPath, logger);
+    this.#profile = trustRootOf(this.#roots.chain.first.document).profile;
     this.#sources = this.#makeSources();
     this.#memory = new DirectoryMemory({
       verify: (directory) => this.verify(directory),
+      before: () => this.#roots.load(),
       cache: options.cachePath === undefined ? null : new DirectoryCache(options.cachePath, this.#maxDirectoryBytes),
       logger,
     });
@@ -178,15 +204,32 @@ export class DiscoveryClient {
 
   /** Judges a directory by this client's rules, all but its memory. */
   verify(raw: DiscoveryDirectory): Promise<VerifiedDirectory | RefusedDirectory> {
-    const { root, policy, requiredSignatures, clockToleranceSeconds } = this.#options;
+    const { policy, requiredSignatures, clockToleranceSeconds } = this.#options;
     return verifyDirectory(raw, {
-      root,
+      root: this.#roots.chain,
       atSeconds: this.#now(),
       maxDirectoryBytes: this.#maxDirectoryBytes,
       ...(policy === undefined ? {} : { policy }),
       ...(requiredSignatures === undefined ? {} : { requiredSignatures }),
       ...(clockToleranceSeconds === undefined ? {} : { clockToleranceSeconds }),
     });
+  }
+
+  /** The trust roots that this client believes, from the one that it was built with to the newest that it has seen. */
+  get roots(): TrustRootChain {
+    return this.#roots.chain;
+  }
+
+  /**
+   * Takes signed trust roots that came another way, such as a file. Each is verified against the one before.
+   *
+   * @returns how many were new and good
+   */
+  async offerRoots(roots: readonly SignedTrustRoot[]): Promise<number> {
+    await this.#memory.load();
+    const taken = await this.#roots.offer(roots);
+    if (taken > 0) await this.#memory.verifyAgain();
+    return taken;
   }
 
   /** Ends what is under way; idempotent. */
@@ -211,9 +254,10 @@ export class DiscoveryClient {
     const { staggerMs = 250, newestWindowMs = 1_000, maxConcurrent = 4 } = this.#options;
     const held = this.#usable();
     const newerThan = held?.directory.complete === true ? held.directory.creation : 0;
+    const sources = this.#shuffled(this.#sources);
     const { best, answers } = await this.#lifetime.run((ended) =>
       race<DirectorySource, Candidate>({
-        sources: this.#shuffled(this.#sources),
+        sources,
         ask: (source, signal) => this.#askOne(source, newerThan, signal),
         isBetter: (a, b) => isBetter(a.directory, b.directory),
         isEnough: ({ directory }) => directory.complete && directory.missedRounds === 0,
@@ -228,15 +272,65 @@ export class DiscoveryClient {
     this.#lastAnswers = answers;
     this.#askForCompleteAt = this.#clock.now() + COMPLETE_RETRY_MS;
     if (best !== undefined) await this.#memory.take(best.value.raw, best.value.directory, best.source.name);
+    this.#askForRootsInTime(sources[0]!);
     return answers;
   }
 
   async #askOne(source: DirectorySource, newerThan: number, signal: AbortSignal): Promise<Answer<Candidate>> {
     const raw = await source.pull({ newerThan, signal });
     if (raw === null) return { ok: false, code: newerThan === 0 ? 'noDirectory' : 'nothingNewer', detail: '' };
-    const verdict = await this.verify(raw);
+    const verdict = await this.#verifyWith(raw, source, signal);
     if (!verdict.ok) return verdict;
     return this.#memory.refusal(verdict) ?? { ok: true, value: { raw, directory: verdict } };
+  }
+
+  /** Where a directory lacks a quorum, other nodes may have signed it than this client knows: their root comes first. */
+  async #verifyWith(
+    raw: DiscoveryDirectory,
+    source: DirectorySource,
+    signal: AbortSignal,
+  ): Promise<VerifiedDirectory | RefusedDirectory> {
+    const verdict = await this.verify(raw);
+    const mayBeNews = !verdict.ok && (verdict.code === 'quorumMissing' || verdict.code === 'rootSuperseded');
+    if (!mayBeNews) return verdict;
+    const learnt = await this.#learnRootsWithin(ROOTS_WAIT_MS, source, signal);
+    return learnt > 0 ? this.verify(raw) : verdict;
+  }
+
+  async #learnRootsWithin(timeoutMs: number, source: DirectorySource, signal: AbortSignal): Promise<number> {
+    const late = new AbortController();
+    const asked = this.#learnRoots(source, AbortSignal.any([signal, late.signal]));
+    const learnt = await within(this.#clock, timeoutMs, asked);
+    late.abort();
+    return learnt ?? 0;
+  }
+
+  /** Asks a source for newer roots. @returns how many came; a source that has none, or cannot say, gives none */
+  async #learnRoots(source: DirectorySource, signal: AbortSignal): Promise<number> {
+    const before = this.#roots.chain.newest.document.version;
+    try {
+      for (let taken = 1; taken > 0 && source.pullRoots !== undefined;) {
+        const newerThan = this.#roots.chain.newest.document.version;
+        const roots = await source.pullRoots({ newerThan, signal });
+        taken = await this.offerRoots(roots);
+      }
+    } catch (error) {
+      // A node without our extensions does not know the question.
+      this.#logger.debug('a source gave no trust roots', { source: source.name, ...describeFailure(error) });
+    }
+    return this.#roots.chain.newest.document.version - before;
+  }
+
+  /** Once in a while, and without keeping anybody waiting: a directory of the old nodes looks good to who lacks the news. */
+  #askForRootsInTime(source: DirectorySource): void {
+    const { rootsIntervalMs = 3_600_000 } = this.#options;
+    if (rootsIntervalMs === 0 || this.#askingForRoots || this.#clock.now() < this.#askForRootsAt) return;
+    this.#askingForRoots = true;
+    this.#askForRootsAt = this.#clock.now() + rootsIntervalMs;
+    const asked = this.#lifetime.run((ended) => this.#learnRootsWithin(ROOTS_TIMEOUT_MS, source, ended));
+    void asked.then(() => {
+      this.#askingForRoots = false;
+    });
   }
 
   /** The held directory, if it still holds. */
@@ -261,9 +355,9 @@ export class DiscoveryClient {
   }
 
   #nodeClientOptions(): NodeClientOptions {
-    const { root, limits } = this.#options;
+    const { limits } = this.#options;
     return {
-      version: root.profile.discoveryVersion,
+      version: this.#profile.discoveryVersion,
       clock: this.#clock,
       maxDirectoryBytes: this.#maxDirectoryBytes,
       ...(limits === undefined ? {} : { limits }),

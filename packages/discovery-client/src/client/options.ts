@@ -1,4 +1,4 @@
-import type { EnvelopeLimits, QuorumRule } from '@discovery-raft/psp-envelope';
+import type { EnvelopeLimits, QuorumRule, TrustRootDocument } from '@discovery-raft/psp-envelope';
 import type { TrustRoot } from '@discovery-raft/psp-pki';
 import type { Clock, Logger, Random } from '@discovery-raft/raft-core';
 import { ClientError } from '../errors.js';
@@ -6,13 +6,21 @@ import type { ConnectNode, NodeAddress } from '../node/node-address.js';
 
 /** What a `DiscoveryClient` takes. */
 export interface DiscoveryClientOptions {
-  /** Whom this client believes: its own, never a server's. */
-  readonly root: TrustRoot;
+  /**
+   * Whom this client believes: its own, never a server's. It finds the way to later versions by itself, each signed by a
+   * quorum of the one before.
+   */
+  readonly root: TrustRoot | TrustRootDocument;
   /** Discovery nodes to ask over PSP. */
   readonly nodes?: readonly NodeAddress[];
   /** URLs of web servers or caches that have the directory. Together with `nodes`, at least one. */
   readonly mirrors?: readonly string[];
-  /** A file of this client's own, for the newest directory and the mark of it. Default: none, and nothing outlives it. */
+  /**
+   * How often to ask for newer trust roots although nothing speaks for one. Default 3,600,000. 0: only when a directory is not
+   * to be believed.
+   */
+  readonly rootsIntervalMs?: number;
+  /** A file of this client's own, for the newest directory and the mark of it; the trust roots go beside it, into `PATH.roots`. Default: none, and nothing outlives it. */
   readonly cachePath?: string;
   /** Default `safe`. */
   readonly policy?: QuorumRule;
@@ -50,13 +58,15 @@ export interface DiscoveryClientOptions {
 export function checkOptions(options: DiscoveryClientOptions): void {
   const { root, nodes = [], mirrors = [], requiredSignatures } = options;
   if (nodes.length + mirrors.length === 0) invalid('nodes', 'at least one node or mirror is needed');
-  if (root.discoveryNodes.size === 0) invalid('root', 'it names no discovery node, so nothing could be believed');
+  if ('discoveryNodes' in root && root.discoveryNodes.size === 0)
+    invalid('root', 'it names no discovery node, so nothing could be believed');
   if (requiredSignatures !== undefined && !(Number.isSafeInteger(requiredSignatures) && requiredSignatures >= 1)) {
     invalid('requiredSignatures', 'a whole number from 1');
   }
   const numbers = {
     clockToleranceSeconds: options.clockToleranceSeconds,
     maxDirectoryBytes: options.maxDirectoryBytes,
+    rootsIntervalMs: options.rootsIntervalMs,
     staggerMs: options.staggerMs,
     newestWindowMs: options.newestWindowMs,
     maxConcurrent: options.maxConcurrent,

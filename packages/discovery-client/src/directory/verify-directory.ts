@@ -12,8 +12,10 @@ import {
   MAX_ITEM_BYTES,
   readDiscoveryItem,
   type QuorumRule,
+  listingClaims,
+  TrustRootChain,
 } from '@discovery-raft/psp-envelope';
-import { CertificateVerifier, openDetachedSignatureAsync, type TrustRoot } from '@discovery-raft/psp-pki';
+import { CertificateVerifier, openDetachedSignatureAsync, trustRootOf, type TrustRoot } from '@discovery-raft/psp-pki';
 import { freshnessOf, type Freshness } from './freshness.js';
 
 /** A directory that is to be believed. Times are Unix seconds. */
@@ -47,6 +49,8 @@ export type RefusalCode =
   | 'wrongTimes'
   | 'unsorted'
   | 'quorumMissing'
+  /** Of a trust root that another has taken the place of, too long ago. */
+  | 'rootSuperseded'
   /** Older than a directory that this client has seen. Only a client with a memory says so. */
   | 'rolledBack'
   /** Another one than a directory that this client has seen, of the same round. */
@@ -61,7 +65,13 @@ export interface RefusedDirectory {
 
 /** What {@link verifyDirectory} takes. */
 export interface VerifyDirectoryOptions {
-  readonly root: TrustRoot;
+  /** Whom to believe; of a chain, the root that was in force when the directory was created. */
+  readonly root: TrustRoot | TrustRootChain;
+  /**
+   * How long, after another root has come into force, directories of the one before are still believed, seconds. It bounds
+   * what the keys of nodes that were removed are good for. Default 3,600.
+   */
+  readonly supersededSeconds?: number;
   /** Unix seconds. */
   readonly atSeconds: number;
   /** Whose quorum is asked for; default `safe`. */
@@ -91,14 +101,20 @@ export async function verifyDirectory(
   const bytes = directory.directory;
   const most = options.maxDirectoryBytes ?? DEFAULT_MAX_DIRECTORY_BYTES;
   if (bytes.length > most) return refuse('tooLarge', `${bytes.length} bytes, at most ${most}`);
-  const signers = await signersOf(directory, options);
-  const needed = signaturesNeeded(options);
-  if (signers.length < needed) return refuse('quorumMissing', `${signers.length} of ${needed} signatures`);
+  const inForce = rootInForce(bytes, options);
+  if ('ok' in inForce) return inForce;
+  const { root, version } = inForce;
+  const signers = await signersOf(directory, root, options.atSeconds);
+  const needed = signaturesNeeded({ ...options, root });
+  if (signers.length < needed) {
+    const hint = version === undefined ? '' : ` of nodes of trust root ${version}`;
+    return refuse('quorumMissing', `${signers.length} of ${needed} signatures${hint}`);
+  }
   const listing = readListing(bytes);
   if (listing === undefined) return refuse('malformed', 'the bytes are no listing');
-  const refused = headerRefusal(listing, options);
+  const refused = headerRefusal(listing, options, root);
   if (refused !== undefined) return refused;
-  const read = readItems(listing.items, options.root.profile.discoveryVersion);
+  const read = readItems(listing.items, root.profile.discoveryVersion);
   if (typeof read === 'string') return refuse(read === 'malformed' ? 'malformed' : 'unsorted', read);
   const dates = { creation: Number(listing.creation), expiration: Number(listing.expiration) };
   const complete = listing.fullDigest.length === 0;
@@ -120,14 +136,37 @@ export function signaturesNeeded({
   root,
   policy,
   requiredSignatures,
-}: Pick<VerifyDirectoryOptions, 'root' | 'policy' | 'requiredSignatures'>): number {
+}: Pick<VerifyDirectoryOptions, 'policy' | 'requiredSignatures'> & { readonly root: TrustRoot }): number {
   return Math.max(1, requiredSignatures ?? directoryQuorum(root.discoveryNodes.size, policy));
 }
 
-async function signersOf(directory: DiscoveryDirectory, options: VerifyDirectoryOptions): Promise<string[]> {
-  const { root } = options;
+/** The root that judges these bytes. Their creation is a claim: what it can gain is bounded by `supersededSeconds`. */
+function rootInForce(
+  bytes: Uint8Array,
+  { root, atSeconds, supersededSeconds = 3600 }: VerifyDirectoryOptions,
+): { readonly root: TrustRoot; readonly version: number | undefined } | RefusedDirectory {
+  if (!(root instanceof TrustRootChain)) return { root, version: undefined };
+  const { creation = atSeconds, rootVersion } = listingClaims(bytes);
+  const { document } = root.at(creation);
+  const { version } = document;
+  if (rootVersion > root.newest.document.version) {
+    const detail = `it is of trust root ${rootVersion}, and ${root.newest.document.version} is the newest known here`;
+    return refuse('quorumMissing', detail);
+  }
+  // Nodes that stay sign by the newer root: their signatures must not add up to a quorum of the older one.
+  if (rootVersion !== version) {
+    return refuse('rootSuperseded', `it is of trust root ${rootVersion}, and of a time of ${version}`);
+  }
+  const next = root.version(version + 1)?.document;
+  if (next !== undefined && atSeconds > next.activation + supersededSeconds) {
+    return refuse('rootSuperseded', `trust root ${version} ended at ${next.activation}`);
+  }
+  return { root: trustRootOf(document), version };
+}
+
+async function signersOf(directory: DiscoveryDirectory, root: TrustRoot, at: number): Promise<string[]> {
   const certificates = new CertificateVerifier({ root });
-  const atSeconds = Math.floor(options.atSeconds);
+  const atSeconds = Math.floor(at);
   // Twice the nodes: a server may add stale signatures, and cannot make a client verify without end.
   const looked = directory.signatures.slice(0, root.discoveryNodes.size * 2);
   const opened = await Promise.all(
@@ -151,8 +190,12 @@ function readListing(bytes: Uint8Array): DiscoveryListing | undefined {
   }
 }
 
-function headerRefusal(listing: DiscoveryListing, options: VerifyDirectoryOptions): RefusedDirectory | undefined {
-  const { atSeconds, clockToleranceSeconds = 30, root } = options;
+function headerRefusal(
+  listing: DiscoveryListing,
+  options: VerifyDirectoryOptions,
+  root: TrustRoot,
+): RefusedDirectory | undefined {
+  const { atSeconds, clockToleranceSeconds = 30 } = options;
   const { creation, expiration, fullDigest, fullItems } = listing;
   if (listing.version !== root.profile.discoveryVersion)
     return refuse('unsupportedVersion', listing.version.slice(0, 64));

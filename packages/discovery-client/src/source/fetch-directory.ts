@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
-import type { DiscoveryDirectory } from '@discovery-raft/protocol';
-import { decodeDiscoveryBody, DEFAULT_LIMITS } from '@discovery-raft/psp-envelope';
+import type { DiscoveryDirectory, SignedTrustRoot } from '@discovery-raft/protocol';
+import { decodeTrustRoots, decodeDiscoveryBody, DEFAULT_LIMITS } from '@discovery-raft/psp-envelope';
 import { systemClock, type Clock } from '@discovery-raft/raft-core';
 import { DEFAULT_MAX_DIRECTORY_BYTES } from '../directory/verify-directory.js';
 import { ClientError } from '../errors.js';
@@ -61,16 +61,45 @@ export async function fetchDirectory(
   }
 }
 
+/** Most bytes of trust roots that are read. */
+const MAX_ROOTS_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Gets signed trust roots from a URL, as nodes serve them at `/trust-roots`. Nothing is verified here.
+ *
+ * @throws ClientError CLIENT_SOURCE_FAILED, CLIENT_TOO_LARGE, CLIENT_BAD_ANSWER, and what the platform's fetch throws
+ */
+export async function fetchTrustRoots(
+  url: string | URL,
+  options: { readonly signal: AbortSignal; readonly fetch?: typeof fetch },
+): Promise<readonly SignedTrustRoot[]> {
+  const bytes = await readWeb(url.toString(), options.fetch ?? fetch, options.signal, MAX_ROOTS_BYTES);
+  try {
+    return decodeTrustRoots(bytes);
+  } catch (error) {
+    throw new ClientError('CLIENT_BAD_ANSWER', 'the bytes are no trust roots', {}, error);
+  }
+}
+
 /** A URL or file as a source for a `DiscoveryClient`. */
 export function placeSource(
   place: string | URL,
   options: Omit<FetchDirectoryOptions, 'signal' | 'timeoutMs'> = {},
 ): DirectorySource {
+  const name = place.toString();
+  const roots = isWeb(name) ? { pullRoots: rootsBeside(name, options.fetch) } : {};
   return {
-    name: place.toString(),
+    name,
+    ...roots,
     // The client's own deadline counts; a timer here would only be a second one.
     pull: ({ signal }) => fetchDirectory(place, { ...options, signal, timeoutMs: 2 ** 31 - 1 }),
   };
+}
+
+/** A web server that has the directory has the roots beside it, as nodes do. */
+function rootsBeside(directory: string, ask?: typeof fetch): NonNullable<DirectorySource['pullRoots']> {
+  const url = new URL('trust-roots', directory);
+  return ({ signal }) => fetchTrustRoots(url, { signal, ...(ask === undefined ? {} : { fetch: ask }) });
 }
 
 function isWeb(name: string): boolean {

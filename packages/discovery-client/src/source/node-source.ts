@@ -6,6 +6,10 @@ import type { DirectorySource } from './directory-source.js';
 export function nodeSource(node: NodeAddress, connect: ConnectNode, options: NodeClientOptions): DirectorySource {
   return {
     name: formatAddress(node),
+    pullRoots: ({ newerThan, signal }) =>
+      withConnection(connect, node, signal, ({ channel }) =>
+        new NodeClient(channel, options).pullTrustRoots(newerThan),
+      ),
     pull: ({ newerThan, signal }) =>
       withConnection(connect, node, signal, ({ channel }) => new NodeClient(channel, options).pullNewer(newerThan)),
   };

@@ -23,6 +23,11 @@ export interface Committee {
   readonly quorum: number;
 }
 
+/** What a listing that this committee decides says of it: nothing for the first trust root, as ever. */
+export function rootClaimOf({ version }: Committee): { readonly rootVersion?: number } {
+  return version === 1 ? {} : { rootVersion: version };
+}
+
 /** The committee of a roster's members under a policy. */
 export function committeeOf(version: number, identities: Iterable<string>, policy: Policy): Committee {
   const members = new Set(identities);

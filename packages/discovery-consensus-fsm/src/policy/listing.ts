@@ -18,6 +18,8 @@ export interface ListingHeader {
   readonly version: string;
   readonly creation: number;
   readonly expiration: number;
+  /** Version of the trust root whose nodes decide; 0, or left out, for the first. */
+  readonly rootVersion?: number;
 }
 
 /** One item of a listing. */

@@ -4,6 +4,7 @@ import { shortListingStepsOf } from '@discovery-raft/psp-envelope';
 import type { ShortListing } from '@discovery-raft/psp-envelope';
 import type { DiscoveryDirectory, DiscoveryListing, DiscoverySignature } from '@discovery-raft/protocol';
 import { MAX_MEMBERS } from '../config.js';
+import { rootClaimOf } from '../policy/committee.js';
 import { buildListingSteps, sameBytes } from '../policy/listing.js';
 import { POLICIES } from '../policy/thresholds.js';
 import { roundOfCreation, slotExpiration, slotStart } from '../policy/slots.js';
@@ -127,6 +128,9 @@ export class DirectoryShelf {
     if (creation > now + config.clockToleranceSeconds) return no('malformed', 'creation is in the future');
     if (now >= expiration || round <= (this.#current?.round ?? 0)) return no('staleDirectory', `round ${round}`);
     const committee = committees.at(creation);
+    if (Math.max(1, Number(listing.rootVersion)) !== committee.version) {
+      return no('quorumMissing', `it is of trust root ${listing.rootVersion}`);
+    }
     if (most > committee.members.size) return no('tooMany', 'signatures');
     const { good } = await checkSignatures(this.#context, committee, signatures, directory.directory, creation);
     if (good.length < committee.quorum) return no('quorumMissing', `${good.length} of ${committee.quorum} signatures`);
@@ -187,7 +191,8 @@ export class DirectoryShelf {
     const creation = roundOfCreation(config, now) === undefined ? now : now - 1;
     if (config.slotSeconds === 1) return null;
     const expiration = creation + config.slotSeconds + committees.ownPlace;
-    const header = { version: config.protocolVersion, creation, expiration };
+    const rootClaim = rootClaimOf(committees.at(creation));
+    const header = { version: config.protocolVersion, creation, expiration, ...rootClaim };
     try {
       // A node that has just started may have much to verify, and is asked meanwhile.
       const entries = await this.#book.judgeWhatIsKnown(ports.list.view(), creation);

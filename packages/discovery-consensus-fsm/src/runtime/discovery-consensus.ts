@@ -25,7 +25,7 @@ import type { MachineState, StateName } from '../machine/states.js';
 import { isLeaderState } from '../machine/transition.js';
 import type { DiscoveryMessage } from '../messages.js';
 import type { DiscoveryConsensusOperations, PublishSource, RaftStatus } from '../operations.js';
-import type { Committee } from '../policy/committee.js';
+import { rootClaimOf, type Committee } from '../policy/committee.js';
 import type { BuiltListing } from '../policy/listing.js';
 import { buildListingSteps } from '../policy/listing.js';
 import { checkVoteRequest } from '../policy/request-check.js';
@@ -173,7 +173,8 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     const at = creation ?? Math.floor(time.wallNow());
     const entries = await this.#driver.book.judge(ports.list.view(), at);
     const expiration = at + DIRECTORY_LIFETIME_SLOTS * this.config.slotSeconds;
-    const header = { version: this.config.protocolVersion, creation: at, expiration };
+    const committee = committees.at(at);
+    const header = { version: this.config.protocolVersion, creation: at, expiration, ...rootClaimOf(committee) };
     const { shortListingBytes, recordsPerSlice: entriesPerStep } = this.config;
     const { attestationsNeeded } = committees.at(at);
     const sizes = { shortListingBytes, entriesPerStep };

@@ -1,4 +1,4 @@
-import type { Committee } from '../policy/committee.js';
+import { rootClaimOf, type Committee } from '../policy/committee.js';
 import { buildListingSteps } from '../policy/listing.js';
 import type { NotReadyReason } from '../policy/judgement.js';
 import type { BuiltListing } from '../policy/listing.js';
@@ -103,8 +103,10 @@ export class FrozenLists {
   async #build(round: number, view: ListedView, isDropped: () => boolean): Promise<BuiltListing | NotReadyReason> {
     const { config, policy, ports } = this.#context;
     const creation = slotStart(config, round);
-    const header = { version: config.protocolVersion, creation, expiration: slotExpiration(config, round) };
-    const { attestationsNeeded } = this.#committee(round);
+    const committee = this.#committee(round);
+    const { attestationsNeeded } = committee;
+    const dates = { creation, expiration: slotExpiration(config, round) };
+    const header = { version: config.protocolVersion, ...dates, ...rootClaimOf(committee) };
     const entries = await this.#book.judge(view, creation);
     const { shortListingBytes, recordsPerSlice: entriesPerStep } = config;
     const sizes = { shortListingBytes, entriesPerStep };

@@ -3,10 +3,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { toBinary } from '@bufbuild/protobuf';
 import {
+  chainFrom,
   ClientError,
   connectOverTls,
   DiscoveryClient,
+  extendChain,
   fetchDirectory,
+  fetchTrustRoots,
   formatAddress,
   NodeClient,
   signItem,
@@ -16,12 +19,13 @@ import {
   type RefusedDirectory,
   type VerifiedDirectory,
 } from '@discovery-raft/discovery-client';
-import { DiscoveryDirectorySchema } from '@discovery-raft/protocol';
-import { DEFAULT_LIMITS, isItemAddress } from '@discovery-raft/psp-envelope';
-import type { NetworkProfile, TrustRoot } from '@discovery-raft/psp-pki';
+import { DiscoveryDirectorySchema, type SignedTrustRoot } from '@discovery-raft/protocol';
+import { DEFAULT_LIMITS, isItemAddress, type TrustRootChain } from '@discovery-raft/psp-envelope';
+import { trustRootOf as trustRootOfDocument, type NetworkProfile } from '@discovery-raft/psp-pki';
 import { NodeError } from '../errors.js';
 import { readPublisherFile } from '../keys/publisher-file.js';
-import { readTrustRoot } from '../keys/trust-root-file.js';
+import { readRootDocument } from '../keys/trust-root-file.js';
+import { rootsIn } from '../roots/file-root-store.js';
 import { configOf, hostPort, print, type CliContext, type ConfigFlags } from './context.js';
 import { EXIT } from './exit-codes.js';
 import { formatFacts, formatTime, shortIdentity } from './table.js';
@@ -32,6 +36,8 @@ const LIMITS = { ...DEFAULT_LIMITS, maxMessageBytes: 64 * 1024 * 1024, maxBodyFi
 /** Flags of commands that believe a trust root. */
 export interface TrustFlags extends ConfigFlags {
   readonly trustRoot?: string;
+  /** Signed trust roots behind that one. */
+  readonly roots?: string;
   readonly json?: true;
 }
 
@@ -72,8 +78,9 @@ export interface ClientActions {
 
 /** Publishes a packet. @returns the exit code */
 export async function publish(file: string | undefined, flags: PublishFlags, context: CliContext): Promise<number> {
-  const root = await readTrustRoot(await trustRootOf(flags, context));
-  const packet = file === undefined ? await signedPacket(flags, root.profile) : await bytesOf(file);
+  const root = await readRootDocument(await trustRootOf(flags, context));
+  const { profile } = trustRootOfDocument(root);
+  const packet = file === undefined ? await signedPacket(flags, profile) : await bytesOf(file);
   const client = new DiscoveryClient({ root, nodes: await nodesOf(flags, context), limits: LIMITS });
   try {
     const result = await client.publish(packet, flags.timeout * 1000);
@@ -96,24 +103,17 @@ export async function publish(file: string | undefined, flags: PublishFlags, con
 
 /** Verifies a directory in a file. @returns the exit code */
 export async function verify(file: string, flags: VerifyFlags, context: CliContext): Promise<number> {
-  const root = await readTrustRoot(await trustRootOf(flags, context));
+  const chain = await chainOf(flags, context);
   const raw = await fetchDirectory(placeOf(file));
-  const verdict = await verifyDirectory(raw, { root, atSeconds: flags.at ?? Date.now() / 1000 });
+  const verdict = await verifyDirectory(raw, { root: chain, atSeconds: flags.at ?? Date.now() / 1000 });
   return tell(verdict, file, flags, context);
 }
 
 /** Gets a directory and verifies it. @returns the exit code */
 export async function pull(flags: PullFlags, context: CliContext): Promise<number> {
-  const root = await readTrustRoot(await trustRootOf(flags, context));
-  if (flags.from !== undefined) {
-    const timeoutMs = flags.timeout * 1000;
-    const raw = await fetchDirectory(placeOf(flags.from), { timeoutMs });
-    const atSeconds = flags.at ?? Date.now() / 1000;
-    const verdict = await verifyDirectory(raw, { root, atSeconds });
-    if (verdict.ok) await keep(flags, toBinary(DiscoveryDirectorySchema, raw));
-    return tell(verdict, flags.from, flags, context);
-  }
-  if (flags.out !== undefined) return pullToFile(flags, root, context);
+  if (flags.from !== undefined) return pullFrom(flags.from, flags, context);
+  if (flags.out !== undefined) return pullToFile(flags, context);
+  const root = await readRootDocument(await trustRootOf(flags, context));
   const discovery = new DiscoveryClient({
     root,
     nodes: await nodesOf(flags, context),
@@ -121,6 +121,7 @@ export async function pull(flags: PullFlags, context: CliContext): Promise<numbe
     ...(flags.cache === undefined ? {} : { cachePath: resolve(flags.cache) }),
   });
   try {
+    if (flags.roots !== undefined) await discovery.offerRoots(await rootsIn(flags.roots));
     const list: FullList = await discovery.refresh(flags.timeout * 1000);
     return tell(list.directory, list.source, flags, context);
   } catch (error) {
@@ -130,8 +131,42 @@ export async function pull(flags: PullFlags, context: CliContext): Promise<numbe
   }
 }
 
+/** Gets a directory from a web server or a file; a web server that has newer trust roots is asked for them. */
+async function pullFrom(from: string, flags: PullFlags, context: CliContext): Promise<number> {
+  const timeoutMs = flags.timeout * 1000;
+  const place = placeOf(from);
+  const raw = await fetchDirectory(place, { timeoutMs });
+  const atSeconds = flags.at ?? Date.now() / 1000;
+  let chain = await chainOf(flags, context);
+  let verdict = await verifyDirectory(raw, { root: chain, atSeconds });
+  if (!verdict.ok && verdict.code === 'quorumMissing' && /^https?:/i.test(place.toString())) {
+    const signal = AbortSignal.timeout(timeoutMs);
+    chain = await learnt(chain, () => fetchTrustRoots(new URL('trust-roots', place), { signal }));
+    verdict = await verifyDirectory(raw, { root: chain, atSeconds });
+  }
+  if (verdict.ok) await keep(flags, toBinary(DiscoveryDirectorySchema, raw));
+  return tell(verdict, from, flags, context);
+}
+
+/** A chain with what a source has more; one that has nothing, or does not know the question, changes nothing. */
+async function learnt(chain: TrustRootChain, ask: () => Promise<readonly SignedTrustRoot[]>): Promise<TrustRootChain> {
+  const roots = await ask().catch(() => []);
+  return (await extendChain(chain, roots)).chain;
+}
+
+/** The chain that the flags give. @throws NodeError NODE_KEYS_UNREADABLE, NODE_ROOT_REFUSED */
+async function chainOf(flags: TrustFlags, context: CliContext): Promise<TrustRootChain> {
+  const first = chainFrom(await readRootDocument(await trustRootOf(flags, context)));
+  if (flags.roots === undefined) return first;
+  const { chain, refused } = await extendChain(first, await rootsIn(flags.roots));
+  if (refused === null) return chain;
+  throw new NodeError('NODE_ROOT_REFUSED', `${flags.roots}: ${refused.code}, ${refused.detail}`, { ...refused });
+}
+
 /** Asks one node after the other, until one gives a directory that is to be believed, and keeps its bytes. */
-async function pullToFile(flags: PullFlags, root: TrustRoot, context: CliContext): Promise<number> {
+async function pullToFile(flags: PullFlags, context: CliContext): Promise<number> {
+  let chain = await chainOf(flags, context);
+  const { discoveryVersion: version } = trustRootOfDocument(chain.first.document).profile;
   const connect = connectOverTls();
   const signal = AbortSignal.timeout(flags.timeout * 1000);
   let refused: { readonly verdict: RefusedDirectory; readonly source: string } | undefined;
@@ -141,9 +176,13 @@ async function pullToFile(flags: PullFlags, root: TrustRoot, context: CliContext
     try {
       const connection = await connect(node, { signal });
       try {
-        const messages = new NodeClient(connection.channel, { version: root.profile.discoveryVersion, limits: LIMITS });
+        const messages = new NodeClient(connection.channel, { version, limits: LIMITS });
         const raw = await messages.pull();
-        const verdict = await verifyDirectory(raw, { root, atSeconds: Date.now() / 1000 });
+        let verdict = await verifyDirectory(raw, { root: chain, atSeconds: Date.now() / 1000 });
+        if (!verdict.ok && verdict.code === 'quorumMissing') {
+          chain = await learnt(chain, () => messages.pullTrustRoots(chain.newest.document.version));
+          verdict = await verifyDirectory(raw, { root: chain, atSeconds: Date.now() / 1000 });
+        }
         if (!verdict.ok) refused = { verdict, source };
         else {
           await keep(flags, toBinary(DiscoveryDirectorySchema, raw));

@@ -380,11 +380,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
     limits,
     logger,
     send: (peer, packet, lane) => links.sendRaftPacket(peer, packet, lane),
-    isMember: (peer) =>
-      raftOf()
-        .getConfiguration()
-        .configuration.servers.some(({ id }) => id === peer) ||
-      roots.rosters().some((roster) => roster.members.some((member) => member.identity === peer)),
+    isMember: (peer) => roots.names(peer) || isServer(raftOf(), peer),
   });
   const signer = new NodeSigner(identity, options.verifyPool);
   const consensus: DiscoveryConsensus = new DiscoveryConsensus(
@@ -421,6 +417,10 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
     ...(options.raft ? { config: options.raft } : {}),
   });
   return { raft, list, consensus, roots, signer, links, bridge, writer, transport, consensusClock };
+}
+
+function isServer(raft: Raft<ListResult>, identity: string): boolean {
+  return raft.getConfiguration().configuration.servers.some(({ id }) => id === identity);
 }
 
 /**

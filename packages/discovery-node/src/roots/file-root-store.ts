@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { SignedTrustRoot } from '@discovery-raft/protocol';
 import { decodeTrustRoots, encodeTrustRoots } from '@discovery-raft/psp-envelope';
 import { NodeError } from '../errors.js';
@@ -36,6 +37,15 @@ export async function readRootsFile(file: string): Promise<readonly SignedTrustR
   const { size } = await stat(file);
   if (size > MAX_FILE_BYTES) throw new Error(`it has more than ${MAX_FILE_BYTES} bytes`);
   return decodeTrustRoots(await readFile(file));
+}
+
+/** The signed roots of a file that `root export` or a web server gave. @throws NodeError NODE_KEYS_UNREADABLE */
+export async function rootsIn(file: string): Promise<readonly SignedTrustRoot[]> {
+  try {
+    return await readRootsFile(resolve(file));
+  } catch (cause) {
+    throw new NodeError('NODE_KEYS_UNREADABLE', `${file} holds no trust roots`, { file }, cause);
+  }
 }
 
 /** The error that says what to do about stored roots that cannot be used. */

@@ -81,6 +81,11 @@ export class RootKeeper implements RosterSource {
     return this.#rosters;
   }
 
+  /** Whether any root names this node. */
+  names(identity: string): boolean {
+    return this.#rosters.some(({ members }) => members.some((member) => member.identity === identity));
+  }
+
   onChanged(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

@@ -3,7 +3,15 @@ import { bytesFieldSize, intFieldSize, lengthFieldSize, ProtoWriter } from '../p
 import { encodeText } from '../protobuf/text.js';
 
 /** Field numbers of `DiscoveryListing`. */
-const FIELD = { version: 1, items: 2, creation: 3, expiration: 4, fullItems: 5, fullDigest: 6 } as const;
+const FIELD = {
+  version: 1,
+  items: 2,
+  creation: 3,
+  expiration: 4,
+  fullItems: 5,
+  fullDigest: 6,
+  rootVersion: 10,
+} as const;
 
 /** All of a listing but its items. Times are Unix seconds. */
 export interface ListingHead {
@@ -14,13 +22,16 @@ export interface ListingHead {
   readonly fullItems?: number;
   /** Only in a short listing: SHA-256, 32 bytes. */
   readonly fullDigest?: Uint8Array;
+  /** Version of the trust root whose nodes decide; 0, or left out, for the first. */
+  readonly rootVersion?: number;
 }
 
 const NO_BYTES = new Uint8Array(0);
 
 /** The head of a listing that was decoded. @throws EnvelopeError ENVELOPE_INVALID_VALUE for times from 2^53 when written */
-export function listingHeadOf({ version, creation, expiration }: DiscoveryListing): ListingHead {
-  return { version, creation: Number(creation), expiration: Number(expiration) };
+export function listingHeadOf({ version, creation, expiration, rootVersion }: DiscoveryListing): ListingHead {
+  const dates = { creation: Number(creation), expiration: Number(expiration) };
+  return { version, ...dates, ...(rootVersion === 0n ? {} : { rootVersion: Number(rootVersion) }) };
 }
 
 /** Bytes that an item of so many bytes takes in a listing. */
@@ -30,13 +41,14 @@ export function listedItemBytes(length: number): number {
 
 /** Bytes of a listing without its items. */
 export function listingHeadBytes(head: ListingHead): number {
-  const { version, creation, expiration, fullItems = 0, fullDigest = NO_BYTES } = head;
+  const { version, creation, expiration, fullItems = 0, fullDigest = NO_BYTES, rootVersion = 0 } = head;
   return (
     bytesFieldSize(encodeText(version).length) +
     intFieldSize(creation) +
     intFieldSize(expiration) +
     intFieldSize(fullItems) +
-    bytesFieldSize(fullDigest.length)
+    bytesFieldSize(fullDigest.length) +
+    intFieldSize(rootVersion)
   );
 }
 
@@ -62,12 +74,13 @@ export class ListingWriter {
 
   /** To be called once, when all items that were announced have come. @returns the listing's bytes, not copied */
   finish(): Uint8Array {
-    const { creation, expiration, fullItems = 0, fullDigest = NO_BYTES } = this.#head;
+    const { creation, expiration, fullItems = 0, fullDigest = NO_BYTES, rootVersion = 0 } = this.#head;
     const writer = this.#writer;
     writer.int(FIELD.creation, creation);
     writer.int(FIELD.expiration, expiration);
     writer.int(FIELD.fullItems, fullItems);
     writer.data(FIELD.fullDigest, fullDigest);
+    writer.int(FIELD.rootVersion, rootVersion);
     return writer.bytes;
   }
 }

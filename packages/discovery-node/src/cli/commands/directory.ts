@@ -53,12 +53,16 @@ const VERIFY_HELP = `
 Exit codes: 1 it is not to be believed.
 
 Examples:
-  discovery-node verify directory.bin --trust-root trust-root.json
+  discovery-node verify directory.bin --trust-root trust-root.json --roots roots.bin
   discovery-node verify directory.bin --at 2026-01-31T12:00:00Z`;
 
 function withTrust(command: Command): Command {
   return withConfig(command)
     .option('--trust-root <file>', 'whom to believe (default: that of the configuration)')
+    .option(
+      '--roots <file>',
+      'newer trust roots, signed; see `root export`. Nodes and web servers are asked for them too',
+    )
     .option('--json', 'print JSON');
 }
 

@@ -12,11 +12,11 @@ import {
   decodeTrustRoots,
   encodeTrustRoot,
   encodeTrustRoots,
-  MAX_ROOTS_PER_MESSAGE,
   tallyRoot,
-  TrustRootChain,
+  type TrustRootChain,
   type TrustRootDocument,
 } from '@discovery-raft/psp-envelope';
+import { chainFrom, extendChain } from '@discovery-raft/discovery-client';
 import { z } from 'zod';
 import type { AdminResults, RefusedRoot } from '../../admin/protocol.js';
 import { ROOTS_FILE } from '../../daemon/deployment.js';
@@ -30,7 +30,7 @@ import {
   trustRootJson,
 } from '../../keys/trust-root-file.js';
 import { NodeSigner } from '../../pki/node-identity.js';
-import { readRootsFile } from '../../roots/file-root-store.js';
+import { readRootsFile, rootsIn } from '../../roots/file-root-store.js';
 import type { ReachableNode } from '../../roots/known-nodes.js';
 import { pkiRootCrypto } from '../../roots/pki-root-crypto.js';
 import { proposeRoot, slotBegin, type ProposedChange } from '../../roots/propose.js';
@@ -187,7 +187,7 @@ export interface VerifyRootsFlags {
 /** Verifies a file of signed roots against a first one, offline. @returns the exit code */
 export async function verify(file: string, flags: VerifyRootsFlags, context: CliContext): Promise<number> {
   const first = await readRootDocument(resolve(flags.trustRoot));
-  const { chain, refused } = await extended(TrustRootChain.from(first, crypto.sha256), await rootsIn(file));
+  const { chain, refused } = await extendChain(chainFrom(first), await rootsIn(file));
   const newest = chain.newest.document;
   if (refused !== null) {
     const text = `Not to be believed behind version ${newest.version}: ${refused.code}, ${refused.detail}.\n`;
@@ -221,31 +221,10 @@ export async function exportRoots(flags: ExportFlags, context: CliContext): Prom
   print(context, flags, { file: resolve(flags.out), version }, `Wrote ${flags.out}, up to version ${version}.\n`);
 }
 
-/** The signed roots of a file that `root export` or a web server gave. @throws NodeError NODE_KEYS_UNREADABLE */
-export async function rootsIn(file: string): Promise<readonly SignedTrustRoot[]> {
-  try {
-    return await readRootsFile(resolve(file));
-  } catch (cause) {
-    throw new NodeError('NODE_KEYS_UNREADABLE', `${file} holds no trust roots`, { file }, cause);
-  }
-}
-
-/** A chain with all roots of a file, as far as they are to be believed. */
-export async function extended(
-  chain: TrustRootChain,
-  roots: readonly SignedTrustRoot[],
-): ReturnType<TrustRootChain['extend']> {
-  let step = await chain.extend([], crypto);
-  for (let at = 0; at < roots.length && step.refused === null; at += MAX_ROOTS_PER_MESSAGE) {
-    step = await step.chain.extend(roots.slice(at, at + MAX_ROOTS_PER_MESSAGE), crypto);
-  }
-  return step;
-}
-
 /** What the node says is verified here again. */
 async function chainOf({ first, roots }: AdminResults['root.get']): Promise<TrustRootChain> {
-  const begin = TrustRootChain.from(decodeTrustRoot(Buffer.from(first, 'base64')), crypto.sha256);
-  const { chain, refused } = await extended(begin, decodeTrustRoots(Buffer.from(roots, 'base64')));
+  const begin = chainFrom(decodeTrustRoot(Buffer.from(first, 'base64')));
+  const { chain, refused } = await extendChain(begin, decodeTrustRoots(Buffer.from(roots, 'base64')));
   if (refused !== null)
     throw new NodeError('NODE_ROOT_REFUSED', `the node's roots are bad: ${refused.code}`, { ...refused });
   return chain;

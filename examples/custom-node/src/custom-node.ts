@@ -72,6 +72,7 @@ export async function startNode({ id, keys, members, root, slotSeconds, send }: 
     consensus.raftStateChanged({ state: raft.state, leaderId: raft.leader?.id ?? null, term: raft.term });
   };
   raft.on('stateChange', tell).on('leaderChange', tell);
+  consensus.on('stateDiverged', () => void raft.shutdown()); // others hold another state: nothing of it may spread
   await consensus.start();
   await raft.bootstrap({ servers: members.map((member) => ({ id: member, address: member, suffrage: 'voter' })) });
 

@@ -1,5 +1,5 @@
 import type { StateName } from './machine/states.js';
-import type { AlarmCode, PublishCode, RefusalCode } from './refusals.js';
+import type { AlarmCode, LeaderFault, PublishCode, RefusalCode } from './refusals.js';
 import type { StoredDirectory } from './ports.js';
 import type { StateDivergence } from './runtime/state-watch.js';
 
@@ -33,6 +33,8 @@ export interface ConsensusEvents {
   }) => void;
   /** A member's message was not heeded. */
   messageRefused: (refusal: { readonly from: string; readonly code: RefusalCode; readonly detail: string }) => void;
+  /** Raft names a leader that this node does not follow; told once for each leader, term and reason. */
+  leaderRefused: (refusal: { readonly leaderId: string; readonly term: number; readonly reason: LeaderFault }) => void;
   publishRefused: (refusal: { readonly source: string; readonly code: PublishCode; readonly detail: string }) => void;
   /** The wall clock was set while the node ran: by so many seconds, negative when it was set back. */
   clockSet: (change: { readonly bySeconds: number }) => void;

@@ -36,6 +36,12 @@ export const REFUSAL_CODES = [
   'internal',
 ] as const;
 
+/**
+ * Why a node does not follow the leader that Raft names: it is no member of the trust root in force, or no authenticated
+ * link to it stands. Meanwhile the node casts no vote and forwards nothing.
+ */
+export type LeaderFault = 'notMember' | 'notAuthenticated';
+
 /** One of {@link REFUSAL_CODES}. */
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 

@@ -25,6 +25,7 @@ export type NoReason =
   | 'clockSkew'
   | 'staleRound'
   | 'stateDiffers'
+  | 'leaderNotVerified'
   | 'alreadySigned'
   | 'digestMismatch'
   | 'tooFewValidEntries'

@@ -3,6 +3,7 @@ import type { Effect, MachineEvent, MachineState } from '../machine/states.js';
 import { INITIAL_STATE } from '../machine/states.js';
 import { isLeaderState, transition } from '../machine/transition.js';
 import type { RaftStatus } from '../operations.js';
+import type { LeaderFault } from '../refusals.js';
 import { slotAt, slotStart } from '../policy/slots.js';
 import type { ListedRecord, Unsubscribe } from '../ports.js';
 import { AttestationRound } from './attestation-round.js';
@@ -66,6 +67,7 @@ export class ConsensusDriver {
   /** The round of the future that an alarm was raised for. */
   #warnedOf = 0;
   #published: RoundResult | undefined;
+  #leaderFault: LeaderFault | undefined;
   /** The leader that accepted packets go to. */
   #routedTo: string | null = null;
   /** Over when the list is to be looked through again. */
@@ -102,6 +104,11 @@ export class ConsensusDriver {
   /** Where the machine is. */
   get machine(): MachineState {
     return this.#machine;
+  }
+
+  /** Why the present leader is not followed; undefined when it is, or was not looked at yet. */
+  get leaderFault(): LeaderFault | undefined {
+    return this.#machine.name === 'FollowerVerifyLeader' ? this.#leaderFault : undefined;
   }
 
   /** See `DiscoveryConsensus.start`. */
@@ -196,6 +203,7 @@ export class ConsensusDriver {
       case 'holdPending':
         return this.#hold();
       case 'verifyLeader':
+        this.#leaderFault = undefined;
         return this.#verifyLeader(effect);
       case 'retryVerifyLeader':
         return this.#setTimer('verifyLeader', RETRY_SECONDS, () => this.#verifyLeader(effect));
@@ -399,8 +407,17 @@ export class ConsensusDriver {
   #verifyLeader({ leaderId, term }: Effect): void {
     const { committees, ports } = this.#context;
     if (leaderId === null || this.#machine.leaderId !== leaderId || this.#machine.term !== term) return;
-    const trusted = committees.present.members.has(leaderId) && (ports.channel.isAuthenticated?.(leaderId) ?? true);
-    this.dispatch({ type: trusted ? 'leaderVerified' : 'leaderRefused', leaderId, term });
+    const isMember = committees.present.members.has(leaderId);
+    const reason = !isMember
+      ? 'notMember'
+      : (ports.channel.isAuthenticated?.(leaderId) ?? true)
+        ? undefined
+        : 'notAuthenticated';
+    // It is looked at again every second, and told of once.
+    if (reason !== undefined && this.#leaderFault !== reason)
+      this.#context.emit('leaderRefused', { leaderId, term, reason });
+    this.#leaderFault = reason;
+    this.dispatch({ type: reason === undefined ? 'leaderVerified' : 'leaderRefused', leaderId, term });
   }
 
   #forwardPending(): void {

@@ -10,7 +10,7 @@ import type { NoReason } from '../policy/judgement.js';
 import type { CheckedRequest } from '../policy/request-check.js';
 import { checkVoteRequest } from '../policy/request-check.js';
 import { slotAt, slotStart } from '../policy/slots.js';
-import type { Handled, RefusalCode } from '../refusals.js';
+import type { Handled, LeaderFault, RefusalCode } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
 import type { Context } from './context.js';
 import { raiseAlarm } from './context.js';
@@ -20,6 +20,7 @@ import type { RoundVoter } from './round-voter.js';
 /** What the leader's messages may look at and set in motion. */
 export interface MachineAccess {
   readonly machine: MachineState;
+  readonly leaderFault: LeaderFault | undefined;
   dispatch(event: MachineEvent): void;
 }
 
@@ -59,6 +60,11 @@ export class LeaderMessages {
   voteRequested(from: string, request: DiscoveryRequestConsensusVote): Handled {
     const { name, leaderId, round: present, lastRound } = this.#driver.machine;
     if (isLeaderState(name) || from !== leaderId) return no('senderIsNotLeader', '');
+    const { leaderFault } = this.#driver;
+    if (leaderFault !== undefined) {
+      this.#voter.answer(from, this.voteNo(request, 'leaderNotVerified'));
+      return no('leaderNotVerified', leaderFault);
+    }
     if (name !== 'FollowerRunning' && name !== 'FollowerConsensusVote') {
       this.#held = { from, request };
       return HEEDED;

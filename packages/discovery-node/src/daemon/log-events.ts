@@ -10,6 +10,9 @@ export function logEvents({ raft, consensus }: DiscoveryNode, logger: Logger): v
     if (published) logger.info('a round ended with a directory', { round, items, signatures });
     else logger.warn('a round ended without a directory', { round, reason });
   });
+  consensus.on('leaderRefused', ({ leaderId, term, reason }) =>
+    logger.warn('the leader is not followed: no votes, no forwards', { leader: leaderId, term, reason }),
+  );
   consensus.on('clockSet', ({ bySeconds }) => logger.warn('the clock of this machine was set', { bySeconds }));
   consensus.on('alarmRaised', ({ code, detail }) =>
     logger.error('ALARM: somebody should look at this', { code, detail }),

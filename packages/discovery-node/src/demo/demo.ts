@@ -15,8 +15,8 @@ const CONCURRENT_PUBLISHERS = 128;
 /** Seconds of the day that pass in a real second while the demonstration waits. */
 const WALL_SPEED = 10;
 /** How long a step may take in real time before the demonstration gives up, milliseconds. */
-const PATIENCE_MS = 300_000;
-/** A leader that has been idle for so long in real time will not begin this slot's round any more. */
+const PATIENCE_MS = 600_000;
+/** A leader that has been idle for so long, by the network's working time, will not begin this slot's round any more. */
 const IDLE_MS = 3000;
 
 /** What a day brought. */
@@ -243,8 +243,8 @@ export class Demo {
         const statuses = await Promise.all(this.#network.nodes.map((node) => node.status()));
         everywhere = statuses.every(({ directory }) => directory?.creation === at);
         const idle = statuses.some(({ consensus }) => consensus.state === 'LeaderRunning');
-        idleSince = idle ? Math.min(idleSince, performance.now()) : Infinity;
-        return everywhere || performance.now() - idleSince > IDLE_MS;
+        idleSince = idle ? Math.min(idleSince, this.#network.workedMs()) : Infinity;
+        return everywhere || this.#network.workedMs() - idleSince > IDLE_MS;
       },
       at + 600,
     );
@@ -292,10 +292,16 @@ export class Demo {
 
   /** Waits while the day goes on, but not past `untilSeconds`. */
   async #until(what: string, condition: () => boolean | Promise<boolean>, untilSeconds: number): Promise<void> {
+    let last = this.#network.workedMs();
     await until(what, condition, {
       limitMs: PATIENCE_MS,
       everyMs: 10,
-      tick: (elapsedMs) => this.#jumpTo(Math.min(untilSeconds, this.#now + (elapsedMs / 1000) * WALL_SPEED)),
+      tick: (elapsedMs) => {
+        const worked = this.#network.workedMs();
+        const passedMs = Math.min(elapsedMs, worked - last);
+        last = worked;
+        return this.#jumpTo(Math.min(untilSeconds, this.#now + (passedMs / 1000) * WALL_SPEED));
+      },
     });
   }
 }

@@ -41,6 +41,8 @@ export interface DemoNetwork {
   readonly nodes: readonly DemoNode[];
   /** Starts and links all nodes, and makes them one cluster. */
   start(): Promise<void>;
+  /** Milliseconds that the nodes have had to work in, from any origin: the day may pass no faster than by these. */
+  workedMs(): number;
   /** Sets the time of day of every node; never back. */
   setTime(unixSeconds: number): Promise<void>;
   /** Ends a node: where nodes are processes, with SIGKILL. */

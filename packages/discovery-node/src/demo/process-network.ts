@@ -88,6 +88,10 @@ export class ProcessNetwork implements DemoNetwork {
     await Promise.all(this.#made.nodes.map((made) => this.#start(made)));
   }
 
+  workedMs(): number {
+    return performance.now();
+  }
+
   async setTime(unixSeconds: number): Promise<void> {
     this.#now = Math.max(this.#now, unixSeconds);
     // Many relays ask at once: what comes while a time is being set waits for the next setting, of the newest time.

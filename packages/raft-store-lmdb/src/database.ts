@@ -9,7 +9,7 @@ export interface Change {
 
 /** Bytes of a database, all whole pages. */
 export interface DatabaseUsage {
-  /** Size of the file; it never shrinks. */
+  /** Size of the file; it shrinks at an opening only. */
   readonly fileBytes: number;
   /** What of it holds something; the rest is free and will be used again. */
   readonly usedBytes: number;

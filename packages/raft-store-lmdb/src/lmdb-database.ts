@@ -12,6 +12,7 @@ import {
 import { dirname, join } from 'node:path';
 import type { Logger } from '@discovery-raft/raft-core';
 import { open, type RootDatabase } from 'lmdb';
+import { dropUnfinishedCopy, replaceByCopy, worthCopying } from './compact-copy.js';
 import type { Change, Database, DatabaseUsage } from './database.js';
 import { viewOf } from './entry-format.js';
 import { HARD_STATE_KEY, OPENED_KEY, type KeyRange } from './keys.js';
@@ -55,18 +56,16 @@ export class LmdbDatabase implements Database {
     try {
       const created = mkdirSync(path, { recursive: true });
       checkLength(path, logger);
-      db = open<Uint8Array, Uint8Array>({
-        path,
-        noSubdir: false,
-        encoding: 'binary',
-        keyEncoding: 'binary',
-        overlappingSync: false,
-        eventTurnBatching: false,
-        maxDbs: 1,
-      });
-      refuseOthers(path, db);
-      const database = new LmdbDatabase(path, db);
+      db = await openAlone(path);
+      dropUnfinishedCopy(path);
+      let database = new LmdbDatabase(path, db);
       await database.commit([{ key: OPENED_KEY, value: Uint8Array.of(1) }]);
+      if (worthCopying(database.usage()) && (await database.#shrink(logger))) {
+        syncDirectory(path);
+        await db.close();
+        db = await openAlone(path);
+        database = new LmdbDatabase(path, db);
+      }
       const outermost = created === undefined ? path : dirname(created);
       for (let directory = path; ; directory = dirname(directory)) {
         syncDirectory(directory);
@@ -114,6 +113,39 @@ export class LmdbDatabase implements Database {
 
   async close(): Promise<void> {
     await this.#db.close();
+  }
+
+  /** Whether a copy without free pages has taken the file's place. Without room for one, the file stays as it is. */
+  async #shrink(logger: Logger): Promise<boolean> {
+    const before = this.usage();
+    try {
+      await replaceByCopy(this.#path, DATA_FILE, (directory) => this.#db.backup(directory, true));
+    } catch (error) {
+      logger.warn('the database could not be copied to give its free pages back', { path: this.#path, error });
+      return false;
+    }
+    logger.info('the free pages of the database were given back', { path: this.#path, ...before });
+    return true;
+  }
+}
+
+/** Opens LMDB, unless somebody else has it open. @throws StoreError `locked`; of LMDB */
+async function openAlone(path: string): Promise<RootDatabase<Uint8Array, Uint8Array>> {
+  const db = open<Uint8Array, Uint8Array>({
+    path,
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    overlappingSync: false,
+    eventTurnBatching: false,
+    maxDbs: 1,
+  });
+  try {
+    refuseOthers(path, db);
+    return db;
+  } catch (error) {
+    await db.close();
+    throw error;
   }
 }
 

@@ -32,7 +32,7 @@ export interface LmdbStoreOptions {
 
 /** What a store says of itself: plain numbers, bytes unless the name says otherwise; counters since it was opened. */
 export interface LmdbStoreStats {
-  /** Size of the database file. It never shrinks; what is free in it is used again. */
+  /** Size of the database file. What is free in it is used again; an opening gives it back when it is more than half. */
   readonly fileBytes: number;
   /** Whole pages of it that hold something: the log, term and vote, and the tree above them. */
   readonly usedBytes: number;

@@ -79,6 +79,16 @@ describe('upsert', () => {
     expect([...log.redactedBy.keys()].toSorted((a, b) => a - b)).toEqual([1, 2, 3]);
   });
 
+  it('writes a newer packet that comes complete in the place of the older one: one entry, and no removal', async () => {
+    const { clock, log, writer, written } = setUp();
+    await clock.resolve(writer.upsert(packet, [newAttestation('x'), newAttestation('y')]), 0);
+    await clock.resolve(writer.upsert(newer, [newAttestation('x'), newAttestation('y')]), 0);
+    await clock.advance(100);
+    expect(plain(log.list)).toMatchObject([{ index: 2, expiration: 200, attestations: ['x@1000', 'y@1000'] }]);
+    expect(written()).toMatchObject([{ deleteIndex: 0 }, { deleteIndex: 1, origin: 1 }]);
+    expect([...log.redactedBy]).toEqual([[1, 2]]);
+  });
+
   it('says stale of a packet that is not newer than what is there', async () => {
     const { log, writer } = setUp({ coalesceMs: 0 });
     await writer.upsert(newer, newAttestation('x'));

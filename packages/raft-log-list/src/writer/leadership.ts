@@ -215,14 +215,18 @@ export class Leadership {
   }
 
   #writeUpsert(lane: Lane, operation: UpsertOperation): void {
-    const plan = planUpsert(this.#ports.list.get(lane.identity), operation);
+    const records = this.#ports.list.get(lane.identity);
+    const plan = planUpsert(records, operation);
     if (plan.kind !== 'update') {
       this.#pendingBytes -= operation.bytes;
       operation.done.resolve(plan);
       return;
     }
     const { original, duplicates, attestations } = plan;
-    const entry = { packet: operation.packet, attestations, ...namesOf(original) };
+    // A packet that comes complete takes the place of the older one in the same entry.
+    const isComplete = attestations.length >= this.#ports.threshold();
+    const older = isComplete ? records.findLast(({ expiration }) => expiration < operation.expiration) : undefined;
+    const entry = { packet: operation.packet, attestations, ...namesOf(original ?? older) };
     this.#begin(lane, operation);
     this.#propose(
       encodeEntry(entry),

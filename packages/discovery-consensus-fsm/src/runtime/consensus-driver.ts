@@ -34,6 +34,11 @@ const LONGEST_SLEEP_SECONDS = 0.5;
 /** What clocks drift apart between two ticks is less. */
 const LEAST_ADJUSTMENT_SECONDS = 1;
 
+/** Records from which on what is remembered is not looked through after every round. */
+const LARGE_LIST = 10_000;
+/** How much more may be remembered than is listed, as a share of that. */
+const MOST_SPARE = 1 / 8;
+
 /**
  * Drives the reducer: feeds it events one at a time and carries its effects out. All state of the node's consensus hangs
  * here; the parts know nothing of each other's states, only of the events that they end in.
@@ -471,7 +476,12 @@ export class ConsensusDriver {
   }
 
   async #tidy(): Promise<void> {
-    await this.book.prune(this.#context.ports.list.view(), (entry) => this.desk.needs(entry));
+    const view = this.#context.ports.list.view();
+    // To look through all that is remembered costs a large list more than a little of it that nobody needs any more.
+    const spare = this.book.size - view.size;
+    if (view.size < LARGE_LIST || spare > view.size * MOST_SPARE) {
+      await this.book.prune(view, (entry) => this.desk.needs(entry));
+    }
     await this.desk.requeueMissing();
   }
 

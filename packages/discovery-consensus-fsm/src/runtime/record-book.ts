@@ -48,6 +48,8 @@ interface JudgedRecord {
   /** The verdict that was held against the list's claims and the rules last, and what came of it. */
   checked: VerifiedPacket | undefined;
   fits: boolean;
+  /** The packet and every attestation were found to be by whom they name: they stay so. */
+  isGood: boolean;
   lasting: LastingJudgement | undefined;
 }
 
@@ -269,8 +271,9 @@ export class RecordBook {
    */
   worthOf(record: ListedRecord): 'good' | 'forged' | 'partly' {
     const judged = this.#records.get(record);
-    const verdict = judged?.entry.verdict;
-    if (judged === undefined || verdict === undefined) return 'good';
+    if (judged === undefined || judged.isGood) return 'good';
+    const { verdict } = judged.entry;
+    if (verdict === undefined) return 'good';
     if (!verdict.ok) return verdict.timeDependent === true ? 'good' : 'forged';
     if (!this.#fits(record, judged, verdict)) return 'forged';
     return judged.attestations.some(isForged) ? 'partly' : 'good';
@@ -346,12 +349,16 @@ export class RecordBook {
     const verdict = (again.get(entry) ?? entry.verdict) as PacketVerdict | undefined;
     const authentic = verdict?.ok === true && this.#fits(record, judged, verdict) ? verdict : undefined;
     let countable = 0;
+    let isGood = authentic !== undefined;
     for (let i = 0; i < attestations.length; i++) {
       const slot = attestations[i]!;
       const word = (again.get(slot) ?? slot.verdict) as SignatureVerdict | undefined;
-      const isOurs = word?.ok === true && word.identity === slot.attester && committee.members.has(slot.attester);
+      const isTrue = word?.ok === true && word.identity === slot.attester;
+      isGood &&= isTrue;
+      const isOurs = isTrue && committee.members.has(slot.attester);
       if (isOurs && expirations[i]! > creation) countable++;
     }
+    judged.isGood = isGood;
     const { identity, expiration } = record;
     const judgement = { identity, expiration, itemBytes: authentic?.itemBytes, attestations: countable };
     judged.lasting = lastingOf(judged, creation, committee, judgement);
@@ -392,6 +399,7 @@ export class RecordBook {
       expirations,
       checked: undefined,
       fits: false,
+      isGood: false,
       lasting: undefined,
     };
     this.#records.set(record, judged);

@@ -45,8 +45,8 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'runtime/record-book',
-        find: 'word?.ok === true && word.identity === slot.attester && committee',
-        replace: 'word !== undefined && committee',
+        find: 'word?.ok === true && word.identity === slot.attester;',
+        replace: 'word !== undefined;',
       },
     ],
   },

@@ -1,0 +1,304 @@
+import { hash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import {
+  DiscoveryConsensus,
+  listReader,
+  slotExpiration,
+  slotStart,
+  type BuiltListing,
+  type DiscoveryMessage,
+} from '@discovery-raft/discovery-consensus-fsm';
+import {
+  createNodeIdentity,
+  DirectoryPress,
+  FileDirectoryStore,
+  NodeSigner,
+  oneRoot,
+  PkiVerifier,
+  type NodeIdentity,
+} from '@discovery-raft/discovery-node';
+import {
+  DiscoveryConsensusVoteSchema,
+  DiscoveryConsensusVote_voteVerdict as Verdict,
+  DiscoveryFinalConsensusSchema,
+  DiscoveryRequestConsensusVoteSchema,
+  type DiscoveryConsensusVote,
+  type DiscoveryRequestConsensusVote,
+  type DiscoverySignature,
+} from '@discovery-raft/protocol';
+import { createTrustRoot, SigningKey, VerifyPool } from '@discovery-raft/psp-pki';
+import { EntryType, systemClock } from '@discovery-raft/raft-core';
+import { ListWriter, SharedList } from '@discovery-raft/raft-log-list';
+import { attestationOf, itemSchema, ItemVerifier, packetOf } from './items.js';
+import { measured, type Measured } from './measured.js';
+
+const VERSION = 'xpx-discovery-1.0';
+const MEMBERS = 5;
+const ATTESTERS = 3;
+const SLOT_SECONDS = 900;
+const FIRST_ROUND = 2_000_000;
+const LIFETIME_SECONDS = 10 * 3600;
+const UPSERTS_AT_ONCE = 1000;
+
+/** What the other four say in a round, made before it begins: their work is not this node's. */
+interface Others {
+  readonly listing: BuiltListing;
+  readonly signatures: readonly { readonly full: DiscoverySignature; readonly short: DiscoverySignature | undefined }[];
+}
+
+/**
+ * One of five nodes of a consensus, with all that a round sets in motion in a process: the real list, listing, digests and
+ * Ed25519 signatures over it, the files, the compression for HTTP. The other four are what they say. Log and links are
+ * function calls, and signatures over items are stand-ins, as they were verified before the round begins.
+ */
+export class RoundNode {
+  readonly #identities: readonly NodeIdentity[];
+  readonly #signers: readonly NodeSigner[];
+  readonly #list: SharedList;
+  readonly #writer: ListWriter;
+  readonly #consensus: DiscoveryConsensus;
+  readonly #press = new DirectoryPress();
+  readonly #folder: string;
+  readonly #pool: VerifyPool;
+  #pressed: Promise<unknown> = Promise.resolve();
+  #wallOffsetMs = 0;
+  #round = FIRST_ROUND;
+  #term = 0;
+  #others: Others | undefined;
+  #voted: (vote: DiscoveryConsensusVote) => void = () => undefined;
+
+  private constructor(identities: readonly NodeIdentity[], folder: string, store: FileDirectoryStore) {
+    this.#identities = identities;
+    this.#signers = identities.map((identity) => new NodeSigner(identity));
+    this.#folder = folder;
+    this.#pool = new VerifyPool();
+    const sha256 = (bytes: Uint8Array): string => hash('sha256', bytes, 'binary');
+    this.#list = new SharedList({ schema: itemSchema, sha256 });
+    let index = 0;
+    this.#writer = new ListWriter({
+      list: this.#list,
+      clock: systemClock,
+      attestationThreshold: ATTESTERS,
+      propose: (data) => {
+        const entry = { index: ++index, term: 1, type: EntryType.command, data };
+        return Promise.resolve({ index: entry.index, response: this.#list.apply(entry, { redact() {} }) });
+      },
+    });
+    const root = createTrustRoot({ discoveryNodes: identities.map(({ identity }) => identity) });
+    this.#consensus = new DiscoveryConsensus(
+      { members: identities.map(({ identity }) => ({ identity })), slotSeconds: SLOT_SECONDS, serveInterim: false },
+      {
+        list: listReader(this.#list),
+        writer: {
+          upsert: (packet, attestation) => this.#writer.upsert(packet, attestation),
+          expire: (nowSeconds) => this.#writer.expire(Math.floor(nowSeconds)),
+          removeRecords: (identity, isBad) => this.#writer.removeRecords(identity, isBad),
+          freeze: (round) => this.#writer.freeze(round),
+          takeOver: () => undefined,
+          stepDown: () => undefined,
+        },
+        channel: { send: (to, message) => this.#sent(to, message) },
+        signer: this.#signers[0]!,
+        verifier: new ItemVerifier(new PkiVerifier(oneRoot(root), 4096, this.#pool)),
+        store,
+        clock: { ...systemClock, wallNow: () => Date.now() + this.#wallOffsetMs },
+        sha256: (bytes) => hash('sha256', bytes, 'buffer'),
+        yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
+      },
+    );
+    this.#consensus.on('directoryPublished', (directory) => {
+      this.#pressed = this.#press.prepare(directory);
+    });
+  }
+
+  /** Makes a node with so many items in its list, each attested by three of five, this node among them. */
+  static async create(items: number): Promise<RoundNode> {
+    const folder = await mkdtemp(join(tmpdir(), 'consensus-bench-'));
+    const dates = { notBefore: 0, notAfter: Number.MAX_SAFE_INTEGER };
+    const identities = Array.from({ length: MEMBERS }, (_, i) =>
+      createNodeIdentity({
+        role: 'discovery',
+        masterKey: SigningKey.fromSeed(hash('sha256', `master ${i}`, 'buffer')),
+        signingKey: SigningKey.fromSeed(hash('sha256', `node ${i}`, 'buffer')),
+        ...dates,
+      }),
+    );
+    const node = new RoundNode(identities, folder, await FileDirectoryStore.open({ folder }));
+    node.#atRound(FIRST_ROUND);
+    await node.#consensus.start();
+    await node.#fill(items);
+    return node;
+  }
+
+  /** Leads a round: from its begin until the node is at rest again. */
+  async lead(): Promise<Measured<number>> {
+    await this.#prepare();
+    this.#becomes('leader', 0);
+    await this.#rests('LeaderRunning');
+    return measured(async () => {
+      const ended = this.#ended();
+      this.#atRound(this.#round);
+      this.#consensus.initiateVoting();
+      return this.#finish(ended, 'LeaderRunning');
+    });
+  }
+
+  /** Follows in a round: from the freeze marker until the node is at rest again. */
+  async follow(): Promise<Measured<number>> {
+    const { listing } = await this.#prepare();
+    this.#becomes('follower', 1);
+    await this.#rests('FollowerRunning');
+    return measured(async () => {
+      const ended = this.#ended();
+      this.#atRound(this.#round);
+      const { index } = await this.#writer.freeze(this.#round);
+      const vote = await new Promise<DiscoveryConsensusVote>((resolve, reject) => {
+        this.#voted = resolve;
+        this.#deliver(1, { event: 'discoveryRequestConsensusVote', body: this.#request(index, listing) }).catch(reject);
+      });
+      const { signature, shortSignature } = vote;
+      if (signature === undefined) throw new Error(`the node did not vote: ${vote.reason}`);
+      const { signatures } = this.#others!;
+      const body = create(DiscoveryFinalConsensusSchema, {
+        version: VERSION,
+        signatures: [signature, ...signatures.map(({ full }) => full)],
+        shortSignatures: [shortSignature, ...signatures.map(({ short }) => short)].filter((each) => each !== undefined),
+        round: BigInt(this.#round),
+        listDigest: listing.digest,
+      });
+      await this.#deliver(1, { event: 'discoveryFinalConsensus', body });
+      return this.#finish(ended, 'FollowerRunning');
+    });
+  }
+
+  /** The work of a vote alone: listing, digests, the durable promise, signatures. */
+  async vote(): Promise<Measured<number>> {
+    const { listing } = await this.#prepare();
+    this.#atRound(this.#round);
+    const { index } = await this.#writer.freeze(this.#round);
+    const request = this.#request(index, listing);
+    return measured(async () => {
+      const vote = await this.#consensus.vote(request);
+      if (vote.verdict !== Verdict.yes) throw new Error(`the node did not vote: ${vote.reason}`);
+      return listing.items;
+    });
+  }
+
+  /** Bytes of the listing that the last round was about. */
+  get listingBytes(): Uint8Array {
+    return this.#others!.listing.bytes;
+  }
+
+  async close(): Promise<void> {
+    this.#consensus.shutdown();
+    this.#writer.stepDown();
+    await this.#pressed;
+    await this.#pool.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #fill(items: number): Promise<void> {
+    this.#writer.takeOver();
+    const expiration = slotStart(this.#consensus.config, FIRST_ROUND) + LIFETIME_SECONDS;
+    const attesters = this.#identities.slice(0, ATTESTERS);
+    const upsert = (relay: number): Promise<unknown> => {
+      const packet = packetOf(relay, expiration);
+      const words = attesters.map(({ identity }) => ({ signature: attestationOf(identity, packet), expiration }));
+      return this.#writer.upsert(packet, words);
+    };
+    for (let from = 0; from < items; from += UPSERTS_AT_ONCE) {
+      const count = Math.min(UPSERTS_AT_ONCE, items - from);
+      await Promise.all(Array.from({ length: count }, (_, i) => upsert(from + i)));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // Records that came fast are looked at when no more come.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const { items: listed } = await this.#consensus.getFullListForPublication();
+    if (listed !== items) throw new Error(`${listed} of ${items} items are listed`);
+  }
+
+  #atRound(round: number): void {
+    const seconds = slotStart({ genesisSeconds: 0, slotSeconds: SLOT_SECONDS }, round) + 1;
+    this.#wallOffsetMs = seconds * 1000 - Date.now();
+  }
+
+  /** The next round begins, and the others make up their minds. */
+  async #prepare(): Promise<Others> {
+    this.#round++;
+    const listing = await this.#consensus.getFullListForPublication(slotStart(this.#consensus.config, this.#round));
+    const signatures = [];
+    for (const signer of this.#signers.slice(1)) {
+      const short = listing.short === undefined ? undefined : await signer.sign(listing.short.bytes);
+      signatures.push({ full: await signer.sign(listing.bytes), short });
+    }
+    this.#others = { listing, signatures };
+    return this.#others;
+  }
+
+  #request(index: number, listing: BuiltListing): DiscoveryRequestConsensusVote {
+    const { config } = this.#consensus;
+    return create(DiscoveryRequestConsensusVoteSchema, {
+      version: VERSION,
+      creation: BigInt(slotStart(config, this.#round)),
+      expiration: BigInt(slotExpiration(config, this.#round)),
+      round: BigInt(this.#round),
+      frozenIndex: BigInt(index),
+      listDigest: listing.digest,
+      ...(listing.short === undefined ? {} : { shortDigest: listing.short.digest }),
+    });
+  }
+
+  #becomes(state: 'leader' | 'follower', leader: number): void {
+    const leaderId = this.#identities[leader]!.identity;
+    this.#consensus.raftStateChanged({ state, leaderId, term: ++this.#term });
+  }
+
+  async #rests(state: string): Promise<void> {
+    while (this.#consensus.state !== state) await new Promise((resolve) => setTimeout(resolve, 5));
+    // The take-over and what it sets in motion.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+
+  #ended(): Promise<{ readonly published: boolean; readonly items: number; readonly reason: string }> {
+    return new Promise((resolve) => {
+      const stop = this.#consensus.on('roundEnded', (end) => {
+        stop();
+        resolve(end);
+      });
+    });
+  }
+
+  async #finish(
+    ended: Promise<{ readonly published: boolean; readonly items: number; readonly reason: string }>,
+    rest: string,
+  ): Promise<number> {
+    const { published, items, reason } = await ended;
+    if (!published) throw new Error(`the round failed: ${reason}`);
+    await this.#pressed;
+    while (this.#consensus.state !== rest) await new Promise((resolve) => setTimeout(resolve, 1));
+    return items;
+  }
+
+  async #sent(to: string, message: DiscoveryMessage): Promise<void> {
+    const from = this.#identities.findIndex(({ identity }) => identity === to);
+    if (message.event === 'discoveryConsensusVote') this.#voted(message.body);
+    if (message.event !== 'discoveryRequestConsensusVote') return;
+    const { full, short } = this.#others!.signatures[from - 1]!;
+    const body = create(DiscoveryConsensusVoteSchema, {
+      version: VERSION,
+      verdict: Verdict.yes,
+      round: BigInt(this.#round),
+      signature: full,
+      ...(short === undefined ? {} : { shortSignature: short }),
+    });
+    setImmediate(() => void this.#deliver(from, { event: 'discoveryConsensusVote', body }));
+  }
+
+  async #deliver(from: number, message: DiscoveryMessage): Promise<void> {
+    const handled = await this.#consensus.onMessage(this.#identities[from]!.identity, message);
+    if (!handled.ok) throw new Error(`the node did not heed ${message.event}: ${handled.code} ${handled.detail}`);
+  }
+}

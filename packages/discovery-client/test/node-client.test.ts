@@ -143,6 +143,21 @@ describe('pull', () => {
     await expect(second).resolves.toMatchObject({ directory: Uint8Array.of(2) });
   });
 
+  test('trust roots come to who asked for them', async () => {
+    const { client, asked, say } = connected();
+    const [one, two] = [client.pullTrustRoots(1), client.pullTrustRoots(5)];
+    const root = (first: number) => ({ root: Uint8Array.of(first), signatures: [] });
+    await say(discoveryMessage('trustRoots', { requestID: 2n, roots: [root(2)] }));
+    await say(discoveryMessage('trustRoots', { requestID: 9n, roots: [root(9)] }));
+    await say(discoveryMessage('trustRoots', { requestID: 1n }));
+    expect(asked).toMatchObject([
+      { event: 'pullTrustRoots', body: { requestID: 1n, newerThan: 1n } },
+      { event: 'pullTrustRoots', body: { requestID: 2n, newerThan: 5n } },
+    ]);
+    await expect(one).resolves.toEqual([]);
+    await expect(two).resolves.toMatchObject([{ root: Uint8Array.of(2) }]);
+  });
+
   test('a node without a directory does not answer: the pull times out and makes room for the next', async () => {
     const { client, clock, say } = connected(100);
     const first = expect(client.pull()).rejects.toMatchObject({ code: 'CLIENT_TIMEOUT' });

@@ -119,6 +119,14 @@ describe('health', () => {
     expect(headers['content-type']).toContain('text/plain; version=0.0.4');
   });
 
+  test('the trust roots are there as they are, for whoever walks from an older one', async () => {
+    expect(await get('/trust-roots')).toMatchObject({
+      status: 200,
+      headers: { 'content-type': 'application/x-protobuf' },
+      body: Buffer.from([1, 2]),
+    });
+  });
+
   test('other places are told what there is; other methods are refused', async () => {
     expect(await get('/')).toMatchObject({ status: 404 });
     expect(await get('/directory', {}, 'POST')).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { DiscoverySignatureSchema } from '@discovery-raft/protocol';
-import { CertificateVerifier, openDetachedSignatureAsync } from '@discovery-raft/psp-pki';
+import { CertificateVerifier, openDetachedSignatureAsync, VerifyPool } from '@discovery-raft/psp-pki';
 import * as fc from 'fast-check';
 import { discoveryListSchema, NodeSigner, oneRoot, PkiVerifier } from '../src/index.js';
 import {
@@ -102,6 +102,28 @@ describe('PkiVerifier', () => {
     const verdict = await verifier.verifyPacket(packet, NOON);
     expect(verdict).toMatchObject({ ok: false, code });
     expect((verdict as { timeDependent?: boolean }).timeDependent).toBe(timeDependent);
+  });
+
+  test('a certificate is verified once, and each packet of its publisher after that costs one verification', async () => {
+    const pool = new VerifyPool({ threads: 1 });
+    try {
+      const verified = jest.spyOn(pool, 'verify');
+      const counting = new PkiVerifier(oneRoot(root), undefined, pool);
+      const costs: number[] = [];
+      for (let i = 0; i < 4; i++) {
+        verified.mockClear();
+        const packet = packetOf(ADA, itemBytes(ADA.identity, { expiration: BigInt(NOON + i) }));
+        expect(await counting.verifyPacket(packet, NOON)).toMatchObject({ ok: true });
+        costs.push(verified.mock.calls.length);
+      }
+      // Master signature, three authorities and their own certificates, and the packet; then the packet alone.
+      expect(costs).toEqual([8, 1, 1, 1]);
+      verified.mockClear();
+      expect(await counting.verifyPacket(packetOf(relay('ben')), NOON)).toMatchObject({ ok: true });
+      expect(verified).toHaveBeenCalledTimes(5);
+    } finally {
+      await pool.close();
+    }
   });
 
   test('the longest packet can be set', async () => {

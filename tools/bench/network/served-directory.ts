@@ -11,8 +11,8 @@ const DAY_SECONDS = 86_400;
 /** A node in this process that serves a directory over TLS, and a client of it. */
 export interface ServedDirectory {
   /** Pulls the directory as `DiscoveryClient` does before it verifies; throws when it is not all there. */
-  pull(): Promise<void>;
-  close(): Promise<void>;
+  readonly pull: () => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Begins to serve a directory with so many bytes of listing, whatever they say. */
@@ -53,15 +53,15 @@ export async function serveDirectory(credentials: LinkCredentials, bytes: number
     onConnection: (connection) => connection.onStream((stream) => node.attachClient({ source: 'bench' }, stream)),
   });
   const { signal } = new AbortController();
-  const { channel, close } = await connectOverTls()({ host: '127.0.0.1', port: listener.port }, { signal });
-  const client = new NodeClient(channel, { version: 'xpx-discovery-1.0' });
+  const connected = await connectOverTls()({ host: '127.0.0.1', port: listener.port }, { signal });
+  const client = new NodeClient(connected.channel, { version: 'xpx-discovery-1.0' });
   return {
     pull: async () => {
       const pulled = await client.pull();
       if (pulled.directory.length !== bytes) throw new Error(`${pulled.directory.length} bytes were pulled`);
     },
     close: async () => {
-      close();
+      connected.close();
       await listener.close();
       await node.stop();
     },

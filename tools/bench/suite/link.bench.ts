@@ -37,7 +37,7 @@ function credentials(): Promise<LinkCredentials> {
 interface Ends<End> {
   readonly from: End;
   readonly to: End;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 async function rawTls(): Promise<Ends<TLSSocket>> {
@@ -167,7 +167,7 @@ function pieceRound({ from, to }: Ends<PspStream>, messages: readonly Uint8Array
 /** What is measured, ready to run, and how to be rid of it. */
 interface Ready {
   readonly round: Round;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 function overStreams(

@@ -109,6 +109,23 @@ describe('nodes that know different roots', () => {
     expect(cluster.node(0).rounds.at(-1)).toMatchObject({ published: true, signatures: 3 });
   });
 
+  test('a leader that hides the new root gets no signature: the listing itself names its root', async () => {
+    const cluster = await Cluster.started(3);
+    await publishAt(cluster, [0, 1, 2], 'a');
+    for (const i of [1, 2]) cluster.rostersOf(i).onOutdated = () => undefined;
+    cluster.learn(cluster.nextRoster(1, [0, 1, 2]), [1, 2]);
+    cluster.intercept = (_from, _to, message) =>
+      message.event === 'discoveryRequestConsensusVote'
+        ? { event: message.event, body: { ...message.body, rootVersion: 0n } }
+        : message;
+    await cluster.runRound();
+    expect(cluster.node(0).rounds.at(-1)).toMatchObject({
+      published: false,
+      reason: expect.stringContaining('digestMismatch') as string,
+    });
+    expect(cluster.node(1).store.signed).toBeNull();
+  });
+
   test('a node that is cut off from the news serves no directory that the new root did not decide', async () => {
     const cluster = await Cluster.started(4);
     await publishAt(cluster, ALL, 'a');

@@ -1,7 +1,7 @@
 import { TrustRootChain, firstTrustRoot } from '@discovery-raft/psp-envelope';
 import { pkiRootCrypto, type DiscoveryNode } from '../src/index.js';
 import { SLOT_SECONDS, TestCluster } from './fixtures/cluster.js';
-import { NOON, official, packetOf, relay } from './fixtures/people.js';
+import { AUTHORITIES, DATES, itemBytes, NOON, official, packetOf, relay } from './fixtures/people.js';
 import { successor } from './fixtures/trust-roots.js';
 
 const ADA = relay('ada');
@@ -120,4 +120,34 @@ test('a node takes the place of another in one root', async () => {
         .join(),
   );
   expect(gone!.roots.chain.at(SECOND).document.nodes.map(({ identity }) => identity)).not.toContain(gone!.identity);
+});
+
+test('authorities change with a root: from then on the new ones vouch, and an item of the old ones is listed no more', async () => {
+  const dora = official('dora', 'auth');
+  const [, bert, cleo] = AUTHORITIES;
+  const late = relay('late', DATES, [bert!, cleo!, dora]);
+  await publishEverywhere();
+  await cluster.round(FIRST);
+  expect(await cluster.nodes[0]!.directory()).toMatchObject({ items: 1 });
+  const tryLate = async (node: DiscoveryNode): Promise<string> => {
+    const { client } = cluster.connect(node);
+    const message = itemBytes(late.identity, { expiration: BigInt(NOON + 7200) });
+    const { code } = await cluster.settle(client.publish(packetOf(late, message)));
+    client.close();
+    return code;
+  };
+  expect(await tryLate(cluster.nodes[0]!)).toBe('notAuthentic');
+
+  const names = cluster.nodes.map(({ identity }) => identity);
+  const authorities = [bert!, cleo!, dora].map(({ certificate }) => certificate.identity.text);
+  const signed = await successor(cluster.nodes[0]!.roots.chain, SECOND, names, cluster.nodes, authorities);
+  await cluster.nodes[0]!.roots.offer([signed], 'the operator');
+  await cluster.until(() => cluster.nodes.every(({ roots }) => roots.chain.newest.document.version === 2));
+  // Not yet: the old authorities count until the new root is in force.
+  expect(await tryLate(cluster.nodes[0]!)).toBe('notAuthentic');
+  await cluster.round(SECOND);
+  expect(await cluster.nodes[0]!.directory()).toMatchObject({ items: 0 });
+  for (const node of cluster.nodes) expect(await tryLate(node)).toBe('accepted');
+  await cluster.round(THIRD);
+  expect(await cluster.nodes[0]!.directory()).toMatchObject({ items: 1 });
 });

@@ -73,3 +73,36 @@ describe('a whole round', () => {
     ).toContain(cluster.node(1).id);
   });
 });
+
+describe('a directory and the disk', () => {
+  async function holding(): Promise<{ cluster: Cluster; release: () => void }> {
+    const cluster = await Cluster.started(3);
+    for (let i = 0; i < 3; i++) await cluster.publish(i, makePacket({ name: 'x', expiration: LATER }));
+    await cluster.runRound();
+    let release = (): void => undefined;
+    cluster.node(1).store.held = new Promise((resolve) => (release = resolve));
+    return { cluster, release };
+  }
+
+  test('it is public only once it is saved, so that a crash takes nobody back', async () => {
+    const { cluster, release } = await holding();
+    const first = (await cluster.directory(1))!.round;
+    await cluster.toNextSlot();
+    await cluster.time.advance(5);
+    expect((await cluster.directory(0))?.round).toBe(first + 1);
+    expect((await cluster.directory(1))?.round).toBe(first);
+    release();
+    await cluster.time.advance(1);
+    expect((await cluster.directory(1))?.round).toBe(first + 1);
+    expect(cluster.node(1).store.directory?.round).toBe(first + 1);
+  });
+
+  test('a disk that stands still delays it, with an alarm', async () => {
+    const { cluster } = await holding();
+    const first = (await cluster.directory(1))!.round;
+    await cluster.runRound();
+    expect((await cluster.directory(1))?.round).toBe(first + 1);
+    expect(cluster.node(1).store.directory?.round).toBe(first);
+    expect(cluster.node(1).consensus.counters.alarms.storeFailed).toBe(1);
+  });
+});

@@ -32,6 +32,8 @@ export class DirectoryShelf {
   readonly #context: Context;
   readonly #book: RecordBook;
   #current: StoredDirectory | null = null;
+  /** The current one, or a later one that is still being saved. */
+  #newest: StoredDirectory | null = null;
   #interim: StoredDirectory | null = null;
   #interimOver: Deadline;
   #makingInterim: Promise<StoredDirectory | null> | undefined;
@@ -54,6 +56,7 @@ export class DirectoryShelf {
   /** What the store has from before. */
   restore(directory: StoredDirectory | null): void {
     this.#current = directory;
+    this.#newest = directory;
   }
 
   /** The directory of a round that may be served at this moment. */
@@ -84,7 +87,7 @@ export class DirectoryShelf {
     return this.unexpired ?? interim;
   }
 
-  /** Makes the directory of a round public, then saves it. */
+  /** Saves the directory of a round, and makes it public. */
   async publish({ round, listing, signatures, shortSignatures }: RoundResult): Promise<void> {
     const { config } = this.#context;
     const { digest, items } = listing;
@@ -126,7 +129,7 @@ export class DirectoryShelf {
     const round = Number.isSafeInteger(creation) ? roundOfCreation(config, creation) : undefined;
     if (round === undefined || expiration !== slotExpiration(config, round)) return no('malformed', 'times');
     if (creation > now + config.clockToleranceSeconds) return no('malformed', 'creation is in the future');
-    if (now >= expiration || round <= (this.#current?.round ?? 0)) return no('staleDirectory', `round ${round}`);
+    if (now >= expiration || round <= (this.#newest?.round ?? 0)) return no('staleDirectory', `round ${round}`);
     const committee = committees.at(creation);
     if (Math.max(1, Number(listing.rootVersion)) !== committee.version) {
       return no('quorumMissing', `it is of trust root ${listing.rootVersion}`);
@@ -135,7 +138,7 @@ export class DirectoryShelf {
     const { good } = await checkSignatures(this.#context, committee, signatures, directory.directory, creation);
     if (good.length < committee.quorum) return no('quorumMissing', `${good.length} of ${committee.quorum} signatures`);
     const shortSignatures = await this.#goodShort(directory, creation);
-    if (round <= (this.#current?.round ?? 0)) return no('staleDirectory', `round ${round}`);
+    if (round <= (this.#newest?.round ?? 0)) return no('staleDirectory', `round ${round}`);
     const digest = ports.sha256(directory.directory);
     const checked = create(DiscoveryDirectorySchema, {
       directory: directory.directory,
@@ -159,24 +162,30 @@ export class DirectoryShelf {
     return inSlices(this.#context, shortListingStepsOf(listing, options));
   }
 
+  /**
+   * Saves a directory, then makes it public: whoever was shown it finds it, or a newer one, here after a crash as well. A
+   * disk that fails or stands still only delays that, with an alarm, as the quorum has signed it all the same.
+   */
   async #replace(directory: StoredDirectory): Promise<void> {
     const { ports, time, tally, emit } = this.#context;
-    const before = this.#current;
+    const before = this.#newest;
     if (before !== null && before.round > directory.round) return;
     if (before?.round === directory.round && !sameBytes(before.digest, directory.digest)) {
       raiseAlarm(this.#context, 'listingDiffers', `two directories of round ${directory.round}`);
       return;
     }
-    this.#current = directory;
-    this.#interim = null;
-    tally.directoriesPublished++;
-    emit('directoryPublished', directory);
+    this.#newest = directory;
     try {
       const saved = await within(new Deadline(time, SAVE_SECONDS), ports.store.saveDirectory(directory));
       if (saved === LATE) raiseAlarm(this.#context, 'storeFailed', 'saving the directory takes too long');
     } catch (error) {
       raiseAlarm(this.#context, 'storeFailed', describeFailure(error));
     }
+    if (this.#current !== null && this.#current.round > directory.round) return;
+    this.#current = directory;
+    this.#interim = null;
+    tally.directoriesPublished++;
+    emit('directoryPublished', directory);
   }
 
   /**

@@ -11,6 +11,7 @@ import { DiscoveryListingSchema, type DiscoveryListing } from '@discovery-raft/p
 import { EnvelopeError } from '../errors.js';
 import { runSteps, type Steps } from '../steps.js';
 import { listedItemBytes, listingHeadBytes, listingHeadOf, ListingWriter, type ListingHead } from './listing-writer.js';
+import { rankSteps } from './place-ranks.js';
 import { subNamespaceOfItem } from './sub-namespace.js';
 
 /**
@@ -52,8 +53,6 @@ export interface FullListing {
 
 /** Items that are looked at between two places where the work may be interrupted. */
 const ITEMS_PER_STEP = 4096;
-const WORD_BYTES = 4;
-const DIGEST_BYTES = 32;
 /** What a number holds exactly. */
 const EXACT = 2 ** 53;
 
@@ -84,7 +83,7 @@ export function* shortListingSteps(full: FullListing, options: ShortListingOptio
   const { maxBytes = SHORT_LISTING_BYTES, sha256 } = options;
   const { items } = full;
   const head: ListingHead = { ...full.head, fullItems: items.length, fullDigest: full.digest };
-  const ranks = yield* rankSteps(items.length, full.digest, sha256);
+  const ranks = yield* rankSteps(items.length, full.digest, ITEMS_PER_STEP);
   const groups = yield* groupSteps(full, ranks);
   const chosen = choose(items, groups, maxBytes - listingHeadBytes(head));
   yield;
@@ -103,29 +102,6 @@ function readListing(bytes: Uint8Array): DiscoveryListing {
 }
 
 /**
- * A rank for each place of the full listing, 0 to 2^32 - 1: the words, big-endian, of SHA-256(digest of the full listing,
- * number of the block in 4 bytes), block after block. The digest is not known before the round, so nobody can make an item
- * that comes first, and each round has another order. It costs a hash for each eight items, whatever is in them.
- */
-function* rankSteps(count: number, seed: Uint8Array, sha256: Sha256): Steps<Uint32Array> {
-  const ranks = new Uint32Array(count);
-  const seeded = new Uint8Array(seed.length + WORD_BYTES);
-  seeded.set(seed);
-  const block = new DataView(seeded.buffer, seed.length);
-  const perBlock = DIGEST_BYTES / WORD_BYTES;
-  for (let at = 0; at < count; at += perBlock) {
-    if (at > 0 && at % ITEMS_PER_STEP === 0) yield;
-    block.setUint32(0, at / perBlock);
-    const words = sha256(seeded);
-    for (let i = 0; i < perBlock && at + i < count; i++) {
-      const from = i * WORD_BYTES;
-      ranks[at + i] = (words[from]! << 24) | (words[from + 1]! << 16) | (words[from + 2]! << 8) | words[from + 3]!;
-    }
-  }
-  return ranks;
-}
-
-/**
  * The places of the full listing by sub-namespace, the groups in the order of their names, and each in the order of its
  * ranks; what has the same rank, in the order of the listing.
  */
@@ -134,19 +110,28 @@ function* groupSteps({ items, subNamespaceAt }: FullListing, ranks: Uint32Array)
   const places = 2 ** Math.ceil(Math.log2(items.length + 1));
   const coarse = Math.max(1, (2 ** 32 * places) / EXACT);
   const groups = new Map<string, number[]>();
+  let groupName = '';
+  let group: number[] | undefined;
   for (let at = 0; at < items.length; at++) {
     if (at > 0 && at % ITEMS_PER_STEP === 0) yield;
     const key = Math.floor(ranks[at]! / coarse) * places + at;
     const name = subNamespaceAt(at);
-    const group = groups.get(name);
-    if (group === undefined) groups.set(name, [key]);
-    else group.push(key);
+    // The items are in the order of their identities, so the group is mostly that of the item before.
+    if (name !== groupName || group === undefined) {
+      groupName = name;
+      group = groups.get(name);
+      if (group === undefined) groups.set(name, (group = []));
+    }
+    group.push(key);
   }
   const sorted: Uint32Array[] = [];
   // In the order of the names, so that it does not hang on which group occurs first.
   for (const [, keys] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
     yield;
-    sorted.push(Uint32Array.from(Float64Array.from(keys).sort(), (key) => key % places));
+    const ordered = Float64Array.from(keys).sort();
+    const at = new Uint32Array(ordered.length);
+    for (let i = 0; i < at.length; i++) at[i] = ordered[i]! % places;
+    sorted.push(at);
   }
   return sorted;
 }

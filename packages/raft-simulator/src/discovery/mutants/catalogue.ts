@@ -150,18 +150,23 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'runtime/directory-shelf',
-        find: 'if (now >= expiration || round <= (this.#current?.round ?? 0))',
+        find: 'if (now >= expiration || round <= (this.#newest?.round ?? 0))',
         replace: 'if (now >= expiration)',
       },
       {
         file: 'runtime/directory-shelf',
-        find: 'if (round <= (this.#current?.round ?? 0))',
+        find: 'if (round <= (this.#newest?.round ?? 0))',
         replace: 'if (round < 0)',
       },
       {
         file: 'runtime/directory-shelf',
         find: 'if (before !== null && before.round > directory.round)',
         replace: 'if (before !== null && before.round < 0)',
+      },
+      {
+        file: 'runtime/directory-shelf',
+        find: 'if (this.#current !== null && this.#current.round > directory.round)',
+        replace: 'if (this.#current !== null && this.#current.round < 0)',
       },
     ],
   },

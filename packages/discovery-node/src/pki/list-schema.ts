@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 import { readDiscoveryItem } from '@discovery-raft/psp-envelope';
-import { PkiError, peekCertificateIdentity, peekSignedMessage } from '@discovery-raft/psp-pki';
+import { peekCertificateIdentity, peekSignedMessage } from '@discovery-raft/psp-pki';
 import type { Logger } from '@discovery-raft/raft-core';
 import { SharedList, type ListSchema } from '@discovery-raft/raft-log-list';
+import { readOrUndefined } from './read-or-undefined.js';
 
 /**
  * How the shared list reads PSP packets: whose a packet is and until when it holds, from the signed message alone.
@@ -26,14 +27,4 @@ export const discoveryListSchema: ListSchema = {
 export function newDiscoveryList(logger?: Logger): SharedList {
   const sha256 = (bytes: Uint8Array): string => hash('sha256', bytes, 'binary');
   return new SharedList({ schema: discoveryListSchema, sha256, ...(logger === undefined ? {} : { logger }) });
-}
-
-/** Bytes that cannot be read are an expected outcome here; anything else is a bug and goes on. */
-function readOrUndefined<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof PkiError) return undefined;
-    throw error;
-  }
 }

@@ -9,7 +9,8 @@ import type {
 } from '@discovery-raft/discovery-consensus-fsm';
 import type { DiscoverySignature } from '@discovery-raft/protocol';
 import { readDiscoveryItem } from '@discovery-raft/psp-envelope';
-import { peekCertificateIdentity, peekSignedMessage, PkiError } from '@discovery-raft/psp-pki';
+import { peekCertificateIdentity, peekSignedMessage } from '@discovery-raft/psp-pki';
+import { readOrUndefined } from '../pki/read-or-undefined.js';
 
 /** Where good verdicts are kept; see `VerdictMemory`. */
 export interface PeriodMemory {
@@ -103,14 +104,5 @@ export class RememberingVerifier implements Verifier {
       at += part.length;
     }
     return hash('sha256', scratch.subarray(0, at), 'buffer');
-  }
-}
-
-function readOrUndefined<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof PkiError) return undefined;
-    throw error;
   }
 }

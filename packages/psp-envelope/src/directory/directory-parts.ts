@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { DiscoveryDirectoryPartSchema, type DiscoveryDirectoryPart } from '@discovery-raft/protocol';
 import { EnvelopeError, invalid, requireAtMost } from '../errors.js';
+import { sameBytes } from '../same-bytes.js';
 import type { Sha256 } from './short-listing.js';
 
 /** Content of every part but the last, unless told otherwise. Small enough that other messages get their turn. */
@@ -87,7 +88,7 @@ export class DirectoryAssembler {
     if (part.index !== this.#contents.length) {
       throw badFraming('a part is out of order', { expected: this.#contents.length, found: part.index });
     }
-    if (part.count !== first.count || part.totalBytes !== first.totalBytes || !same(part.digest, first.digest)) {
+    if (part.count !== first.count || part.totalBytes !== first.totalBytes || !sameBytes(part.digest, first.digest)) {
       throw badFraming('a part is of another directory', { index: part.index });
     }
     const total = Number(first.totalBytes);
@@ -123,7 +124,7 @@ export class DirectoryAssembler {
       at += content.length;
     }
     this.#contents = [];
-    if (!same(this.#options.sha256(whole), digest)) {
+    if (!sameBytes(this.#options.sha256(whole), digest)) {
       throw new EnvelopeError('ENVELOPE_MALFORMED', 'the parts do not have the digest that was announced');
     }
     return whole;
@@ -132,8 +133,4 @@ export class DirectoryAssembler {
 
 function badFraming(message: string, details: Readonly<Record<string, number>>): EnvelopeError {
   return new EnvelopeError('ENVELOPE_BAD_FRAMING', message, details);
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

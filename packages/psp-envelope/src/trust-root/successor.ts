@@ -1,6 +1,7 @@
 import type { DiscoverySignature, SignedTrustRoot } from '@discovery-raft/protocol';
 import { directoryQuorum } from '../directory/quorum.js';
 import { EnvelopeError } from '../errors.js';
+import { sameBytes } from '../same-bytes.js';
 import type { ChainedRoot, RootCrypto, RootSigners } from './trust-root-chain.js';
 import { decodeTrustRoot, MAX_TRUST_ROOT_NODES, type TrustRootDocument } from './trust-root-document.js';
 
@@ -169,8 +170,4 @@ function readRoot({ root }: SignedTrustRoot): { readonly document: TrustRootDocu
 
 function refuse(code: RootRefusalCode, detail: string): RootRefusal {
   return { ok: false, code, detail };
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -1,6 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { TrustRootSchema, type TrustRoot } from '@discovery-raft/protocol';
 import { EnvelopeError, invalid, requireAtMost } from '../errors.js';
+import { sameBytes } from '../same-bytes.js';
 
 /** Most bytes of an encoded trust root: 31 nodes and 128 authorities with the longest names there can be. */
 export const MAX_TRUST_ROOT_BYTES = 65_536;
@@ -208,8 +209,4 @@ function requireInteger(field: string, value: number, from: number): void {
 
 function byCodeUnits(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

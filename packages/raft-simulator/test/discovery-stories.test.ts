@@ -126,8 +126,8 @@ describe('outsiders', () => {
 
 describe('machines', () => {
   test('crash at the steps of a round, just before and just after they have signed', async () => {
-    const { counts } = await tell({ size: 5, faults: { ...NO_MACHINE_FAULTS, crashAtStep: 0.2, durationMs: 700 } });
-    expect(counts.crashes).toBeGreaterThan(10);
+    const { counts } = await tell({ size: 5, faults: { ...NO_MACHINE_FAULTS, crashAtStep: 0.3, durationMs: 700 } });
+    expect(counts.crashes).toBeGreaterThan(15);
   });
 
   test('are cut off from each other in every way while rounds go on, and lose and repeat messages', async () => {

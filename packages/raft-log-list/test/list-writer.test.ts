@@ -222,6 +222,75 @@ describe('freeze', () => {
   });
 });
 
+describe('hold', () => {
+  it('keeps everything behind a marker from the log until it is released, and then writes it in order', async () => {
+    const { clock, log, writer, written } = setUp({ coalesceMs: 0 });
+    const waiting = writer.upsert(packet, newAttestation('x'));
+    const freezing = writer.freeze(1);
+    const release = writer.hold();
+    const held = [
+      writer.upsert(packetOf('b', 9), newAttestation('x')),
+      writer.upsert(packet, newAttestation('y')),
+      writer.remove('a'),
+    ];
+    await clock.advance(1000);
+    const { index } = await freezing;
+    await waiting;
+    expect(log.lastIndex).toBe(index);
+    expect(plain(log.list)).toMatchObject([{ identity: 'a', attestations: ['x@1000'] }]);
+    // A marker goes past it.
+    await expect(writer.freeze(2)).resolves.toMatchObject({ index: index + 1 });
+    release();
+    release();
+    await Promise.all(held);
+    expect(plain(log.list)).toMatchObject([{ identity: 'b' }]);
+    expect(written().map((entry) => entry?.round)).toEqual([0, 1, 2, 0, 0, 0]);
+    expect(writer.pendingBytes).toBe(0);
+  });
+
+  it('lasts until the last of several is released', async () => {
+    const { clock, log, writer } = setUp({ coalesceMs: 0 });
+    const [first, second] = [writer.hold(), writer.hold()];
+    const held = writer.upsert(packet, newAttestation('x'));
+    first();
+    first();
+    await clock.advance(1);
+    expect(log.lastIndex).toBe(0);
+    second();
+    await expect(held).resolves.toMatchObject({ kind: 'written' });
+  });
+
+  it('ends with the term: what was held back is rejected and never written', async () => {
+    const { log, writer } = setUp({ coalesceMs: 0 });
+    const release = writer.hold();
+    const held = writer.upsert(packet, newAttestation('x'));
+    writer.stepDown();
+    release();
+    await expect(held).rejects.toMatchObject({ code: 'LIST_LEADERSHIP_LOST' });
+    writer.takeOver();
+    await expect(writer.upsert(newer, newAttestation('x'))).resolves.toMatchObject({ kind: 'written' });
+    expect(log.lastIndex).toBe(1);
+  });
+
+  it('holds nothing while the node does not lead', async () => {
+    const { writer } = setUp({ coalesceMs: 0 });
+    writer.stepDown();
+    writer.hold();
+    writer.takeOver();
+    await expect(writer.upsert(packet, newAttestation('x'))).resolves.toMatchObject({ kind: 'written' });
+  });
+
+  it('what is held back counts as pending', async () => {
+    const { writer } = setUp({ coalesceMs: 0, maxPendingBytes: 400 });
+    writer.hold();
+    void writer.upsert(packet, newAttestation('x')).catch(() => undefined);
+    await expect(writer.upsert(packetOf('b', 1, 'x'.repeat(300)), newAttestation('x'))).rejects.toMatchObject({
+      code: 'LIST_OVERLOADED',
+    });
+    writer.stepDown();
+  });
+});
+
 describe('limits', () => {
   it('bounds the bytes that wait, and forgets them when they are written', async () => {
     const { clock, writer } = setUp({ maxPendingBytes: 200 });

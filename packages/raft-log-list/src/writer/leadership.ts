@@ -40,6 +40,13 @@ export interface LeadershipPorts {
   readonly threshold: () => number;
 }
 
+/** An entry on its way into the log. */
+interface Proposal {
+  readonly data: Uint8Array;
+  readonly applied: (result: ListResult) => void;
+  readonly failed: (error: ListError) => void;
+}
+
 const OPERATION_OVERHEAD_BYTES = 64;
 const REMOVALS_AT_ONCE = 1024;
 const RECORDS_PER_TURN = 8192;
@@ -56,6 +63,9 @@ export class Leadership {
   /** Promises beside those of the operations, to be rejected at the end. */
   readonly #waiting = new Set<Deferred<never>>();
   #pendingBytes = 0;
+  /** Holds that were not released yet, and what they keep from the log, in order. */
+  #holds = 0;
+  #heldBack: Proposal[] = [];
   #ended = false;
 
   constructor(ports: LeadershipPorts) {
@@ -145,13 +155,29 @@ export class Leadership {
   async freeze(round: number): Promise<FrozenList> {
     this.#window.flush();
     const { promise, resolve, reject } = this.#track<FrozenList>();
-    this.#propose(encodeEntry({ round }), resolveFrozen, reject);
+    const data = encodeEntry({ round });
+    this.#pendingBytes += data.length;
+    this.#send({ data, applied: resolveFrozen, failed: reject });
     return promise;
 
     function resolveFrozen(result: ListResult): void {
       if (result.kind === 'frozen') resolve({ round: result.round, index: result.index, view: result.view });
       else reject(ignoredError(result));
     }
+  }
+
+  /** Keeps everything but freeze markers from the log until each hold is released. @returns releases it; idempotent */
+  hold(): () => void {
+    this.#holds++;
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      if (--this.#holds > 0) return;
+      const heldBack = this.#heldBack;
+      this.#heldBack = [];
+      for (const proposal of heldBack) this.#send(proposal);
+    };
   }
 
   /** Ends the term: every promise that has not settled is rejected. */
@@ -166,6 +192,7 @@ export class Leadership {
     for (const deferred of this.#waiting) deferred.reject(lostError('unknownOutcome'));
     this.#lanes.clear();
     this.#waiting.clear();
+    this.#heldBack = [];
     this.#pendingBytes = 0;
   }
 
@@ -326,9 +353,16 @@ export class Leadership {
     if (error.details.outcome === 'unknownOutcome') lane.uncertain = true;
   }
 
-  /** Proposes; after the end of the term, neither callback is called. */
-  #propose(data: Uint8Array, applied: (result: ListResult) => void, failed: (error: ListError) => void): void {
+  /** Proposes, at once or when nothing is held back any more. */
+  #propose(data: Uint8Array, applied: Proposal['applied'], failed: Proposal['failed']): void {
     this.#pendingBytes += data.length;
+    const proposal = { data, applied, failed };
+    if (this.#holds > 0) this.#heldBack.push(proposal);
+    else this.#send(proposal);
+  }
+
+  /** After the end of the term, neither callback is called. */
+  #send({ data, applied, failed }: Proposal): void {
     this.#ports.propose(data).then(
       ({ response }) => {
         if (this.#ended) return;

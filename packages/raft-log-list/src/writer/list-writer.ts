@@ -157,6 +157,18 @@ export class ListWriter {
     return this.#leading().freeze(round);
   }
 
+  /**
+   * Keeps everything but freeze markers from the log, in the order in which it came, until the hold is released: so that
+   * the list stays as it is for members that read it only after it was frozen. What was proposed before goes its way. Called
+   * in the same turn as {@link freeze}, it holds from right behind the marker. `maxPendingBytes` bounds what it holds back.
+   *
+   * @returns releases the hold; idempotent, and without effect once this term is over. While this node does not lead,
+   * nothing is held
+   */
+  hold(): () => void {
+    return this.#leadership?.hold() ?? (() => undefined);
+  }
+
   #leading(): Leadership {
     if (this.#leadership !== undefined) return this.#leadership;
     throw new ListError('LIST_NOT_LEADER', 'this node does not write the list', { outcome: 'notAppended' });

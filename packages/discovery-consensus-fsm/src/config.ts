@@ -32,6 +32,11 @@ export interface ConsensusConfig {
   readonly voteSeconds: number;
   /** How long the leader still takes votes once the quorum is there. Default: a fiftieth of a slot, at most 2. */
   readonly stragglerSeconds: number;
+  /**
+   * How long the leader waits with its request to a peer without extensions, which signs the list as it is there: by then it
+   * should have applied what was frozen. Default: a quarter of `stragglerSeconds`.
+   */
+  readonly settleSeconds: number;
   /** An own attested entry that is younger than this at creation may be missing. Default: one slot. */
   readonly ownEntryGraceSeconds: number;
   /** How often an accepted packet that is not in the list yet is sent again. Default 2. */
@@ -115,6 +120,7 @@ const AT_LEAST_ONE = [
  */
 export function resolveConfig(input: ConsensusConfigInput, self: string): ConsensusConfig {
   const slotSeconds = input.slotSeconds ?? 900;
+  const stragglerSeconds = input.stragglerSeconds ?? Math.min(2, slotSeconds / 50);
   const config: ConsensusConfig = {
     protocolVersion: 'xpx-discovery-1.0',
     policy: 'safe',
@@ -123,7 +129,8 @@ export function resolveConfig(input: ConsensusConfigInput, self: string): Consen
     slotSeconds,
     clockToleranceSeconds: 30,
     voteSeconds: Math.min(60, slotSeconds / 4),
-    stragglerSeconds: Math.min(2, slotSeconds / 50),
+    stragglerSeconds,
+    settleSeconds: stragglerSeconds / 4,
     ownEntryGraceSeconds: slotSeconds,
     resendSeconds: 2,
     enhanceSeconds: slotSeconds / 5,
@@ -175,6 +182,7 @@ function checkRanges(config: ConsensusConfig): void {
   if (!(config.voteSeconds > 0 && config.voteSeconds * 2 <= config.slotSeconds)) {
     invalid('voteSeconds', 'above 0, at most half a slot');
   }
+  if (config.settleSeconds > config.stragglerSeconds) invalid('settleSeconds', 'at most stragglerSeconds');
   for (const name of AT_LEAST_ONE) {
     if (config[name] < 1) invalid(name, 'must be 1 or more');
   }

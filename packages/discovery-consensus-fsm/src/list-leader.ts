@@ -12,6 +12,7 @@ export function listLeader(writer: ListWriter, barrier: () => Promise<unknown>):
     expire: (nowSeconds) => writer.expire(Math.floor(nowSeconds)),
     removeRecords: (identity, isBad) => writer.removeRecords(identity, isBad),
     freeze: (round) => writer.freeze(round),
+    hold: () => writer.hold(),
     takeOver: async () => {
       await barrier();
       writer.takeOver();

@@ -219,6 +219,12 @@ export interface ListLeader {
   removeRecords?(identity: string, isBad: (record: ListedRecord) => boolean): Promise<unknown>;
   /** Appends the freeze marker of a round. */
   freeze(round: number): Promise<{ readonly index: number }>;
+  /**
+   * Keeps everything else from the log until the function that it gives is called, from behind a marker whose `freeze` was
+   * called in the same turn. Peers without our extensions sign the list as they find it, so it must stand still for them.
+   * Left out: it does not, and their votes may be lost while others write.
+   */
+  hold?(): () => void;
   /** This node begins to lead. */
   takeOver(): void | Promise<void>;
   /** This node leads no more. */

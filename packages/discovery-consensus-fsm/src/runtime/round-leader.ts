@@ -31,6 +31,8 @@ interface LedRound {
   listing: BuiltListing | undefined;
   frozenIndex: number;
   cancelTimer: () => void;
+  /** To be done once when the round is over here, however it ended. */
+  readonly atEnd: (() => void)[];
   collecting: boolean;
   /** The quorum is there; only stragglers are waited for. */
   closing: boolean;
@@ -59,6 +61,8 @@ export class RoundLeader {
   readonly #ownVote: OwnVote;
   readonly #shelf: DirectoryShelf;
   readonly #dispatch: (event: MachineEvent) => void;
+  /** Peers whose last vote had none of our extensions. */
+  readonly #plain = new Set<string>();
   #led: LedRound | undefined;
   #result: RoundResult | undefined;
   #failure = '';
@@ -100,6 +104,7 @@ export class RoundLeader {
       listing: undefined,
       frozenIndex: 0,
       cancelTimer: () => undefined,
+      atEnd: [],
       collecting: true,
       closing: false,
       short: new Map(),
@@ -119,17 +124,21 @@ export class RoundLeader {
   /** Forgets the round. */
   drop(): void {
     if (this.#led === undefined) return;
-    this.#led.collecting = false;
-    this.#led.cancelTimer();
+    endCollecting(this.#led);
     this.#led = undefined;
   }
 
   async #run(led: LedRound, deadline: Deadline): Promise<void> {
-    const { ports, config, self } = this.#context;
+    const { ports, config, self, time } = this.#context;
     const { round } = led;
+    const voters = [...led.committee.members].filter((member) => member !== self);
     let marker: { readonly index: number } | typeof LATE;
     try {
-      marker = await within(deadline, ports.writer.freeze(round));
+      const freezing = ports.writer.freeze(round);
+      // Who cannot name the frozen list signs what is there: it has to stand still.
+      const release = voters.some((peer) => this.#plain.has(peer)) ? ports.writer.hold?.() : undefined;
+      if (release !== undefined) led.atEnd.push(release);
+      marker = await within(deadline, freezing);
     } catch (error) {
       return this.#close(led, `freeze: ${describeFailure(error)}`);
     }
@@ -159,8 +168,12 @@ export class RoundLeader {
       rootVersion: BigInt(led.committee.version),
       ...(listing.short === undefined ? {} : { shortDigest: listing.short.digest }),
     });
-    const voters = [...led.committee.members].filter((member) => member !== self);
-    for (const peer of voters) void sendCounted(this.#context, peer, { event: 'discoveryRequestConsensusVote', body });
+    const ask = (peer: string): void =>
+      void sendCounted(this.#context, peer, { event: 'discoveryRequestConsensusVote', body });
+    for (const peer of voters) {
+      if (!this.#plain.has(peer)) ask(peer);
+      else led.atEnd.push(time.setTimer(config.settleSeconds, () => ask(peer)));
+    }
     this.#look(led);
   }
 
@@ -172,6 +185,8 @@ export class RoundLeader {
     if (vote.version !== this.#context.config.protocolVersion) return no('unsupportedVersion', '');
     if (vote.round !== 0n && vote.round !== BigInt(led.round)) return no('wrongRound', `round ${vote.round}`);
     this.#states.heard(from, led.frozenIndex, vote.stateDigest);
+    if (isPlain(vote)) this.#plain.add(from);
+    else this.#plain.delete(from);
     if (led.box.hasYes(from)) return no('duplicateVote', `round ${led.round}`);
     this.#compareRoots(led, from, vote);
     const reason = vote.reason.slice(0, MAX_REASON_LENGTH);
@@ -258,8 +273,7 @@ export class RoundLeader {
 
   #close(led: LedRound, failure: string): void {
     if (!led.collecting || this.#led !== led) return;
-    led.collecting = false;
-    led.cancelTimer();
+    endCollecting(led);
     const { round, box, listing } = led;
     const reached = box.standing === 'complete' || box.standing === 'quorum';
     if (reached && listing !== undefined) {
@@ -270,6 +284,17 @@ export class RoundLeader {
       this.#dispatch({ type: 'quorumMissed', round });
     }
   }
+}
+
+function endCollecting(led: LedRound): void {
+  led.collecting = false;
+  led.cancelTimer();
+  for (const act of led.atEnd.splice(0)) act();
+}
+
+/** Whether a vote has none of our extensions. */
+function isPlain({ verdict, round }: DiscoveryConsensusVote): boolean {
+  return verdict === WireVerdict.unspecified && round === 0n;
 }
 
 /** A vote without our extensions is a yes when it carries a signature. */

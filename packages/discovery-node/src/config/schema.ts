@@ -77,6 +77,7 @@ const consensus = z.strictObject({
   clockToleranceSeconds: seconds.default(30).describe("how far a leader's clock may be off"),
   voteSeconds: seconds.optional().describe('how long a leader waits for votes; default a quarter slot, at most 60'),
   stragglerSeconds: seconds.optional().describe('how long it waits for more than a quorum'),
+  settleSeconds: seconds.optional().describe('how long it waits before it asks a peer without extensions to vote'),
   ownEntryGraceSeconds: seconds.optional().describe('how young an own entry may be missing from a listing'),
   resendSeconds: seconds.optional().describe('how often an accepted packet is sent to the leader again'),
   enhanceSeconds: seconds.optional().describe('how often a leader asks for missing attestations'),

@@ -21,7 +21,7 @@ export const listSchema: ListSchema = {
     const item = readDiscoveryItem(message);
     return item?.identity === identity ? { identity, expiration: Number(item.expiration) } : undefined;
   },
-  attester: ({ certificate }) => peekCertificateIdentity(certificate),
+  attester: (certificate) => peekCertificateIdentity(certificate),
 };
 
 export function verifierOf(root: TrustRoot): Verifier {

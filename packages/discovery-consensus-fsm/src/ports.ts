@@ -158,7 +158,10 @@ export interface ListedAttestation {
   readonly expiration: number;
 }
 
-/** One live record of the shared list. Immutable; the list has verified nothing of it. */
+/**
+ * One live record of the shared list. Immutable; the list has verified nothing of it. `packet` and `attestations` may be
+ * decoded each time that they are read.
+ */
 export interface ListedRecord {
   readonly index: number;
   readonly identity: string;
@@ -167,6 +170,8 @@ export interface ListedRecord {
   /** Claimed, Unix seconds. */
   readonly expiration: number;
   readonly attestations: readonly ListedAttestation[];
+  /** Who made them, in the same order; costs nothing. */
+  readonly attesters: readonly string[];
 }
 
 /** The list at an index: an immutable snapshot. */

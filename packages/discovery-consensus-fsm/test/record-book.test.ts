@@ -50,7 +50,8 @@ async function recordOf(plan: RecordPlan, index: number): Promise<ListedRecord> 
       return { attester: signer.identity, signature: await signer.sign(packet), expiration: word.expiration };
     }),
   );
-  return { index, identity: identityOf(name), packet, expiration, attestations };
+  const attesters = attestations.map(({ attester }) => attester);
+  return { index, identity: identityOf(name), packet, expiration, attestations, attesters };
 }
 
 function viewOf(records: readonly ListedRecord[]): ListedView {

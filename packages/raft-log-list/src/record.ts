@@ -18,8 +18,13 @@ export interface ListSchema {
    * is no packet of this list
    */
   describe(packet: Uint8Array): { readonly identity: string; readonly expiration: number } | undefined;
-  /** Names who made an attestation (never empty), or undefined when that cannot be read. */
-  attester(signature: DiscoverySignature): string | undefined;
+  /**
+   * Names who made an attestation (never empty), or undefined when that cannot be read. Asked once for many attestations
+   * that carry the same certificate.
+   *
+   * @param certificate not to be written into
+   */
+  attester(certificate: Uint8Array): string | undefined;
 }
 
 /** One node's word for a packet: its signature over exactly the packet's bytes. Immutable. */
@@ -34,7 +39,13 @@ export interface Attestation {
 /** An attestation on its way into the list; who made it is read from the signature. */
 export type NewAttestation = Pick<Attestation, 'signature' | 'expiration'>;
 
-/** One live record. Immutable; its bytes belong to the log entry that holds them. */
+/**
+ * One live record. Immutable. The same record is the same object in every view, for as long as it lives.
+ *
+ * `packet` and `attestations` are decoded each time that they are read, from one packed copy of the bytes: whoever needs them
+ * several times keeps them in a variable, and who only compares asks `hasPacket` or looks into `attesters`. What they give is
+ * the caller's to keep, but not to write into.
+ */
 export interface ListRecord {
   /** The record's id: the index of its log entry. */
   readonly index: LogIndex;
@@ -42,8 +53,12 @@ export interface ListRecord {
   readonly packet: Uint8Array;
   /** Of the packet; Unix seconds. A packet with a greater one is the newer. */
   readonly expiration: number;
+  /** Whether this is its packet. */
+  hasPacket(packet: Uint8Array): boolean;
   /** In the order in which they came; each attester once. */
   readonly attestations: readonly Attestation[];
+  /** Who made them, in the same order. */
+  readonly attesters: readonly string[];
 }
 
 /** A record together with its place in the chain of updates. */
@@ -60,7 +75,7 @@ const RECORD_OVERHEAD_BYTES = 32;
 const ATTESTATION_OVERHEAD_BYTES = 16;
 
 /** What a record counts for in `liveBytes`: its bytes, and a fixed overhead of 32 a record and 16 an attestation. */
-export function recordBytes(record: ListRecord): number {
+export function recordBytes(record: Pick<ListRecord, 'packet' | 'attestations'>): number {
   let bytes = RECORD_OVERHEAD_BYTES + record.packet.length;
   for (const { signature } of record.attestations) {
     bytes += ATTESTATION_OVERHEAD_BYTES + signature.certificate.length + signature.signature.length;

@@ -14,6 +14,7 @@ import type { ListSchema, StoredRecord } from './record.js';
 import { readSnapshot } from './snapshot/read-snapshot.js';
 import { writeSnapshot } from './snapshot/write-snapshot.js';
 import { applyEntry, mayRedact, type EntryEffect, type IgnoredReason, type ListRules } from './state/apply-entry.js';
+import { AttesterBook } from './state/attesters.js';
 import { EntryChain } from './state/entry-chain.js';
 import { HASH_BYTES, packHash, type PackedSha256 } from './state/hashing.js';
 import { ListState } from './state/list-state.js';
@@ -77,7 +78,8 @@ export class SharedList implements StateMachine<ListResult> {
     const logger = options.logger ?? silentLogger;
     this.schema = options.schema;
     this.limits = completeLimits(options.limits);
-    this.#rules = { schema: options.schema, limits: this.limits, sha256: options.sha256 };
+    const attesters = new AttesterBook(options.schema);
+    this.#rules = { schema: options.schema, limits: this.limits, sha256: options.sha256, attesters };
     this.#chain = new EntryChain(options.sha256);
     this.#events = new ListEmitter((event, error) => logger.error('a listener of the list threw', { event, error }));
   }
@@ -122,6 +124,11 @@ export class SharedList implements StateMachine<ListResult> {
   /** All live records in order, of a view taken now. */
   entries(): Iterable<StoredRecord> {
     return this.view().entries();
+  }
+
+  /** Whom the schema names as the owner of a certificate; what it said of one is remembered. */
+  attesterOf(certificate: Uint8Array): string | undefined {
+    return this.#rules.attesters.nameOf(certificate);
   }
 
   /** Listens; the function that comes back ends it. A listener must not write to the list's objects. */

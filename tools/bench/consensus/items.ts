@@ -63,7 +63,7 @@ export const itemSchema: ListSchema = {
     const item = readDiscoveryItem(itemOf(packet));
     return item === undefined ? undefined : { identity: item.identity, expiration: Number(item.expiration) };
   },
-  attester: ({ certificate }) => attesterOf(certificate),
+  attester: attesterOf,
 };
 
 /** Believes such packets and attestations, and leaves everything else, which is signatures over listings, to a real one. */

@@ -11,7 +11,7 @@ export const schema: ListSchema = {
     const text = Buffer.from(packet.buffer, packet.byteOffset, 16).toString('latin1');
     return { identity: text.slice(0, 8), expiration: Number(text.slice(8)) };
   },
-  attester: (signature) => Buffer.from(signature.certificate).toString('latin1'),
+  attester: (certificate) => Buffer.from(certificate).toString('latin1'),
 };
 
 /** The one attestation that makes an item complete here. */

@@ -118,7 +118,7 @@ export class AttestationRound {
 }
 
 function isNamed(record: ListedRecord, member: string): boolean {
-  return record.attestations.some(({ attester }) => attester === member);
+  return record.attesters.includes(member);
 }
 
 function getOrMake(map: Map<string, Uint8Array[]>, key: string): Uint8Array[] {

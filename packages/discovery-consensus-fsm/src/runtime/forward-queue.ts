@@ -1,4 +1,5 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
+import { listedWord } from '../policy/listed-word.js';
 import { sameBytes } from '../policy/listing.js';
 import type { ListedRecord } from '../ports.js';
 import type { Context } from './context.js';
@@ -116,7 +117,7 @@ export class ForwardQueue {
   seen(record: ListedRecord): void {
     const pending = this.#pending.get(record.identity);
     if (pending === undefined || record.expiration !== pending.expiration) return;
-    const own = record.attestations.find((listed) => listed.attester === this.#context.self);
+    const own = listedWord(record, this.#context.self);
     if (own === undefined || !sameBytes(own.signature.signature, pending.signature.signature)) return;
     if (sameBytes(record.packet, pending.packet)) this.#remove(record.identity, true);
   }

@@ -3,6 +3,7 @@ import { PublishToDiscoveryForwardedSchema } from '@discovery-raft/protocol';
 import type { DiscoverySignature, PublishToDiscovery, PublishToDiscoveryForwarded } from '@discovery-raft/protocol';
 import type { Steps } from '@discovery-raft/psp-envelope';
 import { itemFault, lifetimeFault } from '../policy/item-rules.js';
+import { listedWord } from '../policy/listed-word.js';
 import type { ListedItem } from '../policy/listing.js';
 import { sameBytes } from '../policy/listing.js';
 import type { ListedRecord, PacketVerdict, VerifiedPacket } from '../ports.js';
@@ -282,7 +283,7 @@ export class PublishDesk {
   learn(record: ListedRecord): void {
     const { self } = this.#context;
     const waiting = this.queue.get(record.identity);
-    const mine = record.attestations.find((listed) => listed.attester === self);
+    const mine = listedWord(record, self);
     const known = this.#own.get(record.identity);
     const isNewToMe = mine !== undefined && (known === undefined || known.expiration < record.expiration);
     if (!isNewToMe && (waiting === undefined || waiting.expiration >= record.expiration)) return;
@@ -356,7 +357,7 @@ export class PublishDesk {
     return this.#context.ports.list.get(own.identity).some((record) => {
       if (record === own.listedIn) return true;
       if (record.expiration > own.expiration) return this.#book.enter(record).verdict?.ok !== false;
-      const mine = record.attestations.find((listed) => listed.attester === this.#context.self);
+      const mine = listedWord(record, this.#context.self);
       if (record.expiration < own.expiration || mine === undefined || own.signature === undefined) return false;
       const isListed = sameBytes(mine.signature.signature, own.signature.signature);
       if (isListed) own.listedIn = record;

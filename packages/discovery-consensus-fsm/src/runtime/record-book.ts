@@ -26,17 +26,40 @@ interface JudgedAttestation extends Judged<SignatureVerdict> {
   signature: DiscoverySignature;
 }
 
+/** What has the bytes of a packet: a record of the list, or a message. */
+interface PacketSource {
+  readonly packet: Uint8Array;
+}
+
 /** What is known of one packet, in whichever records it stands. */
-export interface BookEntry extends Judged<PacketVerdict> {
+export class BookEntry implements Judged<PacketVerdict> {
+  verdict: PacketVerdict | undefined = undefined;
+  job: Judged<PacketVerdict>['job'] = undefined;
+  waiting: Judged<PacketVerdict>['waiting'] = undefined;
   /** The last pruning before which it was seen in the list, or came in. */
   liveIn: number;
   /** SHA-256 of the packet, as a string of 32 code units. */
   readonly key: string;
-  /** The bytes as the newest record carries them, so that those of older ones can be freed. */
-  packet: Uint8Array;
+  /** What has the bytes: the newest record with them, so that they are there once, or who sent them. */
+  source: PacketSource;
+  /** Length of the packet. */
+  readonly packetBytes: number;
   /** When this node first saw the packet, in elapsed seconds. */
   readonly seenAt: number;
-  attestations: JudgedAttestation[];
+  attestations: JudgedAttestation[] = [];
+
+  constructor(key: string, source: PacketSource, packetBytes: number, seenAt: number, liveIn: number) {
+    this.key = key;
+    this.source = source;
+    this.packetBytes = packetBytes;
+    this.seenAt = seenAt;
+    this.liveIn = liveIn;
+  }
+
+  /** The bytes; of a record, a copy each time. */
+  get packet(): Uint8Array {
+    return this.source.packet;
+  }
 }
 
 interface JudgedRecord {
@@ -130,7 +153,7 @@ export class RecordBook {
 
   /** The entry of a packet that somebody sent; its verification begins when the packet is new. */
   packet(packet: Uint8Array): BookEntry {
-    return this.#entryOf(packet, true);
+    return this.#entryOf({ packet }, packet, true);
   }
 
   /** The verdict on a packet, for somebody who waits for it. */
@@ -150,7 +173,7 @@ export class RecordBook {
     if (slot === undefined) {
       const others = entry.attestations.filter((other) => other.attester === attester);
       if (others.length >= MAX_SIGNATURES_PER_ATTESTER) return TOO_MANY_SIGNATURES;
-      slot = this.#attestation(entry, attester, signature, true);
+      slot = this.#attestation(entry, entry.packet, attester, signature, true);
     }
     this.#queue.hurry(slot);
     return slot.verdict ?? verdictOf(slot);
@@ -373,21 +396,22 @@ export class RecordBook {
     judged.fits =
       item.identity === record.identity &&
       Number(item.expiration) === record.expiration &&
-      itemFault(verified, record.packet.length, this.#context.config) === undefined;
+      itemFault(verified, judged.entry.packetBytes, this.#context.config) === undefined;
     return judged.fits;
   }
 
   #judgedRecord(record: ListedRecord): JudgedRecord {
     const held = this.#records.get(record);
     if (held !== undefined) return held;
-    const entry = this.#entryOf(record.packet, false);
-    entry.packet = record.packet;
+    const { packet } = record;
+    const entry = this.#entryOf(record, packet, false);
+    entry.source = record;
     const attestations: JudgedAttestation[] = [];
     const expirations: number[] = [];
     const { known } = this.#context.committees;
     for (const { attester, signature, expiration } of record.attestations) {
       if (!known.has(attester) || attestations.some((slot) => slot.attester === attester)) continue;
-      const slot = this.#attestation(entry, attester, signature, false);
+      const slot = this.#attestation(entry, packet, attester, signature, false);
       slot.signature = signature;
       slot.liveIn = this.#prunings;
       attestations.push(slot);
@@ -406,7 +430,7 @@ export class RecordBook {
     return judged;
   }
 
-  #entryOf(packet: Uint8Array, isUrgent: boolean): BookEntry {
+  #entryOf(source: PacketSource, packet: Uint8Array, isUrgent: boolean): BookEntry {
     const { ports, time } = this.#context;
     const key = keyOf(ports.sha256(packet));
     const held = this.#entries.get(key);
@@ -415,7 +439,7 @@ export class RecordBook {
       return held;
     }
     const seenAt = time.elapsed();
-    const entry: BookEntry = { ...newSlot<PacketVerdict>(this.#prunings), key, packet, seenAt, attestations: [] };
+    const entry = new BookEntry(key, source, packet.length, seenAt, this.#prunings);
     this.#entries.set(key, entry);
     const atSeconds = Math.floor(time.wallNow());
     entry.verdict = validAt(ports.verifier.recallPacket?.(packet), atSeconds);
@@ -425,6 +449,7 @@ export class RecordBook {
 
   #attestation(
     entry: BookEntry,
+    packet: Uint8Array,
     attester: string,
     signature: DiscoverySignature,
     isUrgent: boolean,
@@ -434,7 +459,7 @@ export class RecordBook {
     const atSeconds = Math.floor(this.#context.time.wallNow());
     const slot: JudgedAttestation = { ...newSlot<SignatureVerdict>(this.#prunings), attester, signature };
     entry.attestations.push(slot);
-    slot.verdict = validAt(this.#context.ports.verifier.recallSignature?.(signature, entry.packet), atSeconds);
+    slot.verdict = validAt(this.#context.ports.verifier.recallSignature?.(signature, packet), atSeconds);
     if (slot.verdict === undefined)
       this.#queue.judge(slot, isUrgent, () => this.#verifySignature(entry, signature, atSeconds));
     return slot;

@@ -18,8 +18,8 @@ export const discoveryListSchema: ListSchema = {
     if (item.expiration > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
     return { identity: item.identity, expiration: Number(item.expiration) };
   },
-  attester(signature) {
-    return readOrUndefined(() => peekCertificateIdentity(signature.certificate));
+  attester(certificate) {
+    return readOrUndefined(() => peekCertificateIdentity(certificate));
   },
 };
 

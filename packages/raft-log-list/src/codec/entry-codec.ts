@@ -140,6 +140,18 @@ function decodeSignature(reader: WireReader, maxBytes: number, outer: Form): Dis
   return { $typeName: 'protocol.DiscoverySignature', certificate, signature };
 }
 
+/**
+ * Where the packet is in bytes that {@link encodeEntry} made of an entry with one.
+ *
+ * @param begin of the entry within `bytes`, and `end` behind it
+ */
+export function packetRange(bytes: Uint8Array, begin: number, end: number): readonly [begin: number, end: number] {
+  const reader = new WireReader(bytes, begin, end);
+  reader.varint(); // The tag: the packet is the first field.
+  const length = reader.varint();
+  return [reader.position, reader.position + length];
+}
+
 function signatureSize({ certificate, signature }: DiscoverySignature): number {
   return optionalBytesSize(certificate) + optionalBytesSize(signature);
 }

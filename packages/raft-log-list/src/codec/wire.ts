@@ -24,6 +24,11 @@ export class WireReader {
     return !this.failed && this.#position < this.#end;
   }
 
+  /** Of the next byte to be read. */
+  get position(): number {
+    return this.#position;
+  }
+
   /** An unsigned integer below 2^53; a greater one fails. */
   varint(): number {
     let value = 0;

@@ -2,11 +2,12 @@ import type { LogIndex, SnapshotBytes } from '@discovery-raft/raft-core';
 import { decodeEntry } from '../codec/entry-codec.js';
 import { ListError } from '../errors.js';
 import type { ListLimits } from '../limits.js';
-import { sameBytes, type StoredRecord } from '../record.js';
+import { sameBytes } from '../record.js';
 import { readRecord, type ListRules } from '../state/apply-entry.js';
 import { StateDigest } from '../state/digest.js';
 import { packHash } from '../state/hashing.js';
 import { ListState } from '../state/list-state.js';
+import type { ReadRecord } from '../state/live-record.js';
 import { compareRecords } from '../state/record-order.js';
 import { corrupt, readBlocks } from './block-reader.js';
 import { BLOCK_TARGET_BYTES, HEADER_BYTES, RECORD_HEADER_BYTES, SNAPSHOT_MAGIC, SNAPSHOT_VERSION } from './format.js';
@@ -34,7 +35,8 @@ export async function readSnapshot(bytes: SnapshotBytes, rules: ListRules): Prom
   const state = new ListState();
   const digest = new StateDigest(rules.sha256);
   let header: Header | undefined;
-  let previous: StoredRecord | undefined;
+  const indices = new Set<LogIndex>();
+  let previous: ReadRecord | undefined;
   let isWhole = false;
   const maxPayloadBytes = BLOCK_TARGET_BYTES + RECORD_HEADER_BYTES + maxEntryBytes(rules.limits);
   for await (const payload of readBlocks(bytes, maxPayloadBytes)) {
@@ -49,13 +51,13 @@ export async function readSnapshot(bytes: SnapshotBytes, rules: ListRules): Prom
       isWhole = true;
       continue;
     }
-    for (const record of readRecords(payload, rules)) {
-      if (record.index > header.index || state.at(record.index) !== undefined) throw corrupt('an index is impossible');
-      if (previous !== undefined && compareRecords(previous, record) >= 0) throw corrupt('records are out of order');
+    for (const read of readRecords(payload, rules)) {
+      if (read.index > header.index || indices.has(read.index)) throw corrupt('an index is impossible');
+      if (previous !== undefined && compareRecords(previous, read) >= 0) throw corrupt('records are out of order');
       if (state.size >= header.size) throw corrupt('it holds more records than it says');
-      state.replace([], record);
-      digest.add(record);
-      previous = record;
+      digest.add(state.replace([], read));
+      indices.add(read.index);
+      previous = read;
     }
   }
   if (header === undefined) throw corrupt('it has no header');
@@ -87,7 +89,7 @@ function readHeader(payload: Uint8Array): Header {
   return header;
 }
 
-function* readRecords(payload: Uint8Array, rules: ListRules): Generator<StoredRecord> {
+function* readRecords(payload: Uint8Array, rules: ListRules): Generator<ReadRecord> {
   let position = 0;
   while (position < payload.length) {
     if (payload.length - position < RECORD_HEADER_BYTES) throw corrupt('a record is cut short');
@@ -95,12 +97,11 @@ function* readRecords(payload: Uint8Array, rules: ListRules): Generator<StoredRe
     const length = fieldsOf(payload).getUint32(position + 8);
     position += RECORD_HEADER_BYTES;
     if (length > payload.length - position) throw corrupt('a record is cut short');
-    // A copy, so that a live record does not hold on to its whole block.
-    const data = payload.slice(position, position + length);
+    const data = payload.subarray(position, position + length);
     const entry = decodeEntry(data, rules.limits);
     position += length;
     if (entry === undefined || entry.origin > index || entry.round !== 0) throw corrupt('a record is malformed');
-    const record = readRecord(index, entry, rules.sha256(data), rules);
+    const record = readRecord(index, entry, data, rules.sha256(data), rules);
     if (record === undefined) throw corrupt('a record is none of this schema');
     yield record;
   }

@@ -1,5 +1,4 @@
 import type { LogIndex, MaybePromise } from '@discovery-raft/raft-core';
-import { encodeRecord } from '../state/apply-entry.js';
 import { crc32 } from '../state/checksum.js';
 import type { TreeView } from '../state/list-view.js';
 import {
@@ -40,7 +39,7 @@ export async function writeSnapshot(
   let parts: Uint8Array[] = [];
   let payloadBytes = 0;
   for (const record of view.entries()) {
-    const entry = encodeRecord(record);
+    const { entry } = record;
     const head = new Uint8Array(RECORD_HEADER_BYTES);
     const fields = new DataView(head.buffer);
     fields.setBigUint64(0, BigInt(record.index));

@@ -18,15 +18,19 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
 import { decodeEntry, encodeEntry, type DecodedEntry, type EntryFields } from '../codec/entry-codec.js';
 import type { ListLimits } from '../limits.js';
-import type { Attestation, ListSchema, NewAttestation, StoredRecord } from '../record.js';
+import { recordBytes, type Attestation, type ListSchema, type NewAttestation, type StoredRecord } from '../record.js';
+import type { AttesterBook } from './attesters.js';
 import type { PackedSha256 } from './hashing.js';
 import type { ListState } from './list-state.js';
+import type { LiveRecord, ReadRecord } from './live-record.js';
 
 /** By what a list takes or ignores records: the same on every replica. */
 export interface ListRules {
   readonly schema: ListSchema;
   readonly limits: ListLimits;
   readonly sha256: PackedSha256;
+  /** Of the schema. */
+  readonly attesters: AttesterBook;
 }
 
 /**
@@ -64,11 +68,12 @@ export function applyEntry(
 ): EntryEffect {
   const entry = decodeEntry(data, rules.limits);
   if (entry === undefined || entry.origin > entry.deleteIndex) return MALFORMED;
-  if (entry.packet.length > 0) return entry.round === 0 ? applyRecord(state, index, entry, dataHash, rules) : MALFORMED;
+  if (entry.packet.length > 0)
+    return entry.round === 0 ? applyRecord(state, index, entry, data, dataHash, rules) : MALFORMED;
   if (entry.attestations.length > 0 || data.length > MAX_RETAINED_BYTES) return MALFORMED;
   if (entry.round > 0) return entry.deleteIndex === 0 ? { kind: 'marked', round: entry.round } : MALFORMED;
   if (entry.deleteIndex === 0) return { kind: 'ignored', reason: 'empty' };
-  const records = namedBy(state, entry, undefined);
+  const records = named(entry, entry.origin > 0 ? state.chain(entry.origin) : state.at(entry.deleteIndex));
   for (const record of records) state.delete(record);
   return records.length > 0
     ? { kind: 'deleted', records, origin: entry.origin }
@@ -79,23 +84,20 @@ function applyRecord(
   state: ListState,
   index: LogIndex,
   entry: DecodedEntry,
+  data: Uint8Array,
   dataHash: string,
   rules: ListRules,
 ): EntryEffect {
-  const record = readRecord(index, entry, dataHash, rules);
-  if (record === undefined) return { kind: 'ignored', reason: 'unknownPacket' };
-  const replaced = namedBy(state, entry, record.identity);
-  state.replace(replaced, record);
-  return { kind: 'inserted', record, replaced };
+  const read = readRecord(index, entry, data, dataHash, rules);
+  if (read === undefined) return { kind: 'ignored', reason: 'unknownPacket' };
+  const replaced = entry.deleteIndex === 0 ? [] : named(entry, state.get(read.identity));
+  return { kind: 'inserted', record: state.replace(replaced, read), replaced };
 }
 
-/** The live records that the entry deletes: of `identity` alone when given. */
-function namedBy(state: ListState, entry: EntryFields, identity: string | undefined): readonly StoredRecord[] {
-  if (entry.deleteIndex === 0) return [];
-  const exact = state.at(entry.deleteIndex);
-  const candidates = entry.origin > 0 ? state.chain(entry.origin) : exact === undefined ? [] : [exact];
-  return candidates.filter(
-    (record) => record.index <= entry.deleteIndex && (identity === undefined || record.identity === identity),
+/** Those of some records that the entry deletes. */
+function named({ deleteIndex, origin }: EntryFields, records: readonly LiveRecord[]): readonly LiveRecord[] {
+  return records.filter((record) =>
+    origin > 0 ? record.origin === origin && record.index <= deleteIndex : record.index === deleteIndex,
   );
 }
 
@@ -113,33 +115,37 @@ export function mayRedact(deleted: StoredRecord, byOrigin: LogIndex): boolean {
 /**
  * Reads a record out of an entry with a packet; undefined when the schema does not know the packet.
  *
- * @param dataHash packed SHA-256 of the bytes that the entry was read from: the record's hash too, if they are the canonical ones
+ * @param data what the entry was read from; the record is made of them if they are the canonical ones
+ * @param dataHash packed SHA-256 of `data`
  */
 export function readRecord(
   index: LogIndex,
   entry: DecodedEntry,
+  data: Uint8Array,
   dataHash: string,
-  { schema, limits, sha256 }: ListRules,
-): StoredRecord | undefined {
+  { schema, limits, sha256, attesters: book }: ListRules,
+): ReadRecord | undefined {
   const described = describePacket(entry.packet, schema, limits);
   if (described === undefined) return undefined;
-  const { identity, expiration } = described;
   const { packet, deleteIndex } = entry;
-  const attestations = readAttestations(entry.attestations, schema);
+  const attestations = readAttestations(entry.attestations, book);
   const origin = entry.origin > 0 ? entry.origin : index;
   const isCanonical = entry.canonical && attestations.length === entry.attestations.length && entry.origin !== index;
-  const canonical = { packet, attestations, deleteIndex, origin: originField(origin, index) };
-  const hash = isCanonical ? dataHash : sha256(encodeEntry(canonical));
-  return { index, identity, packet, expiration, attestations, deleteIndex, origin, hash };
-}
-
-/** The canonical entry of a record: what a snapshot holds of it. An origin that is the record itself goes without saying. */
-export function encodeRecord({ index, packet, attestations, deleteIndex, origin }: StoredRecord): Uint8Array {
-  return encodeEntry({ packet, attestations, deleteIndex, origin: originField(origin, index) });
-}
-
-function originField(origin: LogIndex, index: LogIndex): LogIndex {
-  return origin === index ? 0 : origin;
+  // An origin that is the record itself goes without saying.
+  const canonical = { packet, attestations, deleteIndex, origin: origin === index ? 0 : origin };
+  const bytes = isCanonical ? data : encodeEntry(canonical);
+  const hash = isCanonical ? dataHash : sha256(bytes);
+  const countedBytes = recordBytes({ packet, attestations });
+  return {
+    index,
+    ...described,
+    deleteIndex,
+    origin,
+    attesters: book.of(attestations),
+    entry: bytes,
+    hash,
+    countedBytes,
+  };
 }
 
 /** What the schema says of a packet, held to the limits; undefined when it says nothing usable. */
@@ -159,24 +165,11 @@ export function describePacket(
   }
 }
 
-/** Names the attester; undefined when the schema cannot. */
-export function readAttestation(
-  { signature, expiration }: NewAttestation,
-  schema: ListSchema,
-): Attestation | undefined {
-  try {
-    const attester = schema.attester(signature);
-    return attester === undefined || attester === '' ? undefined : { attester, signature, expiration };
-  } catch {
-    return undefined;
-  }
-}
-
-function readAttestations(entries: readonly NewAttestation[], schema: ListSchema): readonly Attestation[] {
+function readAttestations(entries: readonly NewAttestation[], book: AttesterBook): readonly Attestation[] {
   const read: Attestation[] = [];
-  for (const entry of entries) {
-    const attestation = readAttestation(entry, schema);
-    if (attestation !== undefined) addAttestation(read, attestation);
+  for (const { signature, expiration } of entries) {
+    const attester = book.nameOf(signature.certificate);
+    if (attester !== undefined) addAttestation(read, { attester, signature, expiration });
   }
   return read;
 }

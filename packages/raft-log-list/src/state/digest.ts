@@ -1,6 +1,6 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
-import type { StoredRecord } from '../record.js';
 import { Domain, HASH_BYTES, putHash, putInteger, unpackHash, type PackedSha256 } from './hashing.js';
+import type { LiveRecord } from './live-record.js';
 
 /** Records that are hashed together: large enough that the calls do not count, small enough for any cache. */
 const BLOCK_RECORDS = 1024;
@@ -26,10 +26,10 @@ export class StateDigest {
   }
 
   /** The next record in list order. */
-  add(record: StoredRecord): void {
+  add(record: LiveRecord): void {
     const at = 1 + this.#inBlock * PLACE_BYTES;
     putInteger(this.#fields, at, record.index);
-    putHash(this.#block, at + 8, record.hash);
+    record.copyHash(this.#block, at + 8);
     this.#size++;
     if (++this.#inBlock === BLOCK_RECORDS) this.#endBlock();
   }
@@ -60,7 +60,7 @@ export class StateDigest {
 
 /** {@link StateDigest} of records that are there. */
 export function digestState(
-  records: Iterable<StoredRecord>,
+  records: Iterable<LiveRecord>,
   index: LogIndex,
   chain: string,
   sha256: PackedSha256,

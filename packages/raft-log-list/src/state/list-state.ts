@@ -1,95 +1,158 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
-import { recordBytes, type StoredRecord } from '../record.js';
+import { FreezableArray } from './freezable-array.js';
+import { TreeView, recordsOf, type Held, type IdentityTree, type ViewPlace } from './list-view.js';
+import { LiveRecord, type ReadRecord } from './live-record.js';
 import type { PackedSha256 } from './hashing.js';
-import { TreeView, type RecordTree, type ViewPlace } from './list-view.js';
 import { compareRecords, IdentityOrder } from './record-order.js';
+import { RecordSlabs } from './record-slabs.js';
 import { createTree } from './sorted-tree.js';
 
 /**
- * The live records, found by identity, by log index and by origin. Only the tree is shared with views; the maps belong to
- * the present alone, and spare it the way down the tree.
+ * The live records, found by identity, by origin and, if ever asked, by log index.
+ *
+ * An identity has a slot, a small number, for as long as it has records. What an update touches is the slot's element alone:
+ * the tree that orders identities, and the maps from names and numbers to slots, stay as they are unless an identity or a
+ * chain of updates comes or goes. Tree and slots are shared with views; the maps belong to the present alone.
  *
  * An honest leader keeps few records of an identity and one of a chain; the arrays here are cheap for that, and merely
  * slow for any other.
  */
 export class ListState {
   readonly #order = new IdentityOrder();
-  readonly #tree: RecordTree = createTree(this.#order.compare);
-  readonly #byIdentity = new Map<string, readonly StoredRecord[]>();
-  readonly #byIndex = new Map<LogIndex, StoredRecord>();
-  readonly #byOrigin = new Map<LogIndex, StoredRecord[]>();
+  readonly #tree: IdentityTree = createTree(this.#order.compare);
+  readonly #held = new FreezableArray<Held | undefined>();
+  readonly #slots = new Map<string, number>();
+  readonly #freeSlots: number[] = [];
+  /** Slots that hold a record of the chain; honest chains have one. */
+  readonly #byOrigin = new Map<LogIndex, number | readonly number[]>();
+  /** Slots by log index; made when somebody first asks, which our own writer never does. */
+  #byIndex: Map<LogIndex, number> | undefined;
+  readonly #slabs = new RecordSlabs();
+  #size = 0;
   #liveBytes = 0;
 
   get size(): number {
-    return this.#byIndex.size;
+    return this.#size;
   }
 
   get liveBytes(): number {
     return this.#liveBytes;
   }
 
-  /** The live record with this log index. */
-  at(index: LogIndex): StoredRecord | undefined {
-    return this.#byIndex.get(index);
+  /** The live records of an identity, in list order. */
+  get(identity: string): readonly LiveRecord[] {
+    const slot = this.#slots.get(identity);
+    return slot === undefined ? [] : this.#at(slot);
+  }
+
+  /** The live record with this log index, alone in an array. */
+  at(index: LogIndex): readonly LiveRecord[] {
+    this.#byIndex ??= this.#indexed();
+    const slot = this.#byIndex.get(index);
+    return slot === undefined ? [] : this.#at(slot).filter((record) => record.index === index);
   }
 
   /** The live records of a chain of updates, oldest first. */
-  chain(origin: LogIndex): readonly StoredRecord[] {
-    return this.#byOrigin.get(origin) ?? [];
+  chain(origin: LogIndex): readonly LiveRecord[] {
+    const slots = this.#byOrigin.get(origin);
+    if (slots === undefined) return [];
+    const records = typeof slots === 'number' ? this.#at(slots) : slots.flatMap((slot) => this.#at(slot));
+    return records.filter((record) => record.origin === origin).sort((a, b) => a.index - b.index);
   }
 
-  /** The live records of an identity, in list order. */
-  get(identity: string): readonly StoredRecord[] {
-    return this.#byIdentity.get(identity) ?? [];
-  }
-
-  /** Takes `replaced` out, all of them live and of the record's identity, and puts `record` in, whose index is new. */
-  replace(replaced: readonly StoredRecord[], record: StoredRecord): void {
+  /** Takes `replaced` out, all of them live and of the record's identity, and puts `read` in, whose index is new. */
+  replace(replaced: readonly LiveRecord[], read: ReadRecord): LiveRecord {
+    const slot = this.#slots.get(read.identity) ?? this.#openSlot(read.identity);
+    const before = this.#at(slot);
+    const record = new LiveRecord(read, before[0]?.identity ?? read.identity, this.#slabs);
+    const after = withRecord(before, replaced, record);
+    this.#held.set(slot, after.length === 1 ? record : after);
+    this.#relink(slot, before, after);
+    this.#byIndex?.set(record.index, slot);
+    this.#size++;
+    this.#liveBytes += record.countedBytes;
     for (const old of replaced) this.#forget(old);
-    this.#hold(record.identity, withRecord(this.get(record.identity), replaced, record));
-    this.#byIndex.set(record.index, record);
-    const chain = this.#byOrigin.get(record.origin);
-    if (chain === undefined) this.#byOrigin.set(record.origin, [record]);
-    else chain.push(record);
-    this.#liveBytes += recordBytes(record);
+    return record;
   }
 
   /** Takes a live record out. */
-  delete(record: StoredRecord): void {
+  delete(record: LiveRecord): void {
+    const { identity } = record;
+    const slot = this.#slots.get(identity)!;
+    const before = this.#at(slot);
+    const rest = before.filter((other) => other !== record);
+    this.#held.set(slot, rest.length > 1 ? rest : rest[0]);
+    this.#relink(slot, before, rest);
     this.#forget(record);
-    const rest = this.get(record.identity).filter((other) => other !== record);
-    if (rest.length > 0) return this.#hold(record.identity, rest);
-    this.#byIdentity.delete(record.identity);
-    this.#tree.delete(record.identity);
+    if (rest.length > 0) return;
+    this.#slots.delete(identity);
+    this.#tree.delete(identity);
+    this.#freeSlots.push(slot);
   }
 
   /** Freezes the list as it is, in constant time. */
   view(place: ViewPlace, sha256: PackedSha256): TreeView {
-    return new TreeView(place, this.size, this.#liveBytes, this.#tree.clone(), sha256);
+    return new TreeView(place, this.size, this.#liveBytes, this.#tree.clone(), this.#held.freeze(), sha256);
   }
 
-  #hold(identity: string, records: readonly StoredRecord[]): void {
+  #at(slot: number): readonly LiveRecord[] {
+    return recordsOf(this.#held.get(slot));
+  }
+
+  #openSlot(identity: string): number {
+    const slot = this.#freeSlots.pop() ?? this.#slots.size;
     this.#order.admit(identity);
-    this.#byIdentity.set(identity, records);
-    this.#tree.set(identity, records);
+    this.#slots.set(identity, slot);
+    this.#tree.set(identity, slot);
+    return slot;
   }
 
-  /** Removes from the indexes by number. */
-  #forget(record: StoredRecord): void {
-    this.#byIndex.delete(record.index);
-    const rest = this.chain(record.origin).filter((other) => other !== record);
-    if (rest.length === 0) this.#byOrigin.delete(record.origin);
-    else this.#byOrigin.set(record.origin, rest);
-    this.#liveBytes -= recordBytes(record);
+  #forget(record: LiveRecord): void {
+    this.#byIndex?.delete(record.index);
+    this.#size--;
+    this.#liveBytes -= record.countedBytes;
+    record.leave(this.#slabs);
   }
+
+  /** The records of a slot have become others: notes which chains have come to it, and which are gone from it. */
+  #relink(slot: number, before: readonly LiveRecord[], after: readonly LiveRecord[]): void {
+    for (const { origin } of before) if (!hasOrigin(after, origin)) this.#unlink(origin, slot);
+    for (const { origin } of after) if (!hasOrigin(before, origin)) this.#link(origin, slot);
+  }
+
+  #link(origin: LogIndex, slot: number): void {
+    const others = slotsOf(this.#byOrigin.get(origin)).filter((other) => other !== slot);
+    this.#byOrigin.set(origin, others.length === 0 ? slot : [...others, slot]);
+  }
+
+  #unlink(origin: LogIndex, slot: number): void {
+    const others = slotsOf(this.#byOrigin.get(origin)).filter((other) => other !== slot);
+    if (others.length === 0) this.#byOrigin.delete(origin);
+    else this.#byOrigin.set(origin, others.length === 1 ? others[0]! : others);
+  }
+
+  #indexed(): Map<LogIndex, number> {
+    const byIndex = new Map<LogIndex, number>();
+    for (const slot of this.#slots.values()) for (const { index } of this.#at(slot)) byIndex.set(index, slot);
+    return byIndex;
+  }
+}
+
+function slotsOf(slots: number | readonly number[] | undefined): readonly number[] {
+  if (slots === undefined) return [];
+  return typeof slots === 'number' ? [slots] : slots;
+}
+
+function hasOrigin(records: readonly LiveRecord[], origin: LogIndex): boolean {
+  return records.some((record) => record.origin === origin);
 }
 
 /** The records of an identity after `replaced` has left and `record` has come, in list order. */
 function withRecord(
-  before: readonly StoredRecord[],
-  replaced: readonly StoredRecord[],
-  record: StoredRecord,
-): readonly StoredRecord[] {
+  before: readonly LiveRecord[],
+  replaced: readonly LiveRecord[],
+  record: LiveRecord,
+): readonly LiveRecord[] {
   if (before.length === replaced.length) return [record];
   const kept = before.filter((other) => !replaced.includes(other));
   const at = kept.findIndex((other) => compareRecords(record, other) < 0);

@@ -1,7 +1,9 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
-import type { ListRecord, StoredRecord } from '../record.js';
+import type { ListRecord } from '../record.js';
 import { digestState } from './digest.js';
+import type { FrozenArray } from './freezable-array.js';
 import { unpackHash, type PackedSha256 } from './hashing.js';
+import type { LiveRecord } from './live-record.js';
 import { RecordCursor } from './record-cursor.js';
 import type { SortedTree } from './sorted-tree.js';
 
@@ -28,8 +30,22 @@ export interface ListView {
   digest(): Uint8Array;
 }
 
-/** The live records by identity; each array is in order, never empty and never written to. */
-export type RecordTree = SortedTree<string, readonly StoredRecord[]>;
+/** The identities in order, each with its slot. */
+export type IdentityTree = SortedTree<string, number>;
+
+/** The records of a slot: one, or several in an array in list order. Neither is ever written to. */
+export type Held = LiveRecord | readonly LiveRecord[];
+
+/** All records of a slot. */
+export function recordsOf(held: Held | undefined): readonly LiveRecord[] {
+  if (held === undefined) return [];
+  return isSeveral(held) ? held : [held];
+}
+
+/** Whether these are several. */
+export function isSeveral(held: Held): held is readonly LiveRecord[] {
+  return Array.isArray(held);
+}
 
 /** Where in the log a view was taken. */
 export interface ViewPlace {
@@ -38,21 +54,30 @@ export interface ViewPlace {
   readonly chain: string;
 }
 
-/** A view over a cloned tree, which nobody writes to. */
+/** A view over a cloned tree and frozen slots, which nobody writes to. */
 export class TreeView implements ListView {
   readonly index: LogIndex;
   readonly size: number;
   readonly liveBytes: number;
-  readonly #tree: RecordTree;
+  readonly #tree: IdentityTree;
+  readonly #held: FrozenArray<Held | undefined>;
   readonly #chain: string;
   readonly #sha256: PackedSha256;
   #digest: Uint8Array | undefined;
 
-  constructor({ index, chain }: ViewPlace, size: number, liveBytes: number, tree: RecordTree, sha256: PackedSha256) {
+  constructor(
+    { index, chain }: ViewPlace,
+    size: number,
+    liveBytes: number,
+    tree: IdentityTree,
+    held: FrozenArray<Held | undefined>,
+    sha256: PackedSha256,
+  ) {
     this.index = index;
     this.size = size;
     this.liveBytes = liveBytes;
     this.#tree = tree;
+    this.#held = held;
     this.#chain = chain;
     this.#sha256 = sha256;
   }
@@ -61,19 +86,19 @@ export class TreeView implements ListView {
     return unpackHash(this.#chain);
   }
 
-  get(identity: string): readonly StoredRecord[] {
-    return this.#tree.get(identity) ?? [];
+  get(identity: string): readonly LiveRecord[] {
+    const slot = this.#tree.get(identity);
+    return slot === undefined ? [] : recordsOf(this.#held.get(slot));
   }
 
-  entries(): Iterable<StoredRecord> {
-    const tree = this.#tree;
-    return { [Symbol.iterator]: () => new RecordCursor(tree) };
+  entries(): Iterable<LiveRecord> {
+    const [tree, held] = [this.#tree, this.#held];
+    return { [Symbol.iterator]: () => new RecordCursor(tree, held) };
   }
 
   /** The records of each identity, in order. */
-  identities(): Iterable<readonly StoredRecord[]> {
-    const tree = this.#tree;
-    return { [Symbol.iterator]: () => tree.values() };
+  *identities(): Generator<readonly LiveRecord[]> {
+    for (const slot of this.#tree.values()) yield recordsOf(this.#held.get(slot));
   }
 
   digest(): Uint8Array {

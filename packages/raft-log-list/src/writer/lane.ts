@@ -62,11 +62,11 @@ export function countAttesters(
   more: readonly Attestation[],
 ): number {
   const attesters: string[] = [];
-  const count = ({ attester }: Attestation): void => {
+  const count = (attester: string): void => {
     if (!attesters.includes(attester)) attesters.push(attester);
   };
-  for (const record of records) if (sameBytes(record.packet, packet)) record.attestations.forEach(count);
-  more.forEach(count);
+  for (const record of records) if (record.hasPacket(packet)) record.attesters.forEach(count);
+  for (const { attester } of more) count(attester);
   return attesters.length;
 }
 

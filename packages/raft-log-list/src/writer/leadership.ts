@@ -209,7 +209,7 @@ export class Leadership {
         maxAttestations,
       });
     }
-    if (waiting !== undefined || records.some((record) => sameBytes(record.packet, read.packet))) return;
+    if (waiting !== undefined || records.some((record) => record.hasPacket(read.packet))) return;
     const { maxRecordsPerIdentity } = this.#ports;
     const packets = packetsOf(records, lane);
     if (packets.length >= maxRecordsPerIdentity && !packets.some((packet) => sameBytes(packet, read.packet))) {

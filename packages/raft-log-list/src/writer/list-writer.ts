@@ -4,7 +4,7 @@ import { requireInteger } from '../limits.js';
 import type { FrozenList } from '../list-events.js';
 import type { Attestation, NewAttestation, StoredRecord } from '../record.js';
 import type { ListResult, SharedList } from '../shared-list.js';
-import { describePacket, readAttestation } from '../state/apply-entry.js';
+import { describePacket } from '../state/apply-entry.js';
 import type { ReadPacket } from './lane.js';
 import { Leadership, type LeadershipPorts } from './leadership.js';
 import type { UpsertOutcome } from './operations.js';
@@ -175,18 +175,18 @@ export class ListWriter {
   }
 
   #read(packet: Uint8Array, attestations: readonly NewAttestation[]): ReadPacket {
-    const { schema, limits } = this.#ports.list;
+    const { list } = this.#ports;
+    const { schema, limits } = list;
     if (packet.length > limits.maxPacketBytes) {
       throw new ListError('LIST_PACKET_TOO_LARGE', 'the packet is too long', { bytes: packet.length });
     }
     const described = packet.length === 0 ? undefined : describePacket(packet, schema, limits);
     if (described === undefined) throw new ListError('LIST_PACKET_INVALID', 'the schema does not know the packet');
-    const read = attestations.map((attestation): Attestation => {
-      const { signature, expiration } = attestation;
+    const read = attestations.map(({ signature, expiration }): Attestation => {
       const longest = Math.max(signature.certificate.length, signature.signature.length);
-      const attester = readAttestation(attestation, schema);
       if (longest <= limits.maxAttestationBytes && Number.isSafeInteger(expiration) && expiration >= 0) {
-        if (attester !== undefined) return attester;
+        const attester = list.attesterOf(signature.certificate);
+        if (attester !== undefined) return { attester, signature, expiration };
       }
       throw new ListError('LIST_ATTESTATION_INVALID', 'the attestation names nobody, or is over a limit');
     });

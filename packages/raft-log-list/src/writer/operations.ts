@@ -1,4 +1,4 @@
-import { sameBytes, type Attestation, type StoredRecord } from '../record.js';
+import type { Attestation, StoredRecord } from '../record.js';
 import { addAttestation } from '../state/apply-entry.js';
 
 /** What became of an upsert. */
@@ -75,7 +75,7 @@ export function planUpsert(
   records: readonly StoredRecord[],
   upsert: { readonly packet: Uint8Array; readonly expiration: number; readonly attestations: readonly Attestation[] },
 ): UpsertPlan {
-  const same = records.filter((record) => sameBytes(record.packet, upsert.packet));
+  const same = records.filter((record) => record.hasPacket(upsert.packet));
   const original = same.at(-1);
   if (original === undefined) {
     const newest = records.at(-1);
@@ -131,8 +131,9 @@ function holding(record: StoredRecord, nowSeconds: number): number {
 
 /** Whether `a` says all that `b` says. */
 function covers(a: StoredRecord, b: StoredRecord): boolean {
-  if (!sameBytes(a.packet, b.packet)) return false;
+  if (!a.hasPacket(b.packet)) return false;
+  const theirs = a.attestations;
   return b.attestations.every(({ attester, expiration }) =>
-    a.attestations.some((other) => other.attester === attester && other.expiration >= expiration),
+    theirs.some((other) => other.attester === attester && other.expiration >= expiration),
   );
 }

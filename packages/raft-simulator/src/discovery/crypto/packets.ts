@@ -101,5 +101,5 @@ export const listSchema: ListSchema = {
     const expiration = Number(parts.item.expiration);
     return Number.isSafeInteger(expiration) ? { identity: parts.item.identity, expiration } : undefined;
   },
-  attester: ({ certificate }) => Buffer.from(certificate).toString('utf8').split('|', 1)[0],
+  attester: (certificate) => Buffer.from(certificate).toString('utf8').split('|', 1)[0],
 };

@@ -1,0 +1,125 @@
+import type { LogIndex } from '@discovery-raft/raft-core';
+import { decodeEntry, packetRange } from '../codec/entry-codec.js';
+import type { ListLimits } from '../limits.js';
+import type { Attestation, StoredRecord } from '../record.js';
+import type { Attesters } from './attesters.js';
+import { HASH_BYTES, packHash, putHash } from './hashing.js';
+import type { RecordSlabs, Slab, Tenant } from './record-slabs.js';
+
+/** A record as it was read from a log entry, before it is in the list. */
+export interface ReadRecord {
+  readonly index: LogIndex;
+  readonly identity: string;
+  readonly expiration: number;
+  readonly deleteIndex: LogIndex;
+  readonly origin: LogIndex;
+  readonly attesters: Attesters;
+  /** Its canonical entry; copied when the record enters the list. */
+  readonly entry: Uint8Array;
+  /** SHA-256 of that, packed. */
+  readonly hash: string;
+  /** What it counts for in `liveBytes`. */
+  readonly countedBytes: number;
+}
+
+/** What stands in the list was held against the limits when it came in. */
+const NO_LIMITS: ListLimits = {
+  maxPacketBytes: Infinity,
+  maxAttestations: Infinity,
+  maxAttestationBytes: Infinity,
+  maxIdentityLength: Infinity,
+};
+
+/**
+ * A record of the list: one small object, and the hash and bytes of its canonical entry in a slab. Packet and attestations are
+ * taken out of those bytes when somebody asks, as copies, since whoever kept a window would keep the whole slab.
+ */
+export class LiveRecord implements StoredRecord, Tenant {
+  readonly index: LogIndex;
+  readonly identity: string;
+  readonly expiration: number;
+  readonly deleteIndex: LogIndex;
+  readonly origin: LogIndex;
+  readonly countedBytes: number;
+  readonly #attesters: Attesters;
+  #slab!: Slab;
+  #place!: number;
+
+  /** @param identity that of `read`, perhaps another copy of the text, which others share */
+  constructor(read: ReadRecord, identity: string, slabs: RecordSlabs) {
+    this.index = read.index;
+    this.identity = identity;
+    this.expiration = read.expiration;
+    this.deleteIndex = read.deleteIndex;
+    this.origin = read.origin;
+    this.countedBytes = read.countedBytes;
+    this.#attesters = read.attesters;
+    slabs.add(this, HASH_BYTES + read.entry.length);
+    const begin = this.#slab.begin(this.#place);
+    putHash(this.#slab.bytes, begin, read.hash);
+    this.#slab.bytes.set(read.entry, begin + HASH_BYTES);
+  }
+
+  get packet(): Uint8Array {
+    const [begin, end] = this.#packetRange();
+    return this.#slab.bytes.slice(begin, end);
+  }
+
+  hasPacket(packet: Uint8Array): boolean {
+    const [begin, end] = this.#packetRange();
+    if (packet.length !== end - begin) return false;
+    const { bytes } = this.#slab;
+    for (let i = 0; i < packet.length; i++) if (packet[i] !== bytes[begin + i]) return false;
+    return true;
+  }
+
+  get attesters(): readonly string[] {
+    return this.#attesters.names;
+  }
+
+  get attestations(): readonly Attestation[] {
+    const { names, certificates } = this.#attesters;
+    if (names.length === 0) return [];
+    return decodeEntry(this.entry, NO_LIMITS)!.attestations.map(({ signature, expiration }, i) => ({
+      attester: names[i]!,
+      signature: {
+        $typeName: 'protocol.DiscoverySignature',
+        certificate: certificates[i]!,
+        signature: signature.signature.slice(),
+      },
+      expiration,
+    }));
+  }
+
+  get hash(): string {
+    const begin = this.#slab.begin(this.#place);
+    return packHash(this.#slab.bytes.subarray(begin, begin + HASH_BYTES));
+  }
+
+  /** Copies the 32 bytes of the hash. */
+  copyHash(target: Uint8Array, at: number): void {
+    const { bytes } = this.#slab;
+    const begin = this.#slab.begin(this.#place);
+    for (let i = 0; i < HASH_BYTES; i++) target[at + i] = bytes[begin + i]!;
+  }
+
+  /** Its canonical entry: a window, to be read at once and not kept. */
+  get entry(): Uint8Array {
+    return this.#slab.bytes.subarray(this.#slab.begin(this.#place) + HASH_BYTES, this.#slab.end(this.#place));
+  }
+
+  moveTo(slab: Slab, place: number): void {
+    this.#slab = slab;
+    this.#place = place;
+  }
+
+  /** It has left the list. What still holds it can go on reading it. */
+  leave(slabs: RecordSlabs): void {
+    slabs.remove(this.#slab, this.#place);
+  }
+
+  #packetRange(): readonly [begin: number, end: number] {
+    const slab = this.#slab;
+    return packetRange(slab.bytes, slab.begin(this.#place) + HASH_BYTES, slab.end(this.#place));
+  }
+}

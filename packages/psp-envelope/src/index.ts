@@ -29,7 +29,7 @@ export {
   type UnwrappedRaftPacket,
   type WrapOptions,
 } from './raft/raft-packet.js';
-export { signedContentOf } from './raft/signed-content.js';
+export { signedContentOf, type UnsignedRaftPacket } from './raft/signed-content.js';
 export { EventId, eventNameOf, MAX_TRUST_ROOTS_BYTES, type EventName, type EventSchemas } from './psp/events.js';
 export {
   decodeApplicationMessage,

@@ -6,13 +6,13 @@ import { encodeText } from '../protobuf/text.js';
 import type { EntriesCache } from './entries-cache.js';
 import { directionOf, messageKindOf, type Direction, type RaftMessage, type RaftMessageKind } from './message-type.js';
 import { decodeRaftMessage, encodeRaftMessage, maxPayloadBytes } from './raft-message.js';
-import { signedContentOf } from './signed-content.js';
+import type { UnsignedRaftPacket } from './signed-content.js';
 
 /** Certificate and signature as a `DiscoverySignature` carries them. */
 export interface PacketSignature {
   /** Flat certificate of the signer. */
   readonly certificate: Uint8Array;
-  /** Ed25519, 64 bytes; nothing here verifies it. */
+  /** Ed25519, 64 bytes, over what `signedContentOf` gives; nothing here verifies it. */
   readonly signature: Uint8Array;
 }
 
@@ -66,26 +66,20 @@ export class RaftPacket implements RaftPacketFields {
   get direction(): Direction {
     return directionOf(this.kind);
   }
-
-  /** The bytes that `signature` must sign; made on each call. */
-  get signedContent(): Uint8Array {
-    return signedContentOf(this);
-  }
 }
 
 /** What {@link unwrapRaftPacket} gives: the packet and its decoded message. */
 export interface UnwrappedRaftPacket extends RaftPacketFields {
   readonly kind: RaftMessageKind;
   readonly direction: Direction;
-  readonly signedContent: Uint8Array;
   readonly message: RaftMessage;
 }
 
 /** What {@link wrapRaftPacket} takes. */
 export interface WrapOptions extends Pick<RaftPacketFields, 'version' | 'sourceId' | 'destinationId' | 'packetId'> {
   readonly message: RaftMessage;
-  /** Signs the packet; without it, it goes unsigned, as deployed peers send it. */
-  readonly sign?: (content: Uint8Array) => PacketSignature;
+  /** Signs the packet, see {@link signedContentOf}; without it, it goes unsigned, as deployed peers send it. */
+  readonly sign?: ((packet: UnsignedRaftPacket) => PacketSignature) | undefined;
   /** See {@link encodeRaftMessage}. */
   readonly cache?: EntriesCache;
 }
@@ -95,7 +89,7 @@ export function wrapRaftPacket(options: WrapOptions): Uint8Array {
   const { version, sourceId, destinationId, packetId, message, sign, cache } = options;
   const { msgType, packet: payload } = encodeRaftMessage(message, cache);
   const fields = { version, sourceId, destinationId, packetId, msgType, payload };
-  return sealRaftPacket(sign === undefined ? fields : { ...fields, signature: sign(signedContentOf(fields)) });
+  return sealRaftPacket(sign === undefined ? fields : { ...fields, signature: sign(fields) });
 }
 
 /**

@@ -4,7 +4,21 @@
  * @packageDocumentation
  */
 export { NodeError, type NodeErrorCode } from './errors.js';
-export { RaftBridge, type PacketRefusal, type RaftBridgeOptions } from './node/raft-bridge.js';
+export {
+  PACKET_REFUSALS,
+  RaftBridge,
+  type PacketGuard,
+  type PacketRefusal,
+  type RaftBridgeOptions,
+} from './node/raft-bridge.js';
+export {
+  PacketSignatures,
+  SIGNATURE_REFUSALS,
+  type PacketSignaturesOptions,
+  type SignatureCounts,
+  type SignatureRefusal,
+} from './node/packet-signatures.js';
+export { SIGNATURE_POLICIES, type SignaturePolicy } from './node/signature-policy.js';
 export {
   DiscoveryNode,
   memoryStores,
@@ -16,7 +30,8 @@ export type { ClientSource } from './node/client-session.js';
 export type { DirectorySummary, ListSummary, NodeStatus, RootsSummary, StateSummary } from './node/node-status.js';
 export { discoveryListSchema, newDiscoveryList } from './pki/list-schema.js';
 export { createNodeIdentity, NodeSigner, type NodeIdentity, type NodeIdentityOptions } from './pki/node-identity.js';
-export { oneRoot, PkiVerifier, type VerifierRoots } from './pki/pki-verifier.js';
+export { PkiVerifier } from './pki/pki-verifier.js';
+export { oneRoot, type VerifierRoots } from './pki/verifier-roots.js';
 export { FileRootStore } from './roots/file-root-store.js';
 export { MemoryRootStore, type RootStore } from './roots/root-store.js';
 export type { KnownNode, ReachableNode } from './roots/known-nodes.js';

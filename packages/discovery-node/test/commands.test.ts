@@ -6,7 +6,7 @@ import { DiscoveryDirectorySchema, DiscoveryListingSchema } from '@discovery-raf
 import { silentLogger } from '@discovery-raft/raft-core';
 import { AdminServer, type AdminHandlers } from '../src/admin/admin-server.js';
 import { AdminError } from '../src/admin/admin-error.js';
-import type { StatusReport } from '../src/index.js';
+import { PACKET_REFUSALS, type StatusReport } from '../src/index.js';
 import { SHELLS } from '../src/cli/completion-script.js';
 import { EXIT, exitCodeOf } from '../src/cli/exit-codes.js';
 import { makeProgram } from '../src/cli/program.js';
@@ -57,7 +57,7 @@ const STATUS: StatusReport = {
   ],
   clients: 3,
   traffic: { bytesSent: 1, bytesReceived: 2, messagesSent: 3, messagesReceived: 4, malformed: 0 },
-  droppedPackets: { wrongSource: 0, wrongDestination: 0, notMember: 0, repeated: 0, malformed: 0, unexpected: 0 },
+  droppedPackets: Object.fromEntries(PACKET_REFUSALS.map((reason) => [reason, 0])) as StatusReport['droppedPackets'],
   process: {
     name: 'ada',
     version: '1.2.3',

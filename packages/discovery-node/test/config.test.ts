@@ -88,6 +88,15 @@ describe('a good configuration', () => {
   });
 });
 
+test('signatures of Raft packets are preferred; off needs no quotes', async () => {
+  const file = fileWith(`${MEMBERS}raft: { signatures: off }\n`);
+  expect((await loadConfig({ file: fileWith(MEMBERS) })).config.raft).toEqual({ signatures: 'prefer' });
+  expect((await loadConfig({ file })).config.raft.signatures).toBe('off');
+  const env = { DISCOVERY_NODE_RAFT_SIGNATURES: 'prefer' };
+  expect((await loadConfig({ file, env })).config.raft.signatures).toBe('prefer');
+  expect((await loadConfig({ file, env, flags: ['raft.signatures=require'] })).config.raft.signatures).toBe('require');
+});
+
 describe('every error is explained with its path, its place, and what to do', () => {
   test.each([
     ['listen: { port: 70000 }', 'listen.port', 'is 70000', 'It must be at most 65535.', 'FILE:10:11'],
@@ -107,6 +116,9 @@ describe('every error is explained with its path, its place, and what to do', ()
     ],
     ['raft: { leaderLeaseTimeoutMs: 2000 }', 'raft.leaderLeaseTimeoutMs', '(2000) is above', 'Lower it', ''],
     ['raft: { heartbeat: 10 }', 'raft.heartbeat', 'is no setting', 'Did you mean heartbeatTimeoutMs?', ''],
+    ['raft: { signatures: maybe }', 'raft.signatures', 'is "maybe"', 'one of "require", "prefer", "off"', 'FILE:10:9'],
+    ['raft: { signatures: false }', 'raft.signatures', 'is false', 'one of "require", "prefer", "off"', ''],
+    ['raft: { signature: off }', 'raft.signature', 'is no setting', 'Did you mean signatures?', ''],
     ['raft: { colour: 10 }', 'raft.colour', 'is no setting', 'config show --settings', ''],
     ['http: 5', 'http', 'is 5', 'a section with settings', ''],
     ['http: { port: 9100 }', 'http.port', 'is the port of listen too', 'a port of its own', ''],

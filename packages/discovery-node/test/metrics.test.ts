@@ -53,7 +53,11 @@ test('every counter, gauge and histogram of Raft is there, and what the consensu
     'discovery_link_events_total{event="listener.refused.LINK_TIMEOUT"}': 3,
     'discovery_store{of="fileBytes"}': 4096,
     discovery_list_records: 0,
+    'discovery_alarms_total{code="raftPacketsRefused"}': 0,
+    'discovery_dropped_raft_packets_total{reason="downgraded"}': 0,
+    [`discovery_taken_raft_packets_total{peer="${other}",signature="none"}`]: 0,
   });
+  expect(lines.get(`discovery_taken_raft_packets_total{peer="${other}",signature="good"}`)).toBeGreaterThan(0);
 });
 
 test('buckets of a histogram add up, and asking twice counts nothing twice', async () => {

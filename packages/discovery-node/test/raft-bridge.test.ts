@@ -8,7 +8,7 @@ import {
   type RaftMessage,
 } from '@discovery-raft/psp-envelope';
 import { RaftError, silentLogger, SimulatedClock, type RpcRequest, type RpcResponse } from '@discovery-raft/raft-core';
-import { RaftBridge } from '../src/index.js';
+import { PACKET_REFUSALS, RaftBridge, type PacketGuard, type SignatureRefusal } from '../src/index.js';
 import { VERSION } from './fixtures/people.js';
 import { appendEntries, appendEntriesResponse, server, snapshotChunk } from './fixtures/raft-messages.js';
 
@@ -16,6 +16,7 @@ const SELF = 'self';
 const PEER = 'peer';
 
 interface Options {
+  readonly guard?: PacketGuard;
   readonly send?: (peer: string, packet: Uint8Array) => Promise<void>;
   readonly answer?: (request: RpcRequest) => Promise<RpcResponse>;
 }
@@ -28,7 +29,7 @@ class Bridged {
   readonly handled: RpcRequest[] = [];
   readonly bridge: RaftBridge;
 
-  constructor({ send, answer }: Options = {}) {
+  constructor({ send, answer, guard }: Options = {}) {
     this.bridge = new RaftBridge({
       self: SELF,
       protocolVersion: VERSION,
@@ -40,6 +41,7 @@ class Bridged {
         await send?.(peer, bytes);
       },
       isMember: (peer) => peer === PEER || peer === 'other',
+      guard,
     });
     this.transport.setHandler((request) => {
       this.handled.push(request);
@@ -68,7 +70,7 @@ function fromPeer(
   return wrapRaftPacket({ version: VERSION, sourceId: PEER, destinationId: SELF, packetId, message, ...names });
 }
 
-const NOTHING_REFUSED = { wrongSource: 0, wrongDestination: 0, notMember: 0, repeated: 0, malformed: 0, unexpected: 0 };
+const NOTHING_REFUSED = Object.fromEntries(PACKET_REFUSALS.map((reason) => [reason, 0]));
 
 describe('requests that come in', () => {
   test('reach the local Raft, and its answer goes back under the same packet id', async () => {
@@ -304,5 +306,78 @@ describe('requests that go out', () => {
     await clock.advance(11);
     await expect(outcome).rejects.toMatchObject({ code: 'RAFT_TRANSPORT_TIMEOUT' });
     expect(sent).toHaveLength(1);
+  });
+});
+
+describe('with a guard', () => {
+  const SIGNATURE = { certificate: Uint8Array.of(1, 2), signature: new Uint8Array(64) };
+
+  /** Says of each packet what it is told to say, and notes whom it was asked about. */
+  class Guard implements PacketGuard {
+    verdict: SignatureRefusal | null = null;
+    readonly judged: number[] = [];
+    readonly signed: number[] = [];
+    sign({ packetId }: { readonly packetId: number }): typeof SIGNATURE {
+      this.signed.push(packetId);
+      return SIGNATURE;
+    }
+    judge({ packetId }: { readonly packetId: number }): SignatureRefusal | null {
+      this.judged.push(packetId);
+      return this.verdict;
+    }
+  }
+
+  test('whatever goes out is signed, in the order in which it goes, snapshots on their own lane', async () => {
+    const guard = new Guard();
+    const { transport, bridge, sent, clock } = new Bridged({ guard });
+    for (const request of [snapshotChunk(SELF), appendEntries(SELF), appendEntries(SELF)]) {
+      transport.send<RpcRequest>(server(PEER), request, 1000).catch(() => {});
+    }
+    await clock.advance(0);
+    bridge.receive(PEER, fromPeer(appendEntries(PEER), 41));
+    await clock.advance(0);
+    expect(sent.map(({ lane, bytes }) => [lane, openRaftPacket(bytes).packetId])).toEqual([
+      ['bulk', 1],
+      ['main', 2],
+      ['main', 3],
+      ['main', 41],
+    ]);
+    expect(sent.map(({ bytes }) => openRaftPacket(bytes).signature)).toEqual(sent.map(() => SIGNATURE));
+    expect(guard.signed).toEqual([1, 2, 3, 41]);
+  });
+
+  test('what the guard refuses is counted by its reason and uses up no id: the true packet still comes through', async () => {
+    const guard = new Guard();
+    const { bridge, handled, clock, ask } = new Bridged({ guard });
+    const { outcome } = await ask();
+    guard.verdict = 'badSignature';
+    bridge.receive(PEER, fromPeer(appendEntries(PEER), 7));
+    bridge.receive(PEER, fromPeer({ ...appendEntriesResponse(PEER), success: false }, 1));
+    await clock.advance(0);
+    expect(handled).toEqual([]);
+    guard.verdict = null;
+    bridge.receive(PEER, fromPeer(appendEntries(PEER), 7));
+    bridge.receive(PEER, fromPeer(appendEntriesResponse(PEER), 1));
+    await clock.advance(0);
+    expect(handled).toHaveLength(1);
+    await expect(outcome).resolves.toEqual(appendEntriesResponse(PEER));
+    expect(bridge.refusals).toEqual({ ...NOTHING_REFUSED, badSignature: 2 });
+  });
+
+  test('what is dropped anyway costs no signature; and a payload is decoded only behind a good one', () => {
+    const guard = new Guard();
+    const { bridge } = new Bridged({ guard });
+    bridge.receive(PEER, fromPeer(appendEntries(PEER), 1, { sourceId: 'other' }));
+    bridge.receive(PEER, fromPeer(appendEntriesResponse(PEER), 5));
+    bridge.receive(PEER, fromPeer(appendEntries(PEER), 3));
+    bridge.receive(PEER, fromPeer(appendEntries(PEER), 3));
+    expect(guard.judged).toEqual([3]);
+    expect(bridge.refusals).toEqual({ ...NOTHING_REFUSED, wrongSource: 1, unexpected: 1, repeated: 1 });
+    guard.verdict = 'unsigned';
+    const { msgType } = openRaftPacket(fromPeer(appendEntries(PEER)));
+    const names = { version: VERSION, sourceId: PEER, destinationId: SELF };
+    const unreadable = { ...names, msgType, packetId: 4, payload: Uint8Array.of(0xff) };
+    expect(() => bridge.receivePacket(PEER, unreadable)).not.toThrow();
+    expect(bridge.refusals).toMatchObject({ unsigned: 1, malformed: 0 });
   });
 });

@@ -1,6 +1,7 @@
 import { POLICIES, type PolicyName } from '@discovery-raft/discovery-consensus-fsm';
 import { DEFAULT_RAFT_CONFIG, type RaftConfig } from '@discovery-raft/raft-core';
 import { z } from 'zod';
+import { SIGNATURE_POLICIES } from '../node/signature-policy.js';
 
 /** Bytes of a message that may come in: a day's directory of a large network is above the 2 MiB of deployed clients. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
@@ -97,14 +98,20 @@ const consensus = z.strictObject({
 });
 
 /** Every option of Raft, none needed; ranges that depend on each other are checked afterwards. */
-const raft = z.strictObject(
-  Object.fromEntries(
+const raft = z.strictObject({
+  ...(Object.fromEntries(
     Object.entries<number | boolean | string>({ ...DEFAULT_RAFT_CONFIG }).map(([name, value]) => [
       name,
       raftOption(value).optional(),
     ]),
-  ) as Record<keyof RaftConfig, z.ZodOptional<z.ZodType<number | boolean | string>>>,
-);
+  ) as Record<keyof RaftConfig, z.ZodOptional<z.ZodType<number | boolean | string>>>),
+  signatures: z
+    .enum(SIGNATURE_POLICIES)
+    .default('prefer')
+    .describe(
+      'signed packets between nodes: require them, prefer them (unsigned is taken of who never signed), or off',
+    ),
+});
 
 function raftOption(value: number | boolean | string): z.ZodType<number | boolean | string> {
   if (typeof value === 'boolean') return z.boolean().describe(`Raft; default ${value}`);

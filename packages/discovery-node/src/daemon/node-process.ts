@@ -283,13 +283,15 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
   const verifyPool = new VerifyPool();
   closers.add('the verifying threads', () => verifyPool.close());
   const roots = await openRoots(options, { dataFolder, clocks, verifyPool });
+  const { signatures, ...raft } = config.raft;
   const node = await DiscoveryNode.create({
     roots,
     identity: deployment.keys.identity,
     root: deployment.root,
     members: config.members,
     consensus: given(config.consensus),
-    raft: given(config.raft) as Partial<RaftConfig>,
+    raft: given(raft) as Partial<RaftConfig>,
+    signatures,
     stores: { logStore, stableStore, snapshotStore, directoryStore },
     limits: { ...DEFAULT_LIMITS, ...config.limits },
     clock: clocks.clock,

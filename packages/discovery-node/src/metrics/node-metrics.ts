@@ -96,10 +96,17 @@ function consensusMetrics({ node }: MetricsHost, add: Add): void {
     counts(consensus.counters.refusals, 'code'),
   );
   add('counter', 'alarms_total', 'what a person should look at', ['code'], () =>
-    counts(consensus.counters.alarms, 'code'),
+    counts({ ...consensus.counters.alarms, raftPacketsRefused: node.packetAlarms }, 'code'),
   );
   add('counter', 'dropped_raft_packets_total', 'Raft packets of peers that were dropped', ['reason'], () =>
     counts(node.droppedPackets, 'reason'),
+  );
+  const signed =
+    'Raft packets of peers that were taken: with a good signature, by a certificate outside its dates, with none';
+  add('counter', 'taken_raft_packets_total', signed, ['peer', 'signature'], () =>
+    [...node.packetSignatures].flatMap(([peer, of]) =>
+      Object.entries(of).map(([signature, value]) => [{ peer, signature }, value] as const),
+    ),
   );
   for (const name of ['roundsEntered', 'directoriesPublished', 'sent', 'sendFailures'] as const) {
     add('counter', `consensus_${snake(name)}_total`, CONSENSUS_HELP[name], [], () => [[{}, consensus.counters[name]]]);

@@ -59,7 +59,9 @@ import {
   type NodeStatus,
 } from './node-status.js';
 import { PeerLinks } from './peer-links.js';
+import { PacketSignatures, type SignatureCounts } from './packet-signatures.js';
 import { RaftBridge } from './raft-bridge.js';
+import type { SignaturePolicy } from './signature-policy.js';
 
 /** Where a node keeps what outlives its process. */
 export interface NodeStores {
@@ -83,6 +85,8 @@ export interface DiscoveryNodeOptions {
   readonly raft?: Partial<RaftConfig>;
   /** Default: in memory. */
   readonly stores?: NodeStores;
+  /** Whether Raft packets are signed, and have to be; default `prefer`. */
+  readonly signatures?: SignaturePolicy;
   /** Bounds on messages; default those of deployed clients. */
   readonly limits?: EnvelopeLimits;
   readonly clock?: Clock;
@@ -135,6 +139,7 @@ export class DiscoveryNode {
   readonly #signer: NodeSigner;
   readonly #links: PeerLinks;
   readonly #bridge: RaftBridge;
+  readonly #signatures: PacketSignatures | undefined;
   readonly #writer: ListWriter;
   readonly #transport: MemoryTransport;
   readonly #limits: EnvelopeLimits;
@@ -154,6 +159,7 @@ export class DiscoveryNode {
     this.#signer = parts.signer;
     this.#links = parts.links;
     this.#bridge = parts.bridge;
+    this.#signatures = parts.signatures;
     this.#writer = parts.writer;
     this.#transport = parts.transport;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
@@ -263,6 +269,16 @@ export class DiscoveryNode {
     return this.#bridge.refusals;
   }
 
+  /** Raft packets of peers that were taken, by peer and by what they were signed with; empty where nobody looks. */
+  get packetSignatures(): ReadonlyMap<string, Readonly<SignatureCounts>> {
+    return this.#signatures?.counts ?? new Map();
+  }
+
+  /** Times that the log told a person that a peer's Raft packets are refused for their signatures. */
+  get packetAlarms(): number {
+    return this.#signatures?.alarms ?? 0;
+  }
+
   /** Stops everything; idempotent. Given stores stay open. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -340,6 +356,7 @@ interface Parts {
   readonly signer: NodeSigner;
   readonly links: PeerLinks;
   readonly bridge: RaftBridge;
+  readonly signatures: PacketSignatures | undefined;
   readonly writer: ListWriter;
   readonly transport: MemoryTransport;
   readonly consensusClock: ConsensusClock;
@@ -366,6 +383,12 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
   const list = newDiscoveryList(logger);
   // The bridge serialises every RPC, so the transport need not copy it.
   const transport = new MemoryTransport({ id: self, address: self, clock, copy: false });
+  const signer = new NodeSigner(identity, options.verifyPool);
+  const verifierRoots = new ChainVerifierRoots(() => roots.chain);
+  const { signatures: policy = 'prefer' } = options;
+  const now = (): number => consensusClock.wallNow() / 1000;
+  const signatures =
+    policy === 'off' ? undefined : new PacketSignatures({ policy, signer, roots: verifierRoots, now, clock, logger });
   const raftOf = (): Raft<ListResult> => raft;
   const writer = new ListWriter({
     list,
@@ -380,9 +403,9 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
     limits,
     logger,
     send: (peer, packet, lane) => links.sendRaftPacket(peer, packet, lane),
-    isMember: (peer) => roots.names(peer) || isServer(raftOf(), peer),
+    isMember: (peer) => roots.isNode(peer, now()) || isServer(raftOf(), peer),
+    guard: signatures,
   });
-  const signer = new NodeSigner(identity, options.verifyPool);
   const consensus: DiscoveryConsensus = new DiscoveryConsensus(
     { protocolVersion: options.root.profile.discoveryVersion, ...options.consensus, members },
     {
@@ -394,7 +417,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
       channel: links,
       signer,
       rosters: roots,
-      verifier: verifierOf(options, roots),
+      verifier: verifierOf(options, roots, verifierRoots),
       store: stores.directoryStore,
       clock: consensusClock,
       sha256: (bytes) => hash('sha256', bytes, 'buffer'),
@@ -416,7 +439,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
     ...(options.random ? { random: options.random } : {}),
     ...(options.raft ? { config: options.raft } : {}),
   });
-  return { raft, list, consensus, roots, signer, links, bridge, writer, transport, consensusClock };
+  return { raft, list, consensus, roots, signer, links, bridge, signatures, writer, transport, consensusClock };
 }
 
 function isServer(raft: Raft<ListResult>, identity: string): boolean {
@@ -436,9 +459,13 @@ function namedWith(roots: RootKeeper, self: string): readonly Member[] {
   });
 }
 
-function verifierOf({ consensus, verifyPool, verdicts }: DiscoveryNodeOptions, roots: RootKeeper): Verifier {
+function verifierOf(
+  { consensus, verifyPool, verdicts }: DiscoveryNodeOptions,
+  roots: RootKeeper,
+  verifierRoots: ChainVerifierRoots,
+): Verifier {
   const { maxPacketBytes } = consensus ?? {};
-  const verifier = new PkiVerifier(new ChainVerifierRoots(() => roots.chain), maxPacketBytes, verifyPool);
+  const verifier = new PkiVerifier(verifierRoots, maxPacketBytes, verifyPool);
   if (verdicts === undefined) return verifier;
   return new RememberingVerifier({
     verifier,

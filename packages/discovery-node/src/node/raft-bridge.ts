@@ -1,19 +1,30 @@
 import {
   decodeRaftMessage,
-  encodeRaftMessage,
+  directionOf,
   EntriesCache,
   isRequest,
+  messageKindOf,
   openRaftPacket,
-  sealRaftPacket,
   toRpcFailure,
+  wrapRaftPacket,
   type EnvelopeLimits,
+  type PacketSignature,
   type RaftMessage,
   type RaftPacketFields,
+  type UnsignedRaftPacket,
 } from '@discovery-raft/psp-envelope';
 import type { MemoryTransport, OutgoingRpc, PeerTransport } from '@discovery-raft/memory-transport';
 import { RaftError, type Logger, type RpcRequest } from '@discovery-raft/raft-core';
 import type { Lane } from './peer-links.js';
+import { SIGNATURE_REFUSALS, type SignatureRefusal } from './packet-signatures.js';
 import { ReplayWindow } from './replay-window.js';
+
+/** Who signs packets and judges signatures: {@link PacketSignatures}. */
+export interface PacketGuard {
+  sign(packet: UnsignedRaftPacket): PacketSignature;
+  /** Null for a packet to be taken. Its source is a member. */
+  judge(packet: RaftPacketFields): SignatureRefusal | null;
+}
 
 /** What the bridge needs of its node. */
 export interface RaftBridgeOptions {
@@ -26,12 +37,31 @@ export interface RaftBridgeOptions {
   readonly logger: Logger;
   /** Sends the bytes of a `DiscoveryRaftPacket` to a peer. */
   send(peer: string, packet: Uint8Array, lane: Lane): Promise<void>;
-  /** Whether this identity is a server of the Raft configuration. */
+  /** Whether this identity is a node of the network, or a server of the Raft configuration. */
   isMember(identity: string): boolean;
+  /** Without it, packets are neither signed nor asked for a signature. */
+  readonly guard?: PacketGuard | undefined;
 }
 
-/** Why a packet was dropped. */
-export type PacketRefusal = 'wrongSource' | 'wrongDestination' | 'notMember' | 'repeated' | 'malformed' | 'unexpected';
+/** Why a packet is dropped. */
+export const PACKET_REFUSALS = [
+  /** Its source is not the peer of the link. */
+  'wrongSource',
+  /** It is for another node. */
+  'wrongDestination',
+  /** Its source is no node of this network. */
+  'notMember',
+  /** A request with an id that came by this link before. */
+  'repeated',
+  /** It cannot be read; the link closes. */
+  'malformed',
+  /** An answer that nobody waits for, such as a late one. */
+  'unexpected',
+  ...SIGNATURE_REFUSALS,
+] as const;
+
+/** One of {@link PACKET_REFUSALS}. */
+export type PacketRefusal = (typeof PACKET_REFUSALS)[number];
 
 /**
  * Carries Raft's RPCs inside PSP: takes what the local Raft sends from `transport.peer(id).proxy()`, wraps it as a
@@ -41,14 +71,7 @@ export type PacketRefusal = 'wrongSource' | 'wrongDestination' | 'notMember' | '
 export class RaftBridge {
   readonly #options: RaftBridgeOptions;
   readonly #peers = new Map<string, PeerBridge>();
-  readonly #refusals: Record<PacketRefusal, number> = {
-    wrongSource: 0,
-    wrongDestination: 0,
-    notMember: 0,
-    repeated: 0,
-    malformed: 0,
-    unexpected: 0,
-  };
+  readonly #refusals = zeros();
   readonly #cache = new EntriesCache();
   readonly #stopListening: () => void;
 
@@ -85,11 +108,22 @@ export class RaftBridge {
     if (packet.destinationId !== this.#options.self) return this.#refuse('wrongDestination', from);
     if (!this.#options.isMember(from)) return this.#refuse('notMember', from);
     const peer = this.#peerOf(from);
+    const refusal = this.#refusalOf(packet, peer);
+    if (refusal !== null) return this.#refuse(refusal, from);
     const message = this.#read(() => decodeRaftMessage(packet.msgType, packet.payload, this.#options.limits));
     if (isRequest(message)) {
-      if (!peer.seen.take(packet.packetId)) return this.#refuse('repeated', from);
+      peer.seen.take(packet.packetId);
       this.#answer(from, peer, packet.packetId, message);
     } else this.#settle(from, peer, packet.packetId, message);
+  }
+
+  /** The signature last, since it costs most; and a forged packet uses up no id. */
+  #refusalOf(packet: RaftPacketFields, { seen, underWay }: PeerBridge): PacketRefusal | null {
+    const direction = this.#read(() => directionOf(messageKindOf(packet.msgType)));
+    if (direction === 'request' && seen.has(packet.packetId)) return 'repeated';
+    // An answer that comes after its request timed out is normal; it is of no use any more.
+    if (direction === 'response' && !underWay.has(packet.packetId)) return 'unexpected';
+    return this.#options.guard?.judge(packet) ?? null;
   }
 
   stop(): void {
@@ -139,23 +173,19 @@ export class RaftBridge {
   }
 
   #settle(from: string, peer: PeerBridge, packetId: number, message: RaftMessage): void {
-    const rpc = peer.underWay.get(packetId);
+    // Without a request it would have been refused.
+    const rpc = peer.underWay.get(packetId)!;
     peer.underWay.delete(packetId);
-    // An answer that comes after its request timed out is normal; it is of no use any more.
-    if (rpc === undefined) return this.#refuse('unexpected', from);
     if (message.kind === 'rpcFailure')
       rpc.fail(new RaftError('RAFT_TRANSPORT_FAILED', message.message, { peerId: from, remoteCode: message.code }));
     else if (!isRequest(message)) rpc.respond(message);
   }
 
   #send(peer: string, packetId: number, message: RaftMessage): Promise<void> {
-    const { self, protocolVersion } = this.#options;
-    const { msgType, packet: payload } = encodeRaftMessage(message, this.#cache);
-    return this.#options.send(
-      peer,
-      sealRaftPacket({ version: protocolVersion, sourceId: self, destinationId: peer, msgType, packetId, payload }),
-      message.kind === 'installSnapshot' ? 'bulk' : 'main',
-    );
+    const { self, protocolVersion: version, guard } = this.#options;
+    const names = { version, sourceId: self, destinationId: peer, packetId };
+    const packet = wrapRaftPacket({ ...names, message, cache: this.#cache, sign: guard && ((of) => guard.sign(of)) });
+    return this.#options.send(peer, packet, message.kind === 'installSnapshot' ? 'bulk' : 'main');
   }
 
   /** What cannot be read is counted here; the throw closes the link that it came by. */
@@ -180,6 +210,10 @@ interface PeerBridge {
   /** Packet ids of requests seen on this connection; another one for each connection. */
   seen: ReplayWindow;
   stream: ReturnType<PeerTransport['proxy']> | null;
+}
+
+function zeros(): Record<PacketRefusal, number> {
+  return Object.fromEntries(PACKET_REFUSALS.map((reason) => [reason, 0])) as Record<PacketRefusal, number>;
 }
 
 /** Drops what has timed out. Requests settle about in the order in which they were sent, so looking at the oldest does. */

@@ -9,9 +9,14 @@ export class ReplayWindow {
   #highest = 0;
   #seen = new Set<number>();
 
+  /** Whether this id was seen, or lies too far back to tell. */
+  has(id: number): boolean {
+    return id <= this.#highest - WINDOW_IDS || this.#seen.has(id);
+  }
+
   /** Whether this id is new; from then on it is not. */
   take(id: number): boolean {
-    if (id <= this.#highest - WINDOW_IDS || this.#seen.has(id)) return false;
+    if (this.has(id)) return false;
     this.#highest = Math.max(this.#highest, id);
     this.#seen.add(id);
     if (this.#seen.size > 2 * WINDOW_IDS) this.#prune();

@@ -11,31 +11,17 @@ import {
   type TrustRoot,
   type VerifyPool,
 } from '@discovery-raft/psp-pki';
-
-/** The trust roots of a verifier, each with the period in which its authorities count. Unix seconds, both ends included. */
-export interface VerifierRoots {
-  /** Grows with every new root, and only then. */
-  readonly version: number;
-  /** Whose authorities judge publishers at a moment. */
-  at(unixSeconds: number): VerdictPeriod & { readonly root: TrustRoot };
-  /** Every discovery node that any root names: whose signature counts when, the consensus judges. */
-  readonly everyNode: TrustRoot;
-}
-
-/** A root that never changes. */
-export function oneRoot(root: TrustRoot): VerifierRoots {
-  const always = { root, notBefore: 0, notAfter: Number.MAX_SAFE_INTEGER };
-  return { version: 1, at: () => always, everyNode: root };
-}
+import { NodeCertificates } from './node-certificates.js';
+import type { VerifierRoots } from './verifier-roots.js';
 
 /** The consensus' judge on node:crypto: verifies off the main thread, each certificate once. */
 export class PkiVerifier implements Verifier {
   readonly #roots: VerifierRoots;
   readonly #maxPacketBytes: number;
-  readonly #pool: VerifyPool | undefined;
+  readonly #pool: { readonly pool?: VerifyPool };
   /** By the root whose authorities judge. */
   readonly #publishers = new WeakMap<TrustRoot, CertificateVerifier>();
-  #nodes: { readonly version: number; readonly certificates: CertificateVerifier } | undefined;
+  readonly #nodes: NodeCertificates;
 
   /**
    * @param maxPacketBytes longest signed packet that is looked at
@@ -43,7 +29,8 @@ export class PkiVerifier implements Verifier {
    */
   constructor(roots: VerifierRoots, maxPacketBytes = 4096, pool?: VerifyPool) {
     this.#roots = roots;
-    this.#pool = pool;
+    this.#pool = pool === undefined ? {} : { pool };
+    this.#nodes = new NodeCertificates(roots, this.#pool);
     this.#maxPacketBytes = maxPacketBytes;
   }
 
@@ -73,8 +60,8 @@ export class PkiVerifier implements Verifier {
     content: Uint8Array,
     atSeconds: number,
   ): Promise<SignatureVerdict> {
-    const certificates = this.#nodeCertificates();
-    const opened = await openDetachedSignatureAsync(signature, content, certificates, wholeSeconds(atSeconds));
+    const { verifier } = this.#nodes;
+    const opened = await openDetachedSignatureAsync(signature, content, verifier, wholeSeconds(atSeconds));
     if (!opened.ok) return failed(opened);
     const { certificate } = opened;
     return { ok: true, identity: certificate.identity.text, ...validityOf(certificate) };
@@ -83,20 +70,10 @@ export class PkiVerifier implements Verifier {
   #publishersOf(root: TrustRoot): CertificateVerifier {
     let certificates = this.#publishers.get(root);
     if (certificates === undefined) {
-      certificates = this.#newVerifier(root);
+      certificates = new CertificateVerifier({ root, ...this.#pool });
       this.#publishers.set(root, certificates);
     }
     return certificates;
-  }
-
-  #nodeCertificates(): CertificateVerifier {
-    const { version, everyNode } = this.#roots;
-    if (this.#nodes?.version !== version) this.#nodes = { version, certificates: this.#newVerifier(everyNode) };
-    return this.#nodes.certificates;
-  }
-
-  #newVerifier(root: TrustRoot): CertificateVerifier {
-    return new CertificateVerifier({ root, ...(this.#pool === undefined ? {} : { pool: this.#pool }) });
   }
 }
 

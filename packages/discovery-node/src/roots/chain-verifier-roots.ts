@@ -1,7 +1,7 @@
 import type { VerdictPeriod } from '@discovery-raft/discovery-consensus-fsm';
 import type { RootNode, TrustRootChain, TrustRootDocument } from '@discovery-raft/psp-envelope';
 import { trustRootOf, type TrustRoot } from '@discovery-raft/psp-pki';
-import type { VerifierRoots } from '../pki/pki-verifier.js';
+import type { VerifierRoots } from '../pki/verifier-roots.js';
 
 interface Period extends VerdictPeriod {
   readonly root: TrustRoot;

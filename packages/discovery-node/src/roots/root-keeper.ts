@@ -1,4 +1,4 @@
-import type { Roster, RosterSource } from '@discovery-raft/discovery-consensus-fsm';
+import { rosterAt, type Roster, type RosterSource } from '@discovery-raft/discovery-consensus-fsm';
 import type { SignedTrustRoot } from '@discovery-raft/protocol';
 import {
   MAX_ROOTS_PER_MESSAGE,
@@ -81,9 +81,10 @@ export class RootKeeper implements RosterSource {
     return this.#rosters;
   }
 
-  /** Whether any root names this node. */
-  names(identity: string): boolean {
-    return this.#rosters.some(({ members }) => members.some((member) => member.identity === identity));
+  /** Whether an identity is a node of the root in force at a moment, or of one to come. */
+  isNode(identity: string, unixSeconds: number): boolean {
+    const present = this.#rosters.indexOf(rosterAt(this.#rosters, unixSeconds));
+    return this.#rosters.slice(present).some(({ members }) => members.some((member) => member.identity === identity));
   }
 
   onChanged(listener: () => void): () => void {

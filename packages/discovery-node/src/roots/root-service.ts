@@ -1,4 +1,3 @@
-import { rosterAt } from '@discovery-raft/discovery-consensus-fsm';
 import type { DiscoveryMessage } from '@discovery-raft/psp-envelope';
 import type { Clock, Logger } from '@discovery-raft/raft-core';
 import { RaftMembership, type RaftMembershipOptions } from '../node/raft-membership.js';
@@ -75,9 +74,7 @@ export class RootService {
   /** Whether an identity is a node of the root in force, or of one to come. */
   isNode(identity: string): boolean {
     const { keeper, now } = this.#options;
-    const rosters = keeper.rosters();
-    const present = rosters.indexOf(rosterAt(rosters, now()));
-    return rosters.slice(present).some(({ members }) => members.some((member) => member.identity === identity));
+    return keeper.isNode(identity, now());
   }
 
   /** Calls back whenever other nodes are to be linked with, or the same ones elsewhere. */

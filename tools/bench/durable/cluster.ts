@@ -1,9 +1,11 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportLinkCredentials, fingerprintOfCredentials, generateLinkCredentials } from '@discovery-raft/psp-link';
+import { benchIdentity } from './bench-identity.js';
 import type { FromNode, Load, LoadResult, NodePlan, ToNode } from './messages.js';
 
 const DAY_SECONDS = 86_400;
@@ -18,18 +20,27 @@ export class DurableCluster {
     this.#folder = folder;
   }
 
-  /** Starts the processes and waits until one leads. */
-  static async start(count: number): Promise<DurableCluster> {
+  /**
+   * Starts the processes and waits until one leads.
+   *
+   * @param signed whether they sign their packets, and require that of each other
+   */
+  static async start(count: number, { signed = false } = {}): Promise<DurableCluster> {
     const folder = await mkdtemp(join(tmpdir(), 'discovery-raft-bench-'));
     const now = Math.floor(Date.now() / 1000);
     const dates = { notBefore: now - DAY_SECONDS, notAfter: now + DAY_SECONDS };
     const keys = await Promise.all(
       Array.from({ length: count }, () => generateLinkCredentials({ ...dates, keyBits: 2048 })),
     );
-    const members = keys.map((own, i) => ({ id: `n${i}`, fingerprint: fingerprintOfCredentials(own) }));
+    const seeds = keys.map(() => randomBytes(32));
+    const members = keys.map((own, i) => ({
+      id: signed ? benchIdentity(seeds[i]!).identity : `n${i}`,
+      fingerprint: fingerprintOfCredentials(own),
+    }));
     const nodes = keys.map((own, index) => {
       const credentials = exportLinkCredentials(own);
-      return new Node({ index, folder: join(folder, String(index)), credentials, nodes: members });
+      const signingSeed = signed ? seeds[index]!.toString('hex') : null;
+      return new Node({ index, folder: join(folder, String(index)), credentials, nodes: members, signingSeed });
     });
     const cluster = new DurableCluster(nodes, folder);
     try {

@@ -6,6 +6,8 @@ export interface NodePlan {
   /** Its link credentials as PEM: key material, of this run only. */
   readonly credentials: string;
   readonly nodes: readonly { readonly id: string; readonly fingerprint: string }[];
+  /** Seed of the keys that it signs its packets with, hex: key material, of this run only. Null for unsigned ones. */
+  readonly signingSeed: string | null;
 }
 
 /** Proposals that the leader makes: so many at once, for so long. */

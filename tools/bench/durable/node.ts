@@ -1,4 +1,4 @@
-import { RaftBridge } from '@discovery-raft/discovery-node';
+import { NodeSigner, oneRoot, PacketSignatures, RaftBridge } from '@discovery-raft/discovery-node';
 import { MemoryTransport } from '@discovery-raft/memory-transport';
 import { DEFAULT_LIMITS } from '@discovery-raft/psp-envelope';
 import {
@@ -11,8 +11,10 @@ import {
   type LinkCredentials,
   type PeerLink,
 } from '@discovery-raft/psp-link';
+import { createTrustRoot } from '@discovery-raft/psp-pki';
 import { Raft, silentLogger, systemClock, systemRandom, type StateMachine } from '@discovery-raft/raft-core';
 import { LmdbStore } from '@discovery-raft/raft-store-lmdb';
+import { benchIdentity } from './bench-identity.js';
 import type { FromNode, Load, LoadResult, NodePlan, ToNode } from './messages.js';
 
 // One node of the durable cluster: a process of its own, Raft on LMDB, its RPCs inside PSP over TLS. Nothing of discovery.
@@ -82,6 +84,7 @@ async function join(node: Opened, ports: readonly number[]): Promise<void> {
     limits: DEFAULT_LIMITS,
     logger: silentLogger,
     isMember: (id) => nodes.some((other) => other.id === id),
+    guard: guardOf(plan),
     send: async (peer, packet, lane) => {
       const link = links.get(peer);
       if (link === undefined) throw new Error(`no link to ${peer}`);
@@ -125,6 +128,25 @@ async function join(node: Opened, ports: readonly number[]): Promise<void> {
     if (to === 'leader') tell({ type: 'leads' });
   });
   await raft.bootstrap({ servers: nodes.map(({ id }) => ({ suffrage: 'voter', id, address: id })) });
+}
+
+/** Signs, and requires signatures, as a node does. */
+function guardOf({ signingSeed, nodes }: NodePlan): PacketSignatures | undefined {
+  if (signingSeed === null) return undefined;
+  const identity = benchIdentity(Buffer.from(signingSeed, 'hex'));
+  const root = createTrustRoot({
+    // Nobody is vouched for here, but a root without authorities is none.
+    authorities: nodes.map(({ id }) => id),
+    discoveryNodes: nodes.map(({ id }) => id),
+  });
+  return new PacketSignatures({
+    policy: 'require',
+    signer: new NodeSigner(identity),
+    roots: oneRoot(root),
+    now: () => Date.now() / 1000,
+    clock: systemClock,
+    logger: silentLogger,
+  });
 }
 
 /** Keeps so many proposals in flight, and notes how long each took until it was committed and applied here. */

@@ -42,4 +42,37 @@ function commits(inFlight: number): Bench {
   };
 }
 
-export default [commits(1), commits(64), commits(1024)];
+/** The same with signed packets, beside the same without, in turn. */
+function signedCommits(inFlight: number): Bench {
+  return {
+    name: `durable/signed/${BYTES}B/${inFlight}`,
+    unit: 'commit/s',
+    run: async ({ effort, progress }: BenchContext) => {
+      const rates = new Map<'signed' | 'unsigned', number[]>([
+        ['signed', []],
+        ['unsigned', []],
+      ]);
+      const clusters: DurableCluster[] = [];
+      try {
+        for (const kind of rates.keys())
+          clusters.push(await DurableCluster.start(NODES, { signed: kind === 'signed' }));
+        for (const cluster of clusters) await cluster.load({ inFlight, bytes: BYTES, seconds: WARM_UP_SECONDS });
+        for (let repeat = 0; repeat < effort.repeats; repeat++) {
+          for (const [at, [kind, of]] of [...rates].entries()) {
+            const result = await clusters[at]!.load({ inFlight, bytes: BYTES, seconds: effort.seconds });
+            of.push(result.commits / result.seconds);
+            const [p50, p99] = [result.p50Ms.toFixed(2), result.p99Ms.toFixed(2)];
+            progress(`  ${kind}: ${Math.round(of.at(-1)!)} commit/s, p50 ${p50} ms, p99 ${p99} ms`);
+          }
+        }
+      } finally {
+        for (const cluster of clusters) await cluster.stop();
+      }
+      return { value: median(rates.get('signed')!), baseline: median(rates.get('unsigned')!) };
+    },
+  };
+}
+
+const LOADS = [1, 64, 1024];
+
+export default [...LOADS.map(commits), ...LOADS.map(signedCommits)];

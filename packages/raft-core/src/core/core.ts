@@ -8,7 +8,7 @@ import {
   electionTimedOut,
   handleRequestPreVote,
   handleRequestVote,
-  resetElectionTimer,
+  startElectionTimer,
   voteReceived,
 } from './election.js';
 import type { HardStateValue, Input } from './inputs.js';
@@ -211,7 +211,7 @@ export class RaftCore {
     this.#node.now = now;
     this.#node.random = random;
     this.#node.startedAt = now;
-    resetElectionTimer(this.#node, this.#node.config.heartbeatTimeoutMs);
+    startElectionTimer(this.#node);
   }
 
   /**

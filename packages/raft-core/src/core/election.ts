@@ -12,6 +12,17 @@ export function resetElectionTimer(node: CoreNode, ms: number): void {
   node.excused = false;
 }
 
+/**
+ * Starts the first election timer. Who needs nobody's vote has nobody to wait for and leads at once, as soon as its own vote is
+ * durable; nor is its being late an excuse to wait, since no message could be under way.
+ */
+export function startElectionTimer(node: CoreNode): void {
+  resetElectionTimer(node, node.config.heartbeatTimeoutMs);
+  if (!mayCampaign(node) || !isEnough(node, new Map([[node.id, true]])) || keepsForgottenPromise(node)) return;
+  node.electionAt = node.now;
+  node.excused = true;
+}
+
 /** Changes the role; what belonged to the old one is dropped with it. */
 export function setRole(node: CoreNode, role: Role): void {
   const from: RaftState = node.role.kind;
@@ -134,9 +145,13 @@ export function voteReceived(node: CoreNode, rpcId: number, peerId: ServerId, re
   decide(node, role);
 }
 
+/** Whether these votes make a leader. */
+function isEnough(node: CoreNode, votes: ReadonlyMap<ServerId, boolean>): boolean {
+  return tally(voterGroups(node.configurations.latest.configuration), votes) === 'won';
+}
+
 function decide(node: CoreNode, role: CandidateRole): void {
-  const result = tally(voterGroups(node.configurations.latest.configuration), role.votes);
-  if (result !== 'won') return;
+  if (!isEnough(node, role.votes)) return;
   if (role.kind === 'preCandidate') campaign(node, false);
   else {
     setRole(node, startLeading(node));

@@ -297,6 +297,33 @@ describe('rule 9: servers that are cut off or alone disturb nobody', () => {
     expect(driver.core.state).toBe('leader');
   });
 
+  test('who needs no other vote leads at once, however late it is looked after', () => {
+    const alone = new CoreDriver({ voters: ['a'], term: 3, config: { preVote: true } });
+    expect(alone.core.nextDeadline()).toBe(alone.now);
+    alone.now += 5000;
+    alone.step({ type: 'tick' });
+    expect(alone.core).toMatchObject({ state: 'leader', term: 4 });
+  });
+
+  test('but not before its own vote is durable', () => {
+    const alone = new CoreDriver({ voters: ['a'], term: 3, durable: false });
+    alone.step({ type: 'tick' });
+    expect(alone.core.state).toBe('candidate');
+    alone.completeWrites();
+    expect(alone.core.state).toBe('leader');
+  });
+
+  test('who needs others waits for them; so does who may have promised another leader its lease', () => {
+    const nonvoter = { ...voter('a'), suffrage: 'nonvoter' } as const;
+    const waiting = [
+      new CoreDriver({ voters: ['a', 'b'] }),
+      new CoreDriver({ servers: [nonvoter, voter('b')] }),
+      new CoreDriver({ voters: ['a'], outgoing: [voter('a'), voter('b')] }),
+      new CoreDriver({ voters: ['a'], config: { readMode: 'lease' } }),
+    ];
+    for (const { core } of waiting) expect(core.nextDeadline()).toBe(1000);
+  });
+
   test('who grants a vote gives the candidate time: its own election is put off', () => {
     const driver = new CoreDriver({ term: 3 });
     driver.now = 900;

@@ -10,6 +10,7 @@ import {
   writeEntry,
   writeUint64,
   type EntryCursor,
+  type ReadEntry,
 } from './entry-format.js';
 
 /*
@@ -68,13 +69,18 @@ export function checkBlock(bytes: Uint8Array): BlockHead {
   return { firstIndex: readUint64(view, 16), entries: view.getUint32(8), tombstones: view.getUint32(12) };
 }
 
-/** Reads all entries of a block. @throws FormatError */
-export function decodeBlock(bytes: Uint8Array): LogEntry[] {
-  const head = checkBlock(bytes);
+/**
+ * Reads all entries of a block.
+ *
+ * @param head what {@link checkBlock} gave, if it was called before
+ * @param read what is wanted of each entry
+ * @throws FormatError
+ */
+export function decodeBlock(bytes: Uint8Array, head = checkBlock(bytes), read: ReadEntry = readEntry): LogEntry[] {
   const view = viewOf(bytes);
   const cursor: EntryCursor = { offset: BLOCK_HEAD_BYTES, index: head.firstIndex, term: 0 };
   const entries: LogEntry[] = [];
-  for (let i = 0; i < head.entries; i++) entries.push(readEntry(bytes, view, cursor));
+  for (let i = 0; i < head.entries; i++) entries.push(read(bytes, view, cursor));
   if (cursor.offset !== bytes.length) throw new FormatError('a block goes on behind its last entry');
   return entries;
 }

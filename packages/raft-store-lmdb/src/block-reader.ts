@@ -1,7 +1,7 @@
 import type { LogEntry, LogIndex } from '@discovery-raft/raft-core';
 import { checkBlock, decodeBlock, rewriteBlock, type BlockHead } from './block-format.js';
 import type { BlockIndex, BlockSlot } from './block-index.js';
-import { FormatError } from './entry-format.js';
+import { FormatError, readEntry, readOutline, type ReadEntry } from './entry-format.js';
 import { blockKey } from './keys.js';
 import { StoreError } from './store-error.js';
 import type { WriteGate } from './write-gate.js';
@@ -28,16 +28,18 @@ export class BlockReader {
     if (this.#held?.firstIndex === firstIndex) return this.#held.entries;
     let entries = this.#decoded.get(firstIndex);
     if (entries === undefined) {
-      const bytes = this.#bytes(slot);
-      entries = this.#checked(slot, () => {
-        const head = this.#checkHead(slot, bytes);
-        this.#index.measure(slot, bytes.length, head.tombstones);
-        return checkIndexes(decodeBlock(bytes), firstIndex);
-      });
+      entries = this.#decode(slot, readEntry);
       if (this.#decoded.size === MAX_DECODED_BLOCKS) this.#decoded.delete(this.#decoded.keys().next().value!);
       this.#decoded.set(firstIndex, entries);
     }
     return entries;
+  }
+
+  /** The same without the bytes of commands; not kept. @throws StoreError `corrupt`, `io`, `closed` */
+  outlines(slot: BlockSlot): readonly LogEntry[] {
+    const firstIndex = this.#index.firstIndexOf(slot);
+    if (this.#held?.firstIndex === firstIndex) return this.#held.entries;
+    return this.#decoded.get(firstIndex) ?? this.#decode(slot, readOutline);
   }
 
   /** Checks a block and measures it. @throws StoreError `corrupt`, `io`, `closed` */
@@ -70,6 +72,15 @@ export class BlockReader {
   forget(firstIndex?: LogIndex): void {
     if (firstIndex === undefined) this.#decoded.clear();
     else this.#decoded.delete(firstIndex);
+  }
+
+  #decode(slot: BlockSlot, read: ReadEntry): readonly LogEntry[] {
+    const bytes = this.#bytes(slot);
+    return this.#checked(slot, () => {
+      const head = this.#checkHead(slot, bytes);
+      this.#index.measure(slot, bytes.length, head.tombstones);
+      return checkIndexes(decodeBlock(bytes, head, read), head.firstIndex);
+    });
   }
 
   #bytes(slot: BlockSlot): Uint8Array {

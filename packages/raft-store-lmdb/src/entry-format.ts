@@ -78,13 +78,20 @@ export function writeEntry(target: Uint8Array, view: DataView, cursor: EntryCurs
   cursor.term = entry.term;
 }
 
-/**
- * Reads the entry at the cursor and moves the cursor behind it. The entry's bytes are copies: who keeps one entry keeps
- * no block alive.
- *
- * @throws FormatError
- */
-export function readEntry(bytes: Uint8Array, view: DataView, cursor: EntryCursor): LogEntry {
+/** Reads an entry, or what is wanted of it, and moves the cursor behind it. @throws FormatError */
+export type ReadEntry = (bytes: Uint8Array, view: DataView, cursor: EntryCursor) => LogEntry;
+
+const NO_DATA = new Uint8Array(0);
+
+/** Reads the outline of the entry at the cursor: a command without its bytes, and anything else whole. */
+export const readOutline: ReadEntry = (bytes, view, cursor) => {
+  if (view.getUint8(cursor.offset) !== EntryType.command) return readEntry(bytes, view, cursor);
+  skipEntry(bytes, view, cursor);
+  return { index: cursor.index - 1, term: cursor.term, type: EntryType.command, data: NO_DATA };
+};
+
+/** Reads the entry at the cursor. Its bytes are copies: who keeps one entry keeps no block alive. */
+export const readEntry: ReadEntry = (bytes, view, cursor) => {
   const begin = cursor.offset;
   const dataAt = skipEntry(bytes, view, cursor);
   const flags = view.getUint8(begin + 1);
@@ -102,7 +109,7 @@ export function readEntry(bytes: Uint8Array, view: DataView, cursor: EntryCursor
     entry.appendedAtMs = view.getFloat64(begin + FIXED_BYTES + (flags & HAS_EXTENSIONS ? 4 : 0));
   }
   return entry;
-}
+};
 
 /** Moves the cursor behind the entry that it stands at. Returns where the entry's data begin. @throws FormatError */
 export function skipEntry(bytes: Uint8Array, view: DataView, cursor: EntryCursor): number {

@@ -17,6 +17,9 @@ import type { WriteGate } from './write-gate.js';
 /** LMDB puts 24 bytes of its own before a value on pages of its own; what is left of 16 pages is a block. */
 const MAX_BLOCK_BYTES = 16 * 4096 - 24;
 
+/** Reads a block. */
+type EntriesOf = (slot: BlockSlot) => readonly LogEntry[];
+
 /** What the log store may take; see `LmdbStoreOptions`. */
 export interface LogStoreLimits {
   readonly cacheBytes: number;
@@ -81,11 +84,20 @@ export class LmdbLogStore implements LogStore {
 
   /** @throws StoreError `misuse` (a range that is not wholly inside the log), `corrupt`, `io`, `closed` */
   read(from: LogIndex, to: LogIndex, maxBytes: number): readonly LogEntry[] {
+    return this.#read(from, to, maxBytes, (slot) => this.#blocks.entries(slot));
+  }
+
+  /** @throws StoreError like {@link read} */
+  readOutline(from: LogIndex, to: LogIndex, maxBytes: number): readonly LogEntry[] {
+    return this.#read(from, to, maxBytes, (slot) => this.#blocks.outlines(slot));
+  }
+
+  #read(from: LogIndex, to: LogIndex, maxBytes: number, entriesOf: EntriesOf): readonly LogEntry[] {
     if (from < this.#firstIndex || to > this.lastIndex || from > to) throw this.#misuse(`a read of ${from} to ${to}`);
     const result: LogEntry[] = [];
     let bytes = 0;
     for (let index = from; index <= to;) {
-      for (const entry of this.#from(index, to)) {
+      for (const entry of this.#from(index, to, entriesOf)) {
         bytes += entrySize(entry);
         if (bytes > maxBytes && result.length > 0) return result;
         result.push(entry);
@@ -206,14 +218,14 @@ export class LmdbLogStore implements LogStore {
   }
 
   /** Entries from `index` to at most `to`, at least one: what one block, or the cache, has of them. */
-  *#from(index: LogIndex, to: LogIndex): Iterable<LogEntry> {
+  *#from(index: LogIndex, to: LogIndex, entriesOf: EntriesOf): Iterable<LogEntry> {
     if (index >= this.#cache.firstIndex) {
       for (let i = index; i <= to; i++) yield this.#cache.get(i)!;
       return;
     }
     const slot = this.#index.find(index);
     const firstIndex = this.#index.firstIndexOf(slot);
-    const entries = this.#blocks.entries(slot);
+    const entries = entriesOf(slot);
     const end = Math.min(to + 1, firstIndex + entries.length);
     for (let i = index; i < end; i++) yield this.#redactions.get(firstIndex, i) ?? entries[i - firstIndex]!;
   }

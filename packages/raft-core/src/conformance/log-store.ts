@@ -63,14 +63,32 @@ function tombstone(index: LogIndex, term = 1): LogEntry {
 async function assertHolds(store: LogStore, firstIndex: LogIndex, expected: readonly LogEntry[]): Promise<void> {
   assertSame(store.firstIndex, firstIndex, 'firstIndex');
   assertSame(store.lastIndex, firstIndex + expected.length - 1, 'lastIndex');
+  const read = await readAll(store, expected.length, (from, to) => store.read(from, to, 1 << 20));
+  assertSame(read, expected, 'the entries');
+  if (store.readOutline === undefined) return;
+  const outlines = await readAll(store, expected.length, (from, to) => store.readOutline!(from, to, 1 << 20));
+  assertSame(outlines.map(outlineOf), expected.map(outlineOf), 'the outlines of the entries');
+}
+
+async function readAll(
+  store: LogStore,
+  count: number,
+  readFrom: (from: LogIndex, to: LogIndex) => MaybePromise<readonly LogEntry[]>,
+): Promise<readonly LogEntry[]> {
   const found: LogEntry[] = [];
-  while (found.length < expected.length) {
-    const from = firstIndex + found.length;
-    const read = await store.read(from, store.lastIndex, 1 << 20);
+  while (found.length < count) {
+    const from = store.firstIndex + found.length;
+    const read = await readFrom(from, store.lastIndex);
     assertSame(read[0]?.index, from, 'the index of the first entry read');
     found.push(...read);
   }
-  assertSame(found, expected, 'the entries');
+  return found;
+}
+
+/** What `readOutline` must give of an entry. */
+function outlineOf(entry: LogEntry): LogEntry {
+  const { index, term, type } = entry;
+  return type === EntryType.command ? { index, term, type, data: new Uint8Array(0) } : entry;
 }
 
 const READING: readonly Named[] = [

@@ -23,6 +23,12 @@ export interface LogStore {
    */
   read(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<readonly LogEntry[]>;
 
+  /**
+   * {@link read} for who wants to know what a log is made of, and not what commands say: these may come with empty data and
+   * without extensions. Optional; a store on a disk is spared copying them.
+   */
+  readOutline?(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<readonly LogEntry[]>;
+
   /** Appends consecutive entries, the first at `lastIndex` + 1. The store may keep the objects, which are immutable. */
   append(entries: readonly LogEntry[]): MaybePromise<void>;
 

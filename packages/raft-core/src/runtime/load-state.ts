@@ -137,6 +137,11 @@ async function readLog(logStore: LogStore, from: LogIndex, to: LogIndex): Promis
   return storeCall('reading the log', () => logStore.read(from, to, READ_BYTES));
 }
 
+async function readOutline(logStore: LogStore, from: LogIndex, to: LogIndex): Promise<readonly LogEntry[]> {
+  if (logStore.readOutline === undefined) return readLog(logStore, from, to);
+  return storeCall('reading the log', () => logStore.readOutline!(from, to, READ_BYTES));
+}
+
 /** What the log says of terms, configurations and tombstones, on top of the snapshot. @throws RaftError as {@link loadState} */
 export async function scanLog(
   logStore: LogStore,
@@ -155,7 +160,7 @@ export async function scanLog(
   let redactedThrough: LogIndex = 0;
   let index: LogIndex = firstIndex;
   while (index <= lastIndex) {
-    const entries = await readLog(logStore, index, lastIndex);
+    const entries = await readOutline(logStore, index, lastIndex);
     for (const entry of entries) {
       if (entry.index !== index || entry.term < (terms?.lastTerm ?? 0)) {
         throw new RaftError(

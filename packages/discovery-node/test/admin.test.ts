@@ -44,9 +44,12 @@ const HANDLERS: AdminHandlers = {
   stop: () => ({ stopping: true }),
 };
 
-async function serve(options: { maxConnections?: number; maxRequests?: number; lineTimeoutMs?: number } = {}) {
+async function serve(
+  options: { maxConnections?: number; maxRequests?: number; lineTimeoutMs?: number } = {},
+  handlers: AdminHandlers = HANDLERS,
+) {
   const socket = join(newFolder(), 'admin.sock');
-  const server = await AdminServer.listen({ socket, handlers: HANDLERS, logger: silentLogger, ...options });
+  const server = await AdminServer.listen({ socket, handlers, logger: silentLogger, ...options });
   open.push({ close: () => server.close() });
   return socket;
 }
@@ -87,6 +90,30 @@ describe('between client and server', () => {
     ]);
     expect(answers.slice(1)).toEqual(Array.from({ length: 20 }, (_, i) => ({ items: [], next: null, index: i + 1 })));
     expect(answers[0]).toMatchObject({ text: expect.stringMatching(/^x{100}/) });
+  });
+
+  test('a call that may take longer than the client waits for others is waited for, and a little more', async () => {
+    const never = new Promise<never>(() => undefined);
+    const admin = await client(await serve({}, { ...HANDLERS, round: () => never }));
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+    try {
+      const settled: string[] = [];
+      const tell = (error: { code: string }): void => void settled.push(error.code);
+      const long = admin.call('round', { timeoutMs: 60_000 }).catch(tell);
+      const short = admin.call('round', { timeoutMs: 100 }).catch(tell);
+      await jest.advanceTimersByTimeAsync(9999);
+      expect(settled).toEqual([]);
+      await jest.advanceTimersByTimeAsync(1);
+      await short;
+      expect(settled).toEqual(['NODE_TIMEOUT']);
+      await jest.advanceTimersByTimeAsync(54_999);
+      expect(settled).toHaveLength(1);
+      await jest.advanceTimersByTimeAsync(1);
+      await long;
+      expect(settled).toEqual(['NODE_TIMEOUT', 'NODE_TIMEOUT']);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   test('an error keeps its code, its retryable and its plain details', async () => {

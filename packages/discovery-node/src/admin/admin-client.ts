@@ -18,9 +18,15 @@ interface Waiting {
 /** Options of {@link AdminClient.connect}. */
 export interface AdminClientOptions {
   readonly socket: string;
-  /** How long to wait for an answer. Default 35,000: longer than the methods' own limit. */
+  /**
+   * How long to wait for an answer, at least. Default 35,000. A call with a limit of its own (`timeoutMs`) is given 5 s more
+   * than that, in which the node says that it is over.
+   */
   readonly timeoutMs?: number;
 }
+
+/** Time for the answer beyond the method's own limit. */
+const SLACK_MS = 5000;
 
 /** Speaks to a running node at its admin socket. Many calls may be under way at once. */
 export class AdminClient {
@@ -61,10 +67,11 @@ export class AdminClient {
     return new Promise<unknown>((resolve, reject) => {
       if (this.#failure !== null) return reject(this.#failure);
       const id = ++this.#lastId;
+      const limitMs = this.#limitMs(params);
       const timer = setTimeout(() => {
         this.#waiting.delete(id);
-        reject(new NodeError('NODE_TIMEOUT', `the node did not answer ${method} within ${this.#timeoutMs} ms`));
-      }, this.#timeoutMs);
+        reject(new NodeError('NODE_TIMEOUT', `the node did not answer ${method} within ${limitMs} ms`));
+      }, limitMs);
       this.#waiting.set(id, { resolve, reject, timer });
       this.#socket.write(`${JSON.stringify({ id, method, params })}\n`);
     }) as Promise<AdminResults[M]>;
@@ -73,6 +80,11 @@ export class AdminClient {
   /** Ends the connection; calls under way are rejected. */
   close(): void {
     this.#socket.destroy();
+  }
+
+  #limitMs(params: AdminParams<AdminMethod>): number {
+    const ownLimitMs = 'timeoutMs' in params ? (params.timeoutMs ?? 0) : 0;
+    return Math.max(this.#timeoutMs, ownLimitMs + SLACK_MS);
   }
 
   #take(chunk: Buffer): void {

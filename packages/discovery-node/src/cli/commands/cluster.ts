@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import type { AdminClient } from '../../admin/admin-client.js';
 import type { RoundReport } from '../../admin/protocol.js';
 import {
   moment,
@@ -18,8 +17,6 @@ interface TimedFlags extends AdminFlags {
   readonly timeout: number;
 }
 
-/** Time of the connection beyond that of the method. */
-const SLACK_MS = 5000;
 /** What goes wrong here is mostly that the node does not lead. */
 const LEADER = 'Ask the leader: `discovery-node status` says who that is.';
 
@@ -35,7 +32,7 @@ export function addClusterCommands(program: Command, context: CliContext): void 
     .action(async (target: string | undefined, flags: TimedFlags) => {
       const timeoutMs = flags.timeout * 1000;
       const params = { timeoutMs, ...(target === undefined ? {} : { target }) };
-      const result = await slowCall(flags, context, (client) => client.call('transfer', params));
+      const result = await withNode(flags, context, (client) => client.call('transfer', params));
       print(context, flags, result, `The leader is ${result.leaderId ?? 'not known yet'}.\n`);
     });
   withAdmin(program.command('snapshot'))
@@ -79,7 +76,7 @@ async function round(flags: RoundFlags, context: CliContext): Promise<void> {
     return print(context, flags, rounds, (rounds.last === null ? '' : roundText(rounds.last)) + next);
   }
   const params = { begin: flags.now === true, timeoutMs: flags.timeout * 1000 };
-  const { ended } = await slowCall(flags, context, (client) => client.call('round', params));
+  const { ended } = await withNode(flags, context, (client) => client.call('round', params));
   if (ended === null) return;
   print(context, flags, ended, roundText(ended));
   if (!ended.published) context.exit(EXIT.lostOrWrong);
@@ -118,7 +115,7 @@ function addMembers(program: Command, context: CliContext): void {
       .addHelpText('after', `\nExamples:\n  discovery-node members ${name} xpx.discovery.node.8f...`)
       .action(async (identity: string, flags: TimedFlags & { readonly voter?: true }) => {
         const timeoutMs = flags.timeout * 1000;
-        const result = await slowCall(flags, context, (client) =>
+        const result = await withNode(flags, context, (client) =>
           name === 'add'
             ? client.call('members.add', { identity, voter: flags.voter === true, timeoutMs })
             : client.call(`members.${name}`, { identity, timeoutMs }),
@@ -150,9 +147,4 @@ function addClock(program: Command, context: CliContext): void {
 
 function timed(command: Command): Command {
   return withAdmin(command).option('--timeout <seconds>', 'how long it may take', positive, 30);
-}
-
-/** As `withNode`, with the patience that the flags ask for. */
-function slowCall<T>(flags: TimedFlags, context: CliContext, use: (client: AdminClient) => Promise<T>): Promise<T> {
-  return withNode(flags, context, use, flags.timeout * 1000 + SLACK_MS);
 }

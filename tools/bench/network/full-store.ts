@@ -18,8 +18,14 @@ const AT_ONCE = 1000;
 /**
  * Fills the store of a network's first node, which does not run, with items that are signed and attested as real ones are:
  * through Raft and the list's writer, only not over the wire.
+ *
+ * @returns the identity of the item that was stored last
  */
-export async function fillStore(network: MadeNetwork, items: number, progress: (done: number) => void): Promise<void> {
+export async function fillStore(
+  network: MadeNetwork,
+  items: number,
+  progress: (done: number) => void,
+): Promise<string> {
   const { configFile } = network.nodes[0]!;
   const { loaded, keys } = await readDeployment(await loadConfig({ file: configFile }));
   const folder = loaded.path(loaded.config.data.directory);
@@ -46,8 +52,9 @@ export async function fillStore(network: MadeNetwork, items: number, progress: (
   writer.takeOver();
   const signer = new NodeSigner(keys.identity);
   const expiration = inHours(20);
+  const relayOf = (i: number): Relay => new Relay(`stored ${i}`, network.root, network.authorities);
   const upsert = async (i: number): Promise<void> => {
-    const packet = new Relay(`stored ${i}`, network.root, network.authorities).packet(expiration);
+    const packet = relayOf(i).packet(expiration);
     await writer.upsert(packet, { signature: await signer.sign(packet), expiration });
   };
   for (let from = 0; from < items; from += AT_ONCE) {
@@ -58,4 +65,5 @@ export async function fillStore(network: MadeNetwork, items: number, progress: (
   await raft.shutdown();
   await transport.close();
   await store.close();
+  return relayOf(items - 1).identity;
 }

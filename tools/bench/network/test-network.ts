@@ -35,8 +35,12 @@ export class TestNetwork {
     this.#folder = folder;
   }
 
-  /** Makes keys and configurations; nothing runs yet. */
-  static async create(nodes: number, consensus: Readonly<Record<string, unknown>> = {}): Promise<TestNetwork> {
+  /** Makes keys and configurations; nothing runs yet. @param http whether the nodes serve HTTP */
+  static async create(
+    nodes: number,
+    consensus: Readonly<Record<string, unknown>> = {},
+    http = false,
+  ): Promise<TestNetwork> {
     const folder = await mkdtemp(join(tmpdir(), 'discovery-bench-'));
     const now = Math.floor(Date.now() / 1000);
     const made = await initNetwork({
@@ -49,7 +53,7 @@ export class TestNetwork {
         // All publishes come from one address here.
         consensus: { sourcePublishesPerSecond: 0, prefixPublishesPerSecond: 0, ...consensus },
         log: { level: 'warn' },
-        http: { enabled: false },
+        http: { enabled: http },
       },
     });
     return new TestNetwork(made, folder);

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { connectOverTls, NodeClient } from '@discovery-raft/discovery-client';
 import type { Bench, BenchContext } from '../bench.js';
-import { fillStore } from '../network/full-store.js';
 import { PublishLoad } from '../network/publish-load.js';
 import { rawVerifications, type VerificationRate } from '../network/raw-verifications.js';
 import { inHours, Relay } from '../network/relays.js';
 import { median } from '../rate.js';
+import { restarts } from '../network/restart.js';
 import { TestNetwork, until, type RunningNode } from '../network/test-network.js';
 
 const CONNECTIONS = 4;
@@ -138,67 +138,4 @@ async function listed({ admin }: RunningNode, identity: string): Promise<true> {
   });
 }
 
-const STORED_ITEMS = 100_000;
-
-/** Node verifies so many items in its first life; a quiet machine takes a minute and a half. */
-const VERIFY_LIMIT_MS = 1_200_000;
-
-/**
- * From the start of a process that has 100,000 items in its store, really signed, until it leads with all of them in its list
- * and serves the directory of its last round. It verified them in an earlier life. Beside it, that life: until a process that
- * remembers nothing has verified what it has.
- */
-const restart: Bench = {
-  name: `node/restart/${STORED_ITEMS}`,
-  unit: 'ms',
-  run: async ({ effort, progress }) => {
-    const network = await TestNetwork.create(1, { ...CONSENSUS, standalone: true });
-    try {
-      await fillStore(network.made, STORED_ITEMS, (done) => {
-        if (done % 25_000 === 0) progress(`  ${done} items are stored`);
-      });
-      const baseline = await firstLife(network);
-      progress(`  verified all in ${Math.round(baseline)} ms, and stored a directory`);
-      const samples: number[] = [];
-      for (let repeat = 0; repeat < effort.repeats; repeat++) {
-        const began = performance.now();
-        const node = await network.start(network.made.nodes[0]!);
-        await until('the list', async () => {
-          const { raft, list, directory } = await node.admin.call('status', {});
-          const isWhole = raft.state === 'leader' && list.records === STORED_ITEMS;
-          return isWhole && directory?.items === STORED_ITEMS ? true : undefined;
-        });
-        samples.push(performance.now() - began);
-        progress(`  restarted in ${Math.round(samples.at(-1)!)} ms`);
-        await node.kill();
-      }
-      return { value: samples.toSorted((a, b) => a - b)[samples.length >> 1]!, baseline };
-    } finally {
-      await network.stop();
-    }
-  },
-};
-
-/** A life in which everything is verified and a round is held. @returns milliseconds until all was verified */
-async function firstLife(network: TestNetwork): Promise<number> {
-  const began = performance.now();
-  const node = await network.start(network.made.nodes[0]!);
-  await until(
-    'everything to be verified',
-    async () => {
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      const { list, consensus } = await node.admin.call('status', {});
-      return list.records === STORED_ITEMS && consensus.counters.pendingVerifications === 0 ? true : undefined;
-    },
-    VERIFY_LIMIT_MS,
-  );
-  const tookMs = performance.now() - began;
-  const { ended } = await node.admin.call('round', { begin: true, wait: true, timeoutMs: 120_000 });
-  if (ended?.published !== true) throw new Error(`there is no directory: ${ended?.reason}`);
-  // Verdicts are written within a second.
-  await new Promise((resolve) => setTimeout(resolve, 2000));
-  await node.kill();
-  return tookMs;
-}
-
-export default [...publishes('first'), ...publishes('refresh'), spread(50), spread(99), restart];
+export default [...publishes('first'), ...publishes('refresh'), spread(50), spread(99), ...restarts];

@@ -259,6 +259,54 @@ describe('segmentation', () => {
   });
 });
 
+describe('memory that was given back', () => {
+  const messageOf = (length: number, seed: number): Uint8Array =>
+    Uint8Array.from({ length }, (_, i) => (i * 7 + seed) % 251);
+  const first = messageOf(150_000, 1);
+
+  test.each(['cells', 'stream'] as const)(
+    'is used for the next message that fits, whole or shorter (%s)',
+    (framing) => {
+      const reassembler = new Reassembler(DEFAULT_LIMITS, framing);
+      const pass = (message: Uint8Array): Uint8Array =>
+        segment(message).flatMap((piece) => reassembler.push(piece))[0]!;
+      let memory = pass(first).buffer;
+      for (const [length, isSame] of [
+        [150_000, true],
+        [70_000, true],
+        [150_000, true],
+        [150_001, false],
+        [150_001, true],
+      ] as const) {
+        reassembler.reuse(new Uint8Array(memory, 2, 5));
+        const message = messageOf(length, length);
+        const received = pass(message);
+        expect(Buffer.from(received).equals(Buffer.from(message))).toBe(true);
+        expect(received.buffer === memory).toBe(isSame);
+        memory = received.buffer;
+      }
+    },
+  );
+
+  test('is not used while nobody gives it back', () => {
+    const reassembler = new Reassembler();
+    const [one, other] = [1, 2].map(
+      (seed) => segment(messageOf(150_000, seed)).flatMap((piece) => reassembler.push(piece))[0]!,
+    );
+    expect(one!.buffer).not.toBe(other!.buffer);
+  });
+
+  test('lets no event over its limit in', () => {
+    const reassembler = new Reassembler();
+    const memory = segment(first).flatMap((piece) => reassembler.push(piece))[0]!;
+    reassembler.reuse(memory);
+    const { maxSmallBodyBytes } = DEFAULT_LIMITS;
+    const large = new Uint8Array(maxSmallBodyBytes + 3);
+    large.set([EventId.publishToDiscovery >> 8, EventId.publishToDiscovery]);
+    expect(codeOf(() => segment(large).forEach((piece) => reassembler.push(piece)))).toBe('ENVELOPE_TOO_LARGE');
+  });
+});
+
 describe('a body in windows', () => {
   test('gives the same cells as one that is encoded in one piece', () => {
     const lengths = fc.array(fc.oneof(fc.nat(50), fc.integer({ min: 65_500, max: 65_560 }), fc.nat(200_000)), {

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import {
   PublishToDiscoverySchema,
@@ -193,7 +192,7 @@ export class NodeClient {
       this.#rootPulls.delete(decoded.body.requestID);
       waiting?.resolve(decoded.body.roots);
     } else if (decoded.event === 'discoveryDirectory') this.#takeWhole(decoded.body);
-    else if (decoded.event === 'discoveryDirectoryPart') this.#takePart(decoded.body);
+    else if (decoded.event === 'discoveryDirectoryPart') this.#takePart(decoded.body, message.body);
   }
 
   /** A whole directory names no request: it is for the first who waits and has not been given parts. */
@@ -204,7 +203,8 @@ export class NodeClient {
     pull.resolve(directory);
   }
 
-  #takePart(part: DiscoveryDirectoryPart): void {
+  /** @param bytes what the part is a window of */
+  #takePart(part: DiscoveryDirectoryPart, bytes: Uint8Array): void {
     const pull = this.#pulls.find(({ requestID }) => requestID === part.requestID && requestID !== 0n);
     if (pull === undefined) return;
     if (part.count === 0) {
@@ -212,12 +212,10 @@ export class NodeClient {
       return pull.resolve(null);
     }
     const maxDirectoryBytes = this.#maxDirectoryBytes;
-    pull.assembler ??= new DirectoryAssembler({
-      maxDirectoryBytes,
-      sha256: (bytes) => hash('sha256', bytes, 'buffer'),
-    });
+    pull.assembler ??= new DirectoryAssembler({ maxDirectoryBytes });
     try {
       const whole = pull.assembler.push(part);
+      this.#messages.reuse(bytes);
       if (whole === undefined) return;
       const decoded = decodeDiscoveryBody('discoveryDirectory', whole, this.#limits);
       if (decoded.event !== 'discoveryDirectory') return;

@@ -98,13 +98,12 @@ export class DirectoryExchange {
   }
 
   #begin(from: string): boolean {
-    const { config, ports } = this.#context;
+    const { maxDirectoryBytes } = this.#context.config;
     this.#arriving.delete(from);
     let held = 0;
     for (const assembler of this.#arriving.values()) held += assembler.receivedBytes;
-    if (held > (ASSEMBLED_AT_ONCE - 1) * config.maxDirectoryBytes) return false;
-    const { maxDirectoryBytes } = config;
-    this.#arriving.set(from, new DirectoryAssembler({ maxDirectoryBytes, sha256: ports.sha256 }));
+    if (held > (ASSEMBLED_AT_ONCE - 1) * maxDirectoryBytes) return false;
+    this.#arriving.set(from, new DirectoryAssembler({ maxDirectoryBytes }));
     return true;
   }
 

@@ -2,7 +2,6 @@ import { create } from '@bufbuild/protobuf';
 import { DiscoveryDirectoryPartSchema, type DiscoveryDirectoryPart } from '@discovery-raft/protocol';
 import { EnvelopeError, invalid, requireAtMost } from '../errors.js';
 import { sameBytes } from '../same-bytes.js';
-import type { Sha256 } from './short-listing.js';
 
 /** Content of every part but the last, unless told otherwise. Small enough that other messages get their turn. */
 export const DIRECTORY_PART_BYTES = 524_288;
@@ -14,6 +13,9 @@ export const MIN_DIRECTORY_PART_BYTES = 16_384;
 export const DIRECTORY_PART_OVERHEAD_BYTES = 128;
 
 const DIGEST_BYTES = 32;
+
+/** Room that is made for a directory when its first part is there; most have it all then, and are copied once. */
+const FIRST_BYTES = 16 * 1024 * 1024;
 
 /** What {@link cutDirectory} takes. */
 export interface CutOptions {
@@ -54,17 +56,22 @@ export function noDirectoryPart(requestID: bigint): DiscoveryDirectoryPart {
 export interface AssemblerOptions {
   /** Most bytes of the whole, checked before memory is taken. */
   readonly maxDirectoryBytes: number;
-  readonly sha256: Sha256;
 }
 
 /**
  * Puts the parts of one directory together. They must come in order, without a gap and of one directory; anything else is
- * an error, and the rest of that answer is lost. Memory grows with what has arrived, not with what was announced.
+ * an error, and the rest of that answer is lost. Memory grows with what has arrived, not with what was announced: at most
+ * twice that, or 16 MiB.
+ *
+ * The digest tells which directory a part is of. It is not computed: whoever is handed a directory verifies signatures over
+ * every byte of it, which finds whatever a digest would find, and what it would not.
  */
 export class DirectoryAssembler {
   readonly #options: AssemblerOptions;
   #first: DiscoveryDirectoryPart | undefined;
-  #contents: Uint8Array[] = [];
+  #parts = 0;
+  /** What has come so far, and room for more. */
+  #whole = new Uint8Array(0);
   #received = 0;
 
   constructor(options: AssemblerOptions) {
@@ -77,16 +84,16 @@ export class DirectoryAssembler {
   }
 
   /**
-   * Takes the next part, which must have content (`count` above 0). The bytes of its content are kept.
+   * Takes the next part, which must have content (`count` above 0). Its content is copied.
    *
-   * @returns the encoded `DiscoveryDirectory` once it is whole and has the digest that was announced
+   * @returns the encoded `DiscoveryDirectory` once it is whole; the caller's own
    * @throws EnvelopeError ENVELOPE_TOO_LARGE, ENVELOPE_INVALID_VALUE, ENVELOPE_BAD_FRAMING (out of order or of two
-   *   directories), ENVELOPE_MALFORMED (another digest)
+   *   directories)
    */
   push(part: DiscoveryDirectoryPart): Uint8Array | undefined {
     const first = this.#first ?? this.#begin(part);
-    if (part.index !== this.#contents.length) {
-      throw badFraming('a part is out of order', { expected: this.#contents.length, found: part.index });
+    if (part.index !== this.#parts) {
+      throw badFraming('a part is out of order', { expected: this.#parts, found: part.index });
     }
     if (part.count !== first.count || part.totalBytes !== first.totalBytes || !sameBytes(part.digest, first.digest)) {
       throw badFraming('a part is of another directory', { index: part.index });
@@ -100,9 +107,9 @@ export class DirectoryAssembler {
     if (!isLast && part.content.length < MIN_DIRECTORY_PART_BYTES) {
       throw badFraming('a part before the last is too small', { bytes: part.content.length });
     }
-    this.#contents.push(part.content);
-    this.#received = received;
-    return isLast ? this.#finish(total, first.digest) : undefined;
+    this.#parts++;
+    this.#add(part.content, total);
+    return isLast ? this.#finish() : undefined;
   }
 
   #begin(part: DiscoveryDirectoryPart): DiscoveryDirectoryPart {
@@ -116,17 +123,20 @@ export class DirectoryAssembler {
     return part;
   }
 
-  #finish(total: number, digest: Uint8Array): Uint8Array {
-    const whole = new Uint8Array(total);
-    let at = 0;
-    for (const content of this.#contents) {
-      whole.set(content, at);
-      at += content.length;
+  #add(content: Uint8Array, total: number): void {
+    const received = this.#received + content.length;
+    if (received > this.#whole.length) {
+      const grown = new Uint8Array(Math.min(total, Math.max(2 * received, FIRST_BYTES)));
+      grown.set(this.#whole.subarray(0, this.#received));
+      this.#whole = grown;
     }
-    this.#contents = [];
-    if (!sameBytes(this.#options.sha256(whole), digest)) {
-      throw new EnvelopeError('ENVELOPE_MALFORMED', 'the parts do not have the digest that was announced');
-    }
+    this.#whole.set(content, this.#received);
+    this.#received = received;
+  }
+
+  #finish(): Uint8Array {
+    const whole = this.#whole;
+    this.#whole = new Uint8Array(0);
     return whole;
   }
 }

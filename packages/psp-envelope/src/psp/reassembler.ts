@@ -29,12 +29,14 @@ export class Reassembler {
   #blocks: Uint8Array[] = [new Uint8Array(HEAD_BYTES)];
   /** Bytes in the last block. */
   #blockFilled = 0;
-  /** The current message without its length, once half of it has come. */
+  /** The current message without its length: once half of it has come, or at once in memory that was given back. */
   #whole: Uint8Array | undefined;
   /** Bytes of the current message, the length among them. */
   #filled = 0;
   /** Total length of the current message; 0 while its length bytes are not all there. */
   #total = 0;
+  /** Memory of a message that was given back. */
+  #spare: Uint8Array | undefined;
   #failed: EnvelopeError | undefined;
 
   constructor(limits: EnvelopeLimits = DEFAULT_LIMITS, framing: Framing = 'cells') {
@@ -64,6 +66,16 @@ export class Reassembler {
       }
       throw error;
     }
+  }
+
+  /**
+   * Gives a message back that {@link Reassembler.push} returned, of which nobody keeps a window: the next one that fits is
+   * gathered in its memory. A stream of large messages then needs the memory of one, and no garbage is collected for it.
+   *
+   * @param message all of it, or any window of it
+   */
+  reuse(message: Uint8Array): void {
+    if (message.buffer.byteLength > (this.#spare?.length ?? 0)) this.#spare = new Uint8Array(message.buffer);
   }
 
   #pushCell(piece: Uint8Array): Uint8Array[] {
@@ -126,10 +138,15 @@ export class Reassembler {
     if (total <= LENGTH_BYTES) throw badFraming('the declared length leaves no message', total);
     requireAtMost('message', total, this.#limits.maxMessageBytes);
     this.#total = total;
+    const bytes = total - LENGTH_BYTES;
+    if (this.#spare === undefined || this.#spare.length < bytes) return;
+    this.#whole = this.#spare.subarray(0, bytes);
+    this.#spare = undefined;
   }
 
   #judgeEvent(): void {
-    const event = eventNameOf(new DataView(this.#blocks[0]!.buffer).getUint16(LENGTH_BYTES));
+    const id = this.#whole ?? this.#blocks[0]!.subarray(LENGTH_BYTES);
+    const event = eventNameOf(id[0]! * 256 + id[1]!);
     if (event !== undefined) requireAtMost(event, this.#total - HEAD_BYTES, maxBodyBytes(event, this.#limits));
   }
 

@@ -85,6 +85,14 @@ export class MessageChannel {
     await this.#channel.send(pieces);
   }
 
+  /**
+   * Gives the body of a message back that was received, of which nobody keeps a window: the next is gathered in its memory.
+   * See {@link Reassembler.reuse}.
+   */
+  reuse(body: Uint8Array): void {
+    this.#reassembler.reuse(body);
+  }
+
   #take(piece: Uint8Array): void {
     const { counters, limits, logger } = this.#options;
     counters.bytesReceived += piece.length;

@@ -10,6 +10,12 @@ export type Lane = 'main' | 'bulk';
 /** A buffer of at most so many bytes is kept while nothing is to be sent. */
 const KEPT_BYTES = 4096;
 
+/**
+ * The last large buffer that a writer gave up: the next that needs one takes it. Few connections send much in the same
+ * moment, and a new one for each message is what makes the engine collect garbage.
+ */
+let spareBuffer = new Uint8Array(0);
+
 interface Sending {
   readonly circuitId: number;
   readonly pieces: readonly Uint8Array[];
@@ -55,6 +61,14 @@ class Fifo<T> {
     this.#items = [];
     this.#head = 0;
   }
+}
+
+/** A buffer of at least so many bytes, holding anything. */
+function takeBuffer(least: number, wanted: number): Uint8Array<ArrayBuffer> {
+  if (spareBuffer.length < least) return unclearedBytes(wanted);
+  const taken = spareBuffer;
+  spareBuffer = new Uint8Array(0);
+  return taken;
 }
 
 /** What a writer tells its connection. */
@@ -169,7 +183,10 @@ export class CellWriter {
     const batch = new Batch(this.#buffer, this.coalesce ? this.#maxInFlightBytes : 0);
     this.#fill(batch);
     if (batch.cells === 0) {
-      if (this.#buffer.length > KEPT_BYTES) this.#buffer = new Uint8Array(0);
+      if (this.#buffer.length > KEPT_BYTES) {
+        spareBuffer = this.#buffer;
+        this.#buffer = new Uint8Array(0);
+      }
       return;
     }
     this.#buffer = batch.buffer;
@@ -252,7 +269,7 @@ class Batch {
     if (this.cells > 0 && needed > this.#maxBytes) return false;
     this.cells++;
     if (needed > this.buffer.length) {
-      const grown = unclearedBytes(Math.max(needed, Math.min(2 * needed, this.#maxBytes)));
+      const grown = takeBuffer(needed, Math.max(needed, Math.min(2 * needed, this.#maxBytes)));
       grown.set(this.buffer.subarray(0, this.bytes));
       this.buffer = grown;
     }

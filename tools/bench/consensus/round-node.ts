@@ -10,6 +10,7 @@ import {
   slotStart,
   type BuiltListing,
   type DiscoveryMessage,
+  type StoredDirectory,
 } from '@discovery-raft/discovery-consensus-fsm';
 import {
   createNodeIdentity,
@@ -19,6 +20,7 @@ import {
   oneRoot,
   PkiVerifier,
   type NodeIdentity,
+  type PreparedDirectory,
 } from '@discovery-raft/discovery-node';
 import {
   DiscoveryConsensusVoteSchema,
@@ -51,7 +53,7 @@ interface Others {
 
 /**
  * One of five nodes of a consensus, with all that a round sets in motion in a process: the real list, listing, digests and
- * Ed25519 signatures over it, the files, the compression for HTTP. The other four are what they say. Log and links are
+ * Ed25519 signatures over it, the files, HTTP as far as it is no client's doing. The other four are what they say. Log and links are
  * function calls, and signatures over items are stand-ins, as they were verified before the round begins.
  */
 export class RoundNode {
@@ -63,7 +65,8 @@ export class RoundNode {
   readonly #press = new DirectoryPress();
   readonly #folder: string;
   readonly #pool: VerifyPool;
-  #pressed: Promise<unknown> = Promise.resolve();
+  #directory: StoredDirectory | undefined;
+  #pressed: Promise<PreparedDirectory> | undefined;
   #wallOffsetMs = 0;
   #round = FIRST_ROUND;
   #term = 0;
@@ -110,6 +113,7 @@ export class RoundNode {
       },
     );
     this.#consensus.on('directoryPublished', (directory) => {
+      this.#directory = directory;
       this.#pressed = this.#press.prepare(directory);
     });
   }
@@ -185,6 +189,14 @@ export class RoundNode {
       if (vote.verdict !== Verdict.yes) throw new Error(`the node did not vote: ${vote.reason}`);
       return listing.items;
     });
+  }
+
+  /** What the first client after a round sets in motion that takes brotli. */
+  async press(): Promise<Measured<number>> {
+    const directory = this.#directory;
+    if (directory === undefined) throw new Error('there was no round');
+    const prepared = await new DirectoryPress().prepare(directory);
+    return measured(async () => (await prepared.body('br')).bytes);
   }
 
   /** Bytes of the listing that the last round was about. */

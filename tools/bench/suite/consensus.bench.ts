@@ -8,7 +8,7 @@ import { median } from '../rate.js';
 const ITEMS = 100_000;
 
 /** What a node does in a round. */
-const PARTS = ['lead', 'follow', 'vote'] as const;
+const PARTS = ['lead', 'follow', 'vote', 'press'] as const;
 type Part = (typeof PARTS)[number];
 
 interface Rounds {
@@ -29,7 +29,7 @@ async function measureRounds({ effort, progress }: BenchContext): Promise<Rounds
   progress(`  ${ITEMS} items come into the list`);
   const node = await RoundNode.create(ITEMS);
   try {
-    const taken: Record<Part, Measured<number>[]> = { lead: [], follow: [], vote: [] };
+    const taken: Record<Part, Measured<number>[]> = { lead: [], follow: [], vote: [], press: [] };
     // The first of each warms up.
     for (let repeat = 0; repeat <= effort.repeats; repeat++) {
       for (const part of PARTS) {
@@ -65,6 +65,16 @@ const vote: Bench = {
   },
 };
 
+/** CPU of brotli for HTTP, which a node spends on a directory once a client has asked for it; not part of a round. */
+const pressCpu: Bench = {
+  name: `consensus/press-cpu/${ITEMS}`,
+  unit: 'ms',
+  run: async (context) => {
+    const { taken } = await measuredRounds(context);
+    return { value: median(taken.press.map(({ cpuMs }) => cpuMs)) };
+  },
+};
+
 /** The longest time for which a round holds the event loop up, leading or following; beside it, all of the vote at one go. */
 const loopBlock: Bench = {
   name: `consensus/loop-block/${ITEMS}`,
@@ -87,4 +97,4 @@ const writes: Bench = {
   },
 };
 
-export default [roundCpu, vote, loopBlock, writes];
+export default [roundCpu, vote, pressCpu, loopBlock, writes];

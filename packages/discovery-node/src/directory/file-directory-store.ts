@@ -2,18 +2,18 @@ import { createHash, hash } from 'node:crypto';
 import { readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { fromBinary } from '@bufbuild/protobuf';
 import type {
   DirectoryStore,
   RootPromise,
   SignedRound,
   StoredDirectory,
 } from '@discovery-raft/discovery-consensus-fsm';
-import { DiscoveryDirectorySchema, type DiscoveryDirectory } from '@discovery-raft/protocol';
+import { DiscoveryDirectorySchema } from '@discovery-raft/protocol';
 import { silentLogger, type Logger } from '@discovery-raft/raft-core';
 import { NodeError } from '../errors.js';
 import { codeOf, makePrivateFolder, PRIVATE_FILE, replaceFile } from './durable-file.js';
+import { encodedParts } from './encoded-parts.js';
 
 /*
  * Every file is: magic 8 | SHA-256 of what follows 32 | content. A file is written beside its name, synced and renamed, so
@@ -28,8 +28,6 @@ const CHECKSUM_BYTES = 32;
 const HEADER_BYTES = 28 + 32;
 /** Bytes that are hashed between two turns of everything else: a few milliseconds' work. */
 const HASHED_AT_ONCE_BYTES = 8 * 1024 * 1024;
-/** Number of the field of a `DiscoveryDirectory` that holds the listing. */
-const LISTING_FIELD = 1;
 const SIGNED_FILE = 'signed-round.bin';
 const PROMISE_FILE = 'root-promise.bin';
 const DIRECTORY_FILE = /^directory-(\d{1,15})\.bin$/;
@@ -98,7 +96,7 @@ export class FileDirectoryStore implements DirectoryStore {
     header.writeBigUInt64BE(BigInt(stored.creation), 8);
     header.writeBigUInt64BE(BigInt(stored.expiration), 16);
     header.writeUInt32BE(stored.items, 24);
-    const content = [header, stored.digest, ...directoryParts(stored.directory)];
+    const content = [header, stored.digest, ...encodedParts(stored.directory)];
     await replaceFile(this.#fileOf(stored.round), await sealed(content), PRIVATE_FILE);
     for (const round of (await this.#rounds()).slice(this.#keep)) await unlink(this.#fileOf(round));
   }
@@ -214,15 +212,4 @@ async function sealed(parts: readonly Uint8Array[]): Promise<readonly Uint8Array
     }
   }
   return [MAGIC, checksum.digest(), ...parts];
-}
-
-/** The encoded directory in parts, the listing itself among them: an encoding of one piece would copy it. */
-function directoryParts(directory: DiscoveryDirectory): readonly Uint8Array[] {
-  const listing = directory.directory;
-  const head = new BinaryWriter().tag(LISTING_FIELD, WireType.LengthDelimited).uint32(listing.length).finish();
-  const rest = create(DiscoveryDirectorySchema, {
-    signatures: directory.signatures,
-    shortSignatures: directory.shortSignatures,
-  });
-  return [head, listing, toBinary(DiscoveryDirectorySchema, rest)];
 }

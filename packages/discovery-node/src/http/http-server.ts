@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import type { StoredDirectory } from '@discovery-raft/discovery-consensus-fsm';
 import type { Logger } from '@discovery-raft/raft-core';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -203,7 +204,6 @@ export class HttpServer {
   ): Promise<FastifyReply> {
     const { stored } = prepared;
     const encoding = chooseEncoding(header(request, 'accept-encoding'), prepared);
-    const body = await prepared.body(encoding);
     const remaining = Math.max(0, Math.floor(stored.expiration - this.#host.now()));
     const signatures = stored.directory.signatures.length;
     const hasQuorum = stored.round > 0 && signatures >= this.#host.quorumAt(stored.creation);
@@ -220,8 +220,12 @@ export class HttpServer {
     if (matchesTag(header(request, 'if-none-match'), prepared) || (known !== undefined && stored.round <= known)) {
       return reply.code(304).send();
     }
+    const body = await prepared.body(encoding);
     if (encoding !== 'identity') reply.header('content-encoding', encoding);
-    return reply.type('application/x-protobuf').send(body);
+    return reply
+      .type('application/x-protobuf')
+      .header('content-length', body.bytes)
+      .send(Readable.from(body.pieces));
   }
 }
 

@@ -1,13 +1,8 @@
-import { hash } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { brotliCompress, constants, gzip } from 'node:zlib';
-import { toBinary } from '@bufbuild/protobuf';
+import { createHash } from 'node:crypto';
+import { constants, createBrotliCompress, createGzip } from 'node:zlib';
 import type { StoredDirectory } from '@discovery-raft/discovery-consensus-fsm';
-import { DiscoveryDirectorySchema } from '@discovery-raft/protocol';
+import { encodedParts } from '../directory/encoded-parts.js';
 
-const gzipAsync = promisify(gzip);
-const brotliAsync = promisify(brotliCompress);
 /** Most of what a directory holds are keys and signatures, which do not shrink: more effort gains nothing. */
 const GZIP_LEVEL = 6;
 const BROTLI_QUALITY = 5;
@@ -15,64 +10,98 @@ const BROTLI_QUALITY = 5;
 const LARGE_BYTES = 4 * 1024 * 1024;
 const LARGE_GZIP_LEVEL = 1;
 const LARGE_BROTLI_QUALITY = 1;
+/** Size of the pieces that compressed bytes come in, so that there are few of them. */
+const PIECE_BYTES = 1024 * 1024;
 
 /** How a body may be encoded. */
 export type Encoding = 'br' | 'gzip' | 'identity';
 
+/** The bytes of a response, in pieces that follow one another. */
+export interface Body {
+  readonly pieces: readonly Uint8Array[];
+  /** Of all pieces together. */
+  readonly bytes: number;
+}
+
 /** A directory as it goes out over HTTP. */
 export interface PreparedDirectory {
   readonly stored: StoredDirectory;
-  /** Names these bytes; without quotes. */
+  /** Names its bytes; without quotes. The same at every node that has the same listing and signatures. */
   readonly tag: string;
   /** Whether there are other encodings than the identity. */
   readonly compresses: boolean;
   /** Its bytes in an encoding, made once, when they are first asked for. */
-  body(encoding: Encoding): Promise<Buffer>;
+  body(encoding: Encoding): Promise<Body>;
 }
 
-/** Encodes and compresses each directory once, on libuv's threads; interim ones are too short-lived to compress. */
+/**
+ * Encodes and compresses each directory once, on libuv's threads; interim ones are too short-lived to compress. An encoding
+ * that somebody took the last directory in is made before the next one is told of; one that nobody takes is never made,
+ * since compressing 28 MB costs as much as half of a round.
+ */
 export class DirectoryPress {
   readonly #prepared = new WeakMap<StoredDirectory, Promise<PreparedDirectory>>();
+  /** Encodings of the last directory that were asked for. */
+  #asked = new Set<Encoding>();
 
   /** The directory made ready; the same promise for the same object. */
   prepare(stored: StoredDirectory): Promise<PreparedDirectory> {
     let prepared = this.#prepared.get(stored);
     if (prepared === undefined) {
-      prepared = press(stored);
+      prepared = this.#press(stored);
       this.#prepared.set(stored, prepared);
     }
     return prepared;
   }
-}
 
-async function press(stored: StoredDirectory): Promise<PreparedDirectory> {
-  const identity = Buffer.from(toBinary(DiscoveryDirectorySchema, stored.directory));
-  // Encoding and hashing take a while each for many megabytes: everything else gets a turn in between.
-  await setImmediate();
-  const tag = hash('sha256', identity, 'hex').slice(0, 32);
-  const bodies = new Map<Encoding, Promise<Buffer>>([['identity', Promise.resolve(identity)]]);
-  const body = (encoding: Encoding): Promise<Buffer> => {
-    let made = bodies.get(encoding);
-    if (made === undefined) {
-      made = encoding === 'br' ? brotli(identity) : zip(identity);
-      bodies.set(encoding, made);
+  async #press(stored: StoredDirectory): Promise<PreparedDirectory> {
+    const identity = bodyOf(encodedParts(stored.directory));
+    const compresses = stored.round !== 0;
+    const made = new Map<Encoding, Promise<Body>>([['identity', Promise.resolve(identity)]]);
+    const make = (encoding: Encoding): Promise<Body> => {
+      let body = made.get(encoding);
+      if (body === undefined) {
+        body = compress(identity, encoding);
+        made.set(encoding, body);
+      }
+      return body;
+    };
+    if (compresses) {
+      const asked = this.#asked;
+      this.#asked = new Set();
+      await Promise.all([...asked].map(make));
     }
-    return made;
-  };
-  const compresses = stored.round !== 0;
-  // What nearly every client takes is made before the first one asks.
-  if (compresses) await body('br');
-  return { stored, tag, compresses, body };
+    const body = (encoding: Encoding): Promise<Body> => {
+      if (compresses) this.#asked.add(encoding);
+      return make(encoding);
+    };
+    return { stored, tag: tagOf(stored, identity), compresses, body };
+  }
 }
 
-function zip(bytes: Buffer): Promise<Buffer> {
-  return gzipAsync(bytes, { level: bytes.length > LARGE_BYTES ? LARGE_GZIP_LEVEL : GZIP_LEVEL });
+/** Of the listing its digest is known, so only what stands around it is hashed. */
+function tagOf({ digest, directory }: StoredDirectory, { pieces }: Body): string {
+  const hash = createHash('sha256').update(digest);
+  for (const piece of pieces) if (piece !== directory.directory) hash.update(piece);
+  return hash.digest('hex').slice(0, 32);
 }
 
-function brotli(bytes: Buffer): Promise<Buffer> {
-  const quality = bytes.length > LARGE_BYTES ? LARGE_BROTLI_QUALITY : BROTLI_QUALITY;
-  const params = { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
-  return brotliAsync(bytes, { params });
+function bodyOf(pieces: readonly Uint8Array[]): Body {
+  return { pieces, bytes: pieces.reduce((sum, { length }) => sum + length, 0) };
+}
+
+async function compress({ pieces, bytes }: Body, encoding: Encoding): Promise<Body> {
+  const isLarge = bytes > LARGE_BYTES;
+  const quality = isLarge ? LARGE_BROTLI_QUALITY : BROTLI_QUALITY;
+  const params = { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: bytes };
+  const level = isLarge ? LARGE_GZIP_LEVEL : GZIP_LEVEL;
+  const chunkSize = Math.min(PIECE_BYTES, Math.max(1024, bytes));
+  const stream = encoding === 'br' ? createBrotliCompress({ params, chunkSize }) : createGzip({ level, chunkSize });
+  for (const piece of pieces) stream.write(piece);
+  stream.end();
+  const compressed: Uint8Array[] = [];
+  for await (const piece of stream) compressed.push(piece as Buffer);
+  return bodyOf(compressed);
 }
 
 /** The smallest body that a client takes, by its Accept-Encoding (RFC 9110, section 12.5.3). */

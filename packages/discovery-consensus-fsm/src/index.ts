@@ -15,6 +15,7 @@ export * from './policy/committee.js';
 export * from './policy/root-promise.js';
 export * from './policy/slots.js';
 export * from './policy/listing.js';
+export type { WrittenListing } from './policy/listing-bytes.js';
 export * from './policy/item-rules.js';
 export * from './policy/request-check.js';
 export * from './errors.js';

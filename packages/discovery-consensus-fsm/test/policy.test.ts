@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { DiscoveryListingSchema } from '@discovery-raft/protocol';
+import { runSteps } from '@discovery-raft/psp-envelope';
 import {
   POLICIES,
   attestationsNeeded,
@@ -17,7 +18,7 @@ import {
   toleratedLiars,
   voteVerdict,
 } from '../src/index.js';
-import type { BuiltListing, JudgedEntry, VoteFacts } from '../src/index.js';
+import type { BuiltListing, JudgedEntry, VoteFacts, WrittenListing } from '../src/index.js';
 import { VERSION, sha256 } from './fixtures/fake-crypto.js';
 
 const { safe, documented } = POLICIES;
@@ -139,12 +140,14 @@ describe('slots', () => {
 
 describe('the listing', () => {
   const header = { version: VERSION, creation: 1000, expiration: 1180 };
-  const entry = fc.record({
-    identity: fc.constantFrom('a', 'b', 'c', 'd', 'A', 'a.b', 'ab'),
-    expiration: fc.integer({ min: 990, max: 1020 }),
-    itemBytes: fc.option(fc.uint8Array({ minLength: 1, maxLength: 4 }), { nil: undefined }),
-    attestations: fc.nat(3),
-  }) satisfies fc.Arbitrary<JudgedEntry>;
+  const entry = fc
+    .record({
+      identity: fc.constantFrom('a', 'b', 'c', 'd', 'A', 'a.b', 'ab'),
+      expiration: fc.integer({ min: 990, max: 1020 }),
+      itemBytes: fc.option(fc.uint8Array({ minLength: 1, maxLength: 4 }), { nil: undefined }),
+      attestations: fc.nat(3),
+    })
+    .map((fields) => ({ ...fields, itemLength: fields.itemBytes?.length })) satisfies fc.Arbitrary<JudgedEntry>;
 
   test('is the same whatever the order of the entries', () => {
     fc.assert(
@@ -207,15 +210,55 @@ describe('the listing', () => {
     );
   });
 
+  test('is the same whatever listing was written before, and whatever of it has changed since', () => {
+    const rounds = fc.array(fc.tuple(fc.array(fc.nat(39)), fc.constantFrom(995, 1000, 1005)), { minLength: 2 });
+    const pool = fc.array(entry, { minLength: 40, maxLength: 40 });
+    fc.assert(
+      fc.property(pool, rounds, fc.integer({ min: 1, max: 4 }), fc.boolean(), (all, plans, entriesPerStep, isLarge) => {
+        const sizes = { shortListingBytes: isLarge ? 20 : 2000, entriesPerStep };
+        let previous: WrittenListing | undefined;
+        for (const [places, creation] of plans) {
+          // The objects of one round come again in the next, as those of a record that stays.
+          const entries = [...new Set(places)].map((place) => all[place]!);
+          const at = { ...header, creation, expiration: creation + 180 };
+          const input = { entries, header: at, policy: documented, attestationsNeeded: 2, sha256, ...sizes };
+          const afresh = runSteps(buildListingSteps(input));
+          const built = runSteps(buildListingSteps({ ...input, previous }));
+          expect(built).toEqual(afresh);
+          expect(built.bytes).toEqual(encodedByProtobuf(built));
+          previous = built.written;
+        }
+      }),
+    );
+  });
+
+  test('copies what follows one another in the listing before, and asks no entry of it for its item', () => {
+    const entries = Array.from({ length: 9 }, (_, i): JudgedEntry => {
+      const itemBytes = Uint8Array.from({ length: 100 + i * 10 }, () => i);
+      return { identity: `id${i}`, expiration: 2000, itemBytes, itemLength: itemBytes.length, attestations: 2 };
+    });
+    const input = { header, policy: safe, attestationsNeeded: 2, sha256 };
+    const before = runSteps(buildListingSteps({ ...input, entries }));
+    const silent = entries.map((each) => Object.defineProperty(each, 'itemBytes', { get: () => fail(each.identity) }));
+    const kept = silent.filter((_, i) => i !== 4);
+    const next = runSteps(buildListingSteps({ ...input, entries: kept, previous: before.written }));
+    const items = fromBinary(DiscoveryListingSchema, next.bytes).items.map((item) => [item[0], item.length]);
+    expect(items).toEqual([0, 1, 2, 3, 5, 6, 7, 8].map((i) => [i, 100 + i * 10]));
+  });
+
+  function fail(identity: string): never {
+    throw new Error(`${identity} is in the listing before`);
+  }
+
   function encodedByProtobuf({ bytes }: BuiltListing): Uint8Array {
     return toBinary(DiscoveryListingSchema, fromBinary(DiscoveryListingSchema, bytes));
   }
 
   test('documented: lists what lacks attestations, and counts it as not valid', () => {
     const entries: JudgedEntry[] = [
-      { identity: 'a', expiration: 2000, itemBytes: new Uint8Array([1]), attestations: 0 },
-      { identity: 'b', expiration: 2000, itemBytes: new Uint8Array([2]), attestations: 2 },
-      { identity: 'c', expiration: 2000, itemBytes: undefined, attestations: 3 },
+      { identity: 'a', expiration: 2000, itemBytes: new Uint8Array([1]), itemLength: 1, attestations: 0 },
+      { identity: 'b', expiration: 2000, itemBytes: new Uint8Array([2]), itemLength: 1, attestations: 2 },
+      { identity: 'c', expiration: 2000, itemBytes: undefined, itemLength: undefined, attestations: 3 },
     ];
     expect(buildListing(entries, header, documented, 2, sha256)).toMatchObject({
       items: 2,
@@ -228,7 +271,8 @@ describe('the listing', () => {
   test('10,000 items take tens of milliseconds', () => {
     const entries = Array.from({ length: 10_000 }, (_, i): JudgedEntry => {
       const itemBytes = new Uint8Array(300).fill(i);
-      return { identity: `xpx.onion.node.${String(i).padStart(6, '0')}`, expiration: 2000, itemBytes, attestations: 3 };
+      const identity = `xpx.onion.node.${String(i).padStart(6, '0')}`;
+      return { identity, expiration: 2000, itemBytes, itemLength: 300, attestations: 3 };
     });
     buildListing(entries, header, safe, 2, sha256);
     const begin = performance.now();

@@ -6,15 +6,17 @@ export interface JudgedEntry {
   readonly identity: string;
   /** Unix seconds. */
   readonly expiration: number;
-  /** The item as published; undefined when the packet could not be verified. */
+  /** The item as published; undefined when the packet could not be verified. It may be another window of it each time. */
   readonly itemBytes: Uint8Array | undefined;
+  /** Bytes of the item; undefined when there is none. */
+  readonly itemLength: number | undefined;
   /** Distinct members whose signature over the packet is verified and unexpired. */
   readonly attestations: number;
 }
 
 /** Whether an entry counts: authentic, unexpired at `creation`, attested by enough members. */
 export function entryValid(entry: JudgedEntry, creation: number, attestationsNeeded: number): boolean {
-  return entry.itemBytes !== undefined && entry.expiration > creation && entry.attestations >= attestationsNeeded;
+  return entry.itemLength !== undefined && entry.expiration > creation && entry.attestations >= attestationsNeeded;
 }
 
 /** Why a voter says NO. */

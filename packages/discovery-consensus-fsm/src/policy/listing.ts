@@ -1,6 +1,4 @@
 import {
-  listedItemBytes,
-  ListingWriter,
   runSteps,
   SHORT_LISTING_BYTES,
   shortListingSteps,
@@ -11,6 +9,7 @@ import {
 import type { Sha256 } from '../ports.js';
 import type { JudgedEntry } from './judgement.js';
 import { entryValid } from './judgement.js';
+import { listingSteps, type WrittenListing } from './listing-bytes.js';
 import type { Policy } from './thresholds.js';
 
 /** What a listing is built for. Times are Unix seconds. */
@@ -45,6 +44,8 @@ export interface BuiltListing {
   readonly validEntries: number;
   /** What follows from `bytes` for deployed clients; undefined when they can take `bytes`. */
   readonly short: ShortListing | undefined;
+  /** For the next one, which is then written in less time. */
+  readonly written: WrittenListing;
 }
 
 /** What {@link buildListingSteps} builds from. */
@@ -60,6 +61,8 @@ export interface ListingInput {
   readonly shortListingBytes?: number;
   /** Entries that are looked at between two places where the work may be interrupted, from 1. Default 2,048. */
   readonly entriesPerStep?: number;
+  /** Any listing that was built before; the result is the same without. */
+  readonly previous?: WrittenListing | undefined;
 }
 
 const ENTRIES_PER_STEP = 2048;
@@ -89,19 +92,35 @@ export function buildListing(
 export function* buildListingSteps(input: ListingInput): Steps<BuiltListing> {
   const { header, sha256, shortListingBytes = SHORT_LISTING_BYTES, entriesPerStep = ENTRIES_PER_STEP } = input;
   const entries = yield* inIdentityOrder(input.entries, entriesPerStep);
-  const { listed, items, present, valid } = yield* chooseEntries(entries, input, entriesPerStep);
-  const bytes = yield* writeListing(items, header, entriesPerStep);
+  const { listed, present, valid } = yield* chooseEntries(entries, input, entriesPerStep);
+  const written = yield* listingSteps(listed, header, input.previous, entriesPerStep);
+  const { bytes, begins, lengths } = written;
   const digest = sha256(bytes);
   yield;
-  const subNamespaceAt = (at: number): string => subNamespaceOf(listed[at]!.identity);
+  const itemAt = (at: number): Uint8Array => bytes.subarray(begins[at]!, begins[at]! + lengths[at]!);
   const short =
     bytes.length <= shortListingBytes
       ? undefined
       : yield* shortListingSteps(
-          { head: header, digest, items, subNamespaceAt },
+          { head: header, digest, lengths, itemAt, subNamespaceAt: subNamespacesOf(listed) },
           { maxBytes: shortListingBytes, sha256 },
         );
-  return { bytes, digest, items: items.length, listed, entries: present, validEntries: valid, short };
+  return { bytes, digest, items: listed.length, listed, entries: present, validEntries: valid, short, written };
+}
+
+/** The sub-namespace at a place. That of an entry is mostly the one of the entry before. */
+function subNamespacesOf(listed: readonly JudgedEntry[]): (at: number) => string {
+  let beginning = '';
+  let name = '';
+  return (at) => {
+    const { identity } = listed[at]!;
+    if (beginning === '' || !identity.startsWith(beginning)) {
+      name = subNamespaceOf(identity);
+      const end = identity.indexOf('.', identity.indexOf('.') + 1);
+      beginning = end < 0 ? '' : identity.slice(0, end + 1);
+    }
+    return name;
+  };
 }
 
 /** The entries, those of an identity next to each other. They come in order from a list; from elsewhere they are sorted. */
@@ -119,7 +138,6 @@ function* inIdentityOrder(entries: readonly JudgedEntry[], perStep: number): Ste
 /** What goes into a listing, and the counts beside it. */
 interface Chosen {
   readonly listed: readonly JudgedEntry[];
-  readonly items: readonly Uint8Array[];
   /** Identities with an unexpired record. */
   readonly present: number;
   /** Of those, how many have a valid entry. */
@@ -129,7 +147,6 @@ interface Chosen {
 function* chooseEntries(entries: readonly JudgedEntry[], input: ListingInput, perStep: number): Steps<Chosen> {
   const { header, policy, attestationsNeeded } = input;
   const listed: JudgedEntry[] = [];
-  const items: Uint8Array[] = [];
   let present = 0;
   let valid = 0;
   let at = 0;
@@ -145,18 +162,15 @@ function* chooseEntries(entries: readonly JudgedEntry[], input: ListingInput, pe
       isPresent = true;
       const counts = entryValid(entry, header.creation, attestationsNeeded);
       isValid ||= counts;
-      if (entry.itemBytes === undefined || (policy.listed === 'validEntries' && !counts)) continue;
+      if (entry.itemLength === undefined || (policy.listed === 'validEntries' && !counts)) continue;
       if (best === undefined || isNewer(entry, best)) best = entry;
     }
     if (isPresent) present++;
     if (isValid) valid++;
-    if (best?.itemBytes !== undefined) {
-      listed.push(best);
-      items.push(best.itemBytes);
-    }
+    if (best !== undefined) listed.push(best);
     if (++looked % perStep === 0) yield;
   }
-  return { listed, items, present, valid };
+  return { listed, present, valid };
 }
 
 /** Total order of versions of one identity: expiration, then bytes, so that equal expirations cannot split voters. */
@@ -166,17 +180,6 @@ function isNewer(entry: JudgedEntry, held: JudgedEntry): boolean {
 }
 
 const EMPTY = new Uint8Array(0);
-
-function* writeListing(items: readonly Uint8Array[], header: ListingHeader, perStep: number): Steps<Uint8Array> {
-  let bytes = 0;
-  for (const item of items) bytes += listedItemBytes(item.length);
-  const writer = new ListingWriter(header, bytes);
-  for (let at = 0; at < items.length; at++) {
-    writer.item(items[at]!);
-    if (at % perStep === perStep - 1) yield;
-  }
-  return writer.finish();
-}
 
 /** Bytewise order: negative, 0 or positive. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {

@@ -5,7 +5,8 @@ import type { ListedRecord } from '../ports.js';
 import type { Context } from './context.js';
 import { sendCounted } from './context.js';
 import type { PublishDesk } from './publish-desk.js';
-import type { BookEntry, RecordBook } from './record-book.js';
+import type { JudgedRecord } from './judged-record.js';
+import type { RecordBook } from './record-book.js';
 import { Pace } from './slices.js';
 
 /** Requests to one peer in one pass; what is left waits for the next pass. */
@@ -21,10 +22,6 @@ export class AttestationRound {
   readonly #context: Context;
   readonly #book: RecordBook;
   readonly #desk: PublishDesk;
-  /** Records that every member has attested: they stay so, and there are many. */
-  #complete = new WeakSet<ListedRecord>();
-  /** Whose attestations those have. */
-  #completeFor: ReadonlySet<string> | undefined;
   #running: Promise<void> | undefined;
 
   constructor(context: Context, book: RecordBook, desk: PublishDesk) {
@@ -46,44 +43,58 @@ export class AttestationRound {
   }
 
   async #pass(isWanted: () => boolean): Promise<void> {
-    const { ports, committees, self, time } = this.#context;
+    const { ports, committees, config, self, time } = this.#context;
     const members = committees.known;
-    if (this.#completeFor !== members) this.#complete = new WeakSet();
-    this.#completeFor = members;
-    const missing = new Map<string, Uint8Array[]>();
-    const mine: Uint8Array[] = [];
+    const most = MAX_REQUESTS_PER_PASS * config.maxAttestationPackets;
+    const missing = new Map([...members].map((member): [string, ListedRecord[]] => [member, []]));
     const now = time.wallNow();
+    const seenBy = time.elapsed() - config.resendSeconds;
     const pace = new Pace(this.#context);
     for (const record of ports.list.view().entries()) {
       if (pace.isDue()) {
         await pace.pause();
         if (!isWanted()) return;
       }
-      const entry = this.#lacking(record, now);
-      if (entry === undefined) continue;
-      for (const member of members) {
-        if (isNamed(record, member) || this.#book.attestationOf(entry, member) === 'underWay') continue;
-        const signature = this.#book.verifiedSignature(entry, member);
-        if (signature !== undefined) this.#restore(record, member, signature);
-        else if (member === self) mine.push(record.packet);
-        else getOrMake(missing, member).push(record.packet);
+      if (record.expiration <= now) continue;
+      const judged = this.#lacking(record, members, seenBy);
+      if (judged === undefined) continue;
+      for (const [member, records] of missing) {
+        if (isNamed(record, member)) continue;
+        const word = this.#wordOf(judged, member);
+        if (word === 'underWay') continue;
+        if (word !== undefined) this.#restore(record, member, word);
+        else if (member === self || records.length < most) records.push(record);
       }
     }
-    const asked = [...missing].map(([peer, packets]) => this.#ask(peer, packets));
-    await Promise.all([...asked, ...mine.map((packet) => this.#desk.accept(packet))]);
+    const asked = [...missing].map(([member, records]) =>
+      member === self ? this.#attest(records) : this.#ask(member, records),
+    );
+    await Promise.all(asked);
   }
 
-  #lacking(record: ListedRecord, now: number): BookEntry | undefined {
-    const { committees, config, time } = this.#context;
-    if (this.#complete.has(record) || record.expiration <= now || !this.#book.knows(record)) return undefined;
-    const entry = this.#book.enter(record);
-    const { verdict } = entry;
-    if (time.elapsed() - entry.seenAt < config.resendSeconds || verdict === undefined) return undefined;
+  /** What is known of a record that some member has not attested, and that is old enough to be asked about. */
+  #lacking(record: ListedRecord, members: ReadonlySet<string>, seenBy: number): JudgedRecord | undefined {
+    const judged = this.#book.judgedOf(record);
+    if (judged === undefined || judged.completeFor === members) return undefined;
+    const { seenAt, verdict } = judged.entry;
+    if (seenAt > seenBy || verdict === undefined) return undefined;
     // A certificate that did not hold yet when the packet came: the others judge at their own time, and so does this node.
     if (!verdict.ok && verdict.timeDependent !== true) return undefined;
-    if ([...committees.known].some((member) => !isNamed(record, member))) return entry;
-    if (this.#book.worthOf(record) === 'good') this.#complete.add(record);
+    for (const member of members) if (!isNamed(record, member)) return judged;
+    // It stays so, and there are many such records.
+    if (this.#book.worthOf(record) === 'good') judged.completeFor = members;
     return undefined;
+  }
+
+  /** A signature of a member that the record does not have, although it was verified here. */
+  #wordOf({ entry, slots }: JudgedRecord, member: string): DiscoverySignature | 'underWay' | undefined {
+    if (entry.attestations === slots) return undefined;
+    if (this.#book.attestationOf(entry, member) === 'underWay') return 'underWay';
+    return this.#book.verifiedSignature(entry, member);
+  }
+
+  async #attest(records: readonly ListedRecord[]): Promise<void> {
+    await Promise.all(records.map(({ packet }) => this.#desk.accept(packet)));
   }
 
   #restore(record: ListedRecord, attester: string, signature: DiscoverySignature): void {
@@ -94,7 +105,7 @@ export class AttestationRound {
     upsert().catch(() => undefined);
   }
 
-  async #ask(peer: string, packets: readonly Uint8Array[]): Promise<void> {
+  async #ask(peer: string, records: readonly ListedRecord[]): Promise<void> {
     const { maxAttestationPackets, maxAttestationBytes, protocolVersion: version } = this.#context.config;
     let batch: Uint8Array[] = [];
     let bytes = 0;
@@ -106,7 +117,7 @@ export class AttestationRound {
       requests++;
       return sendCounted(this.#context, peer, { event: 'discoveryRequestAttestation', body });
     };
-    for (const packet of packets) {
+    for (const { packet } of records) {
       if (batch.length > 0 && (batch.length >= maxAttestationPackets || bytes + packet.length > maxAttestationBytes)) {
         if (!(await flush()) || requests >= MAX_REQUESTS_PER_PASS) return;
       }
@@ -119,13 +130,4 @@ export class AttestationRound {
 
 function isNamed(record: ListedRecord, member: string): boolean {
   return record.attesters.includes(member);
-}
-
-function getOrMake(map: Map<string, Uint8Array[]>, key: string): Uint8Array[] {
-  let list = map.get(key);
-  if (list === undefined) {
-    list = [];
-    map.set(key, list);
-  }
-  return list;
 }

@@ -2,6 +2,7 @@ import { rootClaimOf, type Committee } from '../policy/committee.js';
 import { buildListingSteps } from '../policy/listing.js';
 import type { NotReadyReason } from '../policy/judgement.js';
 import type { BuiltListing } from '../policy/listing.js';
+import type { WrittenListing } from '../policy/listing-bytes.js';
 import { slotExpiration, slotStart } from '../policy/slots.js';
 import type { FrozenList, ListedView } from '../ports.js';
 import type { Context } from './context.js';
@@ -36,6 +37,8 @@ export class FrozenLists {
   readonly #book: RecordBook;
   readonly #kept: Frozen[] = [];
   readonly #waiters = new Set<() => void>();
+  /** The last listing that was built: that of the directory in force, mostly. */
+  #previous: WrittenListing | undefined;
 
   constructor(context: Context, book: RecordBook) {
     this.#context = context;
@@ -110,9 +113,12 @@ export class FrozenLists {
     const entries = await this.#book.judge(view, creation);
     const { shortListingBytes, recordsPerSlice: entriesPerStep } = config;
     const sizes = { shortListingBytes, entriesPerStep };
-    const input = { entries, header, policy, attestationsNeeded, sha256: ports.sha256, ...sizes };
+    const { sha256 } = ports;
+    const input = { entries, header, policy, attestationsNeeded, sha256, previous: this.#previous, ...sizes };
     const built = await inSlices(this.#context, buildListingSteps(input), isDropped);
-    return built === DROPPED ? 'roundDropped' : built;
+    if (built === DROPPED) return 'roundDropped';
+    this.#previous = built.written;
+    return built;
   }
 
   #find(round: number, frozenIndex: number | undefined): Frozen | undefined {

@@ -28,7 +28,8 @@ export interface OwnEntry {
   readonly expiration: number;
   /** When this node attested it, in elapsed seconds. */
   readonly attestedAt: number;
-  readonly signing: Promise<DiscoverySignature | undefined>;
+  /** The signature, or that there will be none; undefined once it is there. */
+  signing: Promise<DiscoverySignature | undefined> | undefined;
   /** Undefined while it is being made. */
   signature: DiscoverySignature | undefined;
   /** The record that it was found in last. */
@@ -134,7 +135,7 @@ export class PublishDesk {
     const expiration = Number(item.expiration);
     const held = this.#own.get(identity);
     if (held !== undefined && held.entry.key === entry.key) {
-      return (await held.signing) === undefined ? refused('internal', 'signer') : ACCEPTED;
+      return (held.signature ?? (await held.signing)) === undefined ? refused('internal', 'signer') : ACCEPTED;
     }
     if (expiration <= (held?.expiration ?? 0)) return refused('notNewer', 'expiration');
     if (this.#listHasNewer(identity, entry, expiration)) return refused('notNewer', 'expiration');
@@ -151,6 +152,7 @@ export class PublishDesk {
       return refused('internal', 'signer');
     }
     own.signature = signature;
+    own.signing = undefined;
     // A newer packet may have come in while this one was being signed.
     if (this.#own.get(identity) === own) this.queue.add({ identity, expiration, packet: entry.packet, signature });
     return ACCEPTED;
@@ -318,7 +320,7 @@ export class PublishDesk {
   #adopt({ identity, expiration }: ListedRecord, entry: BookEntry, signature: DiscoverySignature): void {
     if ((this.#own.get(identity)?.expiration ?? 0) >= expiration) return;
     const attestedAt = this.#context.time.elapsed();
-    const own = newOwnEntry(identity, entry, expiration, attestedAt, Promise.resolve(signature));
+    const own = newOwnEntry(identity, entry, expiration, attestedAt, undefined);
     own.signature = signature;
     this.#own.set(identity, own);
   }
@@ -348,8 +350,8 @@ export class PublishDesk {
 
   #requeueIfMissing(own: OwnEntry): void {
     const { identity, expiration, signature } = own;
-    const { packet } = own.entry;
     if (signature === undefined || this.queue.get(identity) !== undefined || this.#isListed(own)) return;
+    const { packet } = own.entry;
     if (this.queue.hasRoom(packet.length, this.#signing)) this.queue.add({ identity, expiration, packet, signature });
   }
 

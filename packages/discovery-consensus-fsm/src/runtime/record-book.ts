@@ -1,9 +1,7 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { Steps } from '@discovery-raft/psp-envelope';
 import { itemFault } from '../policy/item-rules.js';
-import type { Committee } from '../policy/committee.js';
 import type { JudgedEntry } from '../policy/judgement.js';
-import { sameBytes } from '../policy/listing.js';
 import type {
   FailedVerdict,
   ListedRecord,
@@ -13,93 +11,25 @@ import type {
   VerdictPeriod,
   VerifiedPacket,
 } from '../ports.js';
+import { BookEntry, JudgedAttestation, textOf } from './book-entry.js';
 import type { Context } from './context.js';
+import { depends, JudgedRecord, type Again, type Judging } from './judged-record.js';
+import { KnownCertificates, type KnownCertificate } from './known-certificates.js';
+import { KnownPacket, type PacketSource } from './known-packet.js';
 import { inSlices, Pace } from './slices.js';
 import type { Judged } from './verification-queue.js';
 import { verdictOf, VerificationQueue } from './verification-queue.js';
 
-interface JudgedAttestation extends Judged<SignatureVerdict> {
-  /** The last pruning before which it was seen in the list, or came in. */
-  liveIn: number;
-  readonly attester: string;
-  /** The bytes as the newest record carries them, so that those of older ones can be freed. */
-  signature: DiscoverySignature;
-}
+export type { BookEntry };
 
-/** What has the bytes of a packet: a record of the list, or a message. */
-interface PacketSource {
-  readonly packet: Uint8Array;
-}
-
-/** What is known of one packet, in whichever records it stands. */
-export class BookEntry implements Judged<PacketVerdict> {
-  verdict: PacketVerdict | undefined = undefined;
-  job: Judged<PacketVerdict>['job'] = undefined;
-  waiting: Judged<PacketVerdict>['waiting'] = undefined;
-  /** The last pruning before which it was seen in the list, or came in. */
-  liveIn: number;
-  /** SHA-256 of the packet, as a string of 32 code units. */
-  readonly key: string;
-  /** What has the bytes: the newest record with them, so that they are there once, or who sent them. */
-  source: PacketSource;
-  /** Length of the packet. */
-  readonly packetBytes: number;
-  /** When this node first saw the packet, in elapsed seconds. */
-  readonly seenAt: number;
-  attestations: JudgedAttestation[] = [];
-
-  constructor(key: string, source: PacketSource, packetBytes: number, seenAt: number, liveIn: number) {
-    this.key = key;
-    this.source = source;
-    this.packetBytes = packetBytes;
-    this.seenAt = seenAt;
-    this.liveIn = liveIn;
-  }
-
-  /** The bytes; of a record, a copy each time. */
-  get packet(): Uint8Array {
-    return this.source.packet;
-  }
-}
-
-interface JudgedRecord {
-  readonly entry: BookEntry;
-  /** Attestations of members; each attester once, as the list keeps them. */
-  readonly attestations: readonly JudgedAttestation[];
-  /** Unix seconds until which the attestation with the same place holds. */
-  readonly expirations: readonly number[];
-  /** The verdict that was held against the list's claims and the rules last, and what came of it. */
-  checked: VerifiedPacket | undefined;
-  fits: boolean;
-  /** The packet and every attestation were found to be by whom they name: they stay so. */
-  isGood: boolean;
-  lasting: LastingJudgement | undefined;
-}
-
-/** What a record is found to be at every time from `from` up to `notAfter`, before `before`, for one committee. */
-interface LastingJudgement {
-  readonly committee: Committee;
-  readonly from: number;
-  readonly notAfter: number;
-  readonly before: number;
-  readonly entry: JudgedEntry;
-}
+/** A verdict on a packet as the book keeps it. */
+type KeptVerdict = KnownPacket | FailedVerdict;
 
 /** A record that has to be judged, and its place among all. */
 interface OpenRecord {
   readonly record: ListedRecord;
   readonly judged: JudgedRecord;
   readonly at: number;
-}
-
-/** Verdicts for another time than the one at which they were first given, by the slot that holds those. */
-type Again = ReadonlyMap<object, PacketVerdict | SignatureVerdict>;
-
-/** For what records are judged. */
-interface Judging {
-  readonly creation: number;
-  readonly committee: Committee;
-  readonly again: Again;
 }
 
 /** Signatures of one attester over one packet that messages may bring; those in the list are always judged. */
@@ -116,7 +46,8 @@ export class RecordBook {
   readonly #entries = new Map<string, BookEntry>();
   #records = new WeakMap<ListedRecord, JudgedRecord>();
   /** Validity period of this node's own certificates, by their bytes: its own signatures are not verified each time. */
-  #ownPeriod: { certificate: Uint8Array; verdict: SignatureVerdict } | undefined;
+  #ownPeriod: { certificate: KnownCertificate; verdict: SignatureVerdict } | undefined;
+  readonly #certificates = new KnownCertificates();
   #prunings = 0;
 
   constructor(context: Context) {
@@ -169,7 +100,7 @@ export class RecordBook {
 
   /** The verdict on a member's signature over a packet; verified when it is new. */
   async attestation(entry: BookEntry, attester: string, signature: DiscoverySignature): Promise<SignatureVerdict> {
-    let slot = this.#find(entry, attester, signature);
+    let slot = entry.find(attester, signature);
     if (slot === undefined) {
       const others = entry.attestations.filter((other) => other.attester === attester);
       if (others.length >= MAX_SIGNATURES_PER_ATTESTER) return TOO_MANY_SIGNATURES;
@@ -179,9 +110,9 @@ export class RecordBook {
     return slot.verdict ?? verdictOf(slot);
   }
 
-  /** Whether a record was looked at. */
-  knows(record: ListedRecord): boolean {
-    return this.#records.has(record);
+  /** What is known of a record; undefined when it was not looked at yet. */
+  judgedOf(record: ListedRecord): JudgedRecord | undefined {
+    return this.#records.get(record);
   }
 
   /** A record entered the list: verifies what is new in it. */
@@ -196,26 +127,30 @@ export class RecordBook {
   async rememberOwn(entry: BookEntry, signature: DiscoverySignature): Promise<SignatureVerdict> {
     const { self } = this.#context;
     const own = this.#ownPeriod;
-    if (own !== undefined && sameBytes(own.certificate, signature.certificate)) {
-      const { verdict } = own;
-      if (this.#find(entry, self, signature) === undefined) {
-        entry.attestations.push({ ...newSlot(this.#prunings), attester: self, signature, verdict });
+    if (own?.certificate.is(signature.certificate) === true) {
+      const { certificate, verdict } = own;
+      if (entry.find(self, signature) === undefined) {
+        const slot = new JudgedAttestation(this.#prunings, certificate, textOf(signature.signature));
+        slot.verdict = verdict;
+        entry.add(slot);
       }
       return verdict;
     }
     const verdict = await this.attestation(entry, self, signature);
-    if (verdict.ok && verdict.identity === self) this.#ownPeriod = { certificate: signature.certificate, verdict };
+    if (verdict.ok && verdict.identity === self) {
+      this.#ownPeriod = { certificate: this.#certificates.of(self, signature.certificate), verdict };
+    }
     return verdict;
   }
 
   /** What is known, or will be, of a signature over a packet; undefined for one that never came. */
   slotOf(entry: BookEntry, attester: string, signature: DiscoverySignature): Judged<SignatureVerdict> | undefined {
-    return this.#find(entry, attester, signature);
+    return entry.find(attester, signature);
   }
 
   /** A member's signature over a packet, if one was verified. */
   verifiedSignature(entry: BookEntry, attester: string): DiscoverySignature | undefined {
-    return entry.attestations.find((slot) => slot.attester === attester && isVerified(slot))?.signature;
+    return entry.attestations.find((slot) => slot.attester === attester && slot.isVerified)?.signature;
   }
 
   /** What is known of a member's word for a packet. */
@@ -248,7 +183,7 @@ export class RecordBook {
     const { entries, open } = await inSlices(this.#context, this.#heldJudgements(view, creation));
     const unknown = new Map<object, FailedVerdict>();
     for (const { judged } of open) {
-      for (const slot of [judged.entry, ...judged.attestations]) {
+      for (const slot of [judged.entry, ...judged.slots]) {
         if (slot.verdict !== undefined && depends(slot.verdict, creation)) unknown.set(slot, NOT_KNOWN);
       }
     }
@@ -266,8 +201,8 @@ export class RecordBook {
     for (const record of view.entries()) {
       cost += this.#records.has(record) ? 1 : NEW_RECORD_COST;
       const judged = this.#judgedRecord(record);
-      const { lasting } = judged;
-      if (lasting?.committee === committee && holdsAt(lasting, creation)) entries.push(lasting.entry);
+      const { last } = judged;
+      if (last?.holdsFor(committee, creation) === true) entries.push(last);
       else open.push({ record, judged, at: entries.push(UNJUDGED) - 1 });
       if (cost < recordsPerSlice) continue;
       cost = 0;
@@ -280,7 +215,7 @@ export class RecordBook {
     const { recordsPerSlice } = this.#context.config;
     let since = 0;
     for (const { record, judged, at } of open) {
-      entries[at] = this.#judgeRecord(record, judged, judging);
+      entries[at] = judged.judge(record, judging);
       if (++since % recordsPerSlice === 0) yield;
     }
   }
@@ -298,14 +233,13 @@ export class RecordBook {
     const { verdict } = judged.entry;
     if (verdict === undefined) return 'good';
     if (!verdict.ok) return verdict.timeDependent === true ? 'good' : 'forged';
-    if (!this.#fits(record, judged, verdict)) return 'forged';
-    return judged.attestations.some(isForged) ? 'partly' : 'good';
+    if (!judged.fits(record, verdict)) return 'forged';
+    return judged.slots.some(({ isForged }) => isForged) ? 'partly' : 'good';
   }
 
   /** Whether an attestation that a record carries is known not to be by whom it names. */
   isForgedAttestation(record: ListedRecord, attester: string): boolean {
-    const slot = this.#judgedRecord(record).attestations.find((judged) => judged.attester === attester);
-    return slot !== undefined && isForged(slot);
+    return this.#judgedRecord(record).slots.some((slot) => slot.attester === attester && slot.isForged);
   }
 
   /** Forgets packets that neither the view nor `isNeeded` knows any more, nor anybody came with meanwhile. O(n). */
@@ -322,7 +256,7 @@ export class RecordBook {
       if (++looked % recordsPerSlice === 0) yield;
       if (judged === undefined) continue;
       judged.entry.liveIn = present;
-      for (const slot of judged.attestations) slot.liveIn = present;
+      for (const slot of judged.slots) slot.liveIn = present;
     }
     const isDead = (slot: JudgedAttestation): boolean => slot.liveIn < present && slot.verdict?.ok === false;
     for (const entry of this.#entries.values()) {
@@ -356,48 +290,15 @@ export class RecordBook {
     for (const { judged } of open) {
       const { entry } = judged;
       const verdict = entry.verdict ?? (await verdictOf(entry));
-      ask(entry, verdict, () => this.#verifyPacket(entry.packet, creation));
-      for (const slot of judged.attestations) {
+      ask<KeptVerdict>(entry, verdict, () => this.#verifyPacket(entry, creation));
+      for (const slot of judged.slots) {
         const word = slot.verdict ?? (await verdictOf(slot));
-        ask(slot, word, () => this.#verifySignature(entry, slot.signature, creation));
+        ask<SignatureVerdict>(slot, word, () => this.#verifySignature(entry, slot, creation));
       }
       if (pace.isDue()) await pace.pause();
     }
     await Promise.all(asked);
     return again;
-  }
-
-  #judgeRecord(record: ListedRecord, judged: JudgedRecord, { creation, committee, again }: Judging): JudgedEntry {
-    const { entry, attestations, expirations } = judged;
-    const verdict = (again.get(entry) ?? entry.verdict) as PacketVerdict | undefined;
-    const authentic = verdict?.ok === true && this.#fits(record, judged, verdict) ? verdict : undefined;
-    let countable = 0;
-    let isGood = authentic !== undefined;
-    for (let i = 0; i < attestations.length; i++) {
-      const slot = attestations[i]!;
-      const word = (again.get(slot) ?? slot.verdict) as SignatureVerdict | undefined;
-      const isTrue = word?.ok === true && word.identity === slot.attester;
-      isGood &&= isTrue;
-      const isOurs = isTrue && committee.members.has(slot.attester);
-      if (isOurs && expirations[i]! > creation) countable++;
-    }
-    judged.isGood = isGood;
-    const { identity, expiration } = record;
-    const judgement = { identity, expiration, itemBytes: authentic?.itemBytes, attestations: countable };
-    judged.lasting = lastingOf(judged, creation, committee, judgement);
-    return judgement;
-  }
-
-  /** The list's claims about a packet must be what the packet says, and the packet must keep the rules. */
-  #fits(record: ListedRecord, judged: JudgedRecord, verified: VerifiedPacket): boolean {
-    if (judged.checked === verified) return judged.fits;
-    const { item } = verified;
-    judged.checked = verified;
-    judged.fits =
-      item.identity === record.identity &&
-      Number(item.expiration) === record.expiration &&
-      itemFault(verified, judged.entry.packetBytes, this.#context.config) === undefined;
-    return judged.fits;
   }
 
   #judgedRecord(record: ListedRecord): JudgedRecord {
@@ -406,44 +307,35 @@ export class RecordBook {
     const { packet } = record;
     const entry = this.#entryOf(record, packet, false);
     entry.source = record;
-    const attestations: JudgedAttestation[] = [];
+    const slots: JudgedAttestation[] = [];
     const expirations: number[] = [];
     const { known } = this.#context.committees;
     for (const { attester, signature, expiration } of record.attestations) {
-      if (!known.has(attester) || attestations.some((slot) => slot.attester === attester)) continue;
+      if (!known.has(attester) || slots.some((slot) => slot.attester === attester)) continue;
       const slot = this.#attestation(entry, packet, attester, signature, false);
-      slot.signature = signature;
       slot.liveIn = this.#prunings;
-      attestations.push(slot);
+      slots.push(slot);
       expirations.push(expiration);
     }
-    const judged: JudgedRecord = {
-      entry,
-      attestations,
-      expirations,
-      checked: undefined,
-      fits: false,
-      isGood: false,
-      lasting: undefined,
-    };
+    const judged = new JudgedRecord(record, entry, slots, expirations);
     this.#records.set(record, judged);
     return judged;
   }
 
   #entryOf(source: PacketSource, packet: Uint8Array, isUrgent: boolean): BookEntry {
     const { ports, time } = this.#context;
-    const key = keyOf(ports.sha256(packet));
+    const key = textOf(ports.sha256(packet));
     const held = this.#entries.get(key);
     if (held !== undefined) {
       held.liveIn = this.#prunings;
       return held;
     }
-    const seenAt = time.elapsed();
-    const entry = new BookEntry(key, source, packet.length, seenAt, this.#prunings);
+    const entry = new BookEntry(this.#prunings, key, source, time.elapsed());
     this.#entries.set(key, entry);
     const atSeconds = Math.floor(time.wallNow());
-    entry.verdict = validAt(ports.verifier.recallPacket?.(packet), atSeconds);
-    if (entry.verdict === undefined) this.#queue.judge(entry, isUrgent, () => this.#verifyPacket(packet, atSeconds));
+    const recalled = validAt(ports.verifier.recallPacket?.(packet), atSeconds);
+    if (recalled !== undefined) entry.verdict = this.#kept(entry, packet, recalled);
+    else this.#queue.judge<KeptVerdict>(entry, isUrgent, () => this.#verifyPacket(entry, atSeconds));
     return entry;
   }
 
@@ -454,37 +346,33 @@ export class RecordBook {
     signature: DiscoverySignature,
     isUrgent: boolean,
   ): JudgedAttestation {
-    const held = this.#find(entry, attester, signature);
+    const held = entry.find(attester, signature);
     if (held !== undefined) return held;
     const atSeconds = Math.floor(this.#context.time.wallNow());
-    const slot: JudgedAttestation = { ...newSlot<SignatureVerdict>(this.#prunings), attester, signature };
-    entry.attestations.push(slot);
-    slot.verdict = validAt(this.#context.ports.verifier.recallSignature?.(signature, packet), atSeconds);
-    if (slot.verdict === undefined)
-      this.#queue.judge(slot, isUrgent, () => this.#verifySignature(entry, signature, atSeconds));
+    const certificate = this.#certificates.of(attester, signature.certificate);
+    const slot = new JudgedAttestation(this.#prunings, certificate, textOf(signature.signature));
+    entry.add(slot);
+    const recalled = validAt(this.#context.ports.verifier.recallSignature?.(signature, packet), atSeconds);
+    if (recalled !== undefined) slot.verdict = certificate.shared(recalled);
+    else this.#queue.judge(slot, isUrgent, () => this.#verifySignature(entry, slot, atSeconds));
     return slot;
   }
 
-  #find(entry: BookEntry, attester: string, signature: DiscoverySignature): JudgedAttestation | undefined {
-    return entry.attestations.find(
-      (slot) =>
-        slot.attester === attester &&
-        sameBytes(slot.signature.signature, signature.signature) &&
-        sameBytes(slot.signature.certificate, signature.certificate),
-    );
+  async #verifyPacket(entry: BookEntry, atSeconds: number): Promise<KeptVerdict> {
+    const { packet } = entry;
+    const verdict = await this.#context.ports.verifier.verifyPacket(packet, atSeconds);
+    return verdict.ok ? this.#kept(entry, packet, verdict) : verdict;
   }
 
-  #verifyPacket(packet: Uint8Array, atSeconds: number): Promise<PacketVerdict> {
-    return this.#context.ports.verifier.verifyPacket(packet, atSeconds);
+  #kept(entry: BookEntry, packet: Uint8Array, verified: VerifiedPacket): KnownPacket {
+    const keepsRules = itemFault(verified, packet.length, this.#context.config) === undefined;
+    return new KnownPacket(verified, packet, entry, keepsRules);
   }
 
-  #verifySignature(entry: BookEntry, signature: DiscoverySignature, atSeconds: number): Promise<SignatureVerdict> {
-    return this.#context.ports.verifier.verifySignature(signature, entry.packet, atSeconds);
+  async #verifySignature(entry: BookEntry, slot: JudgedAttestation, atSeconds: number): Promise<SignatureVerdict> {
+    const { signature, certificate } = slot;
+    return certificate.shared(await this.#context.ports.verifier.verifySignature(signature, entry.packet, atSeconds));
   }
-}
-
-function newSlot<Verdict>(liveIn: number): Judged<Verdict> & { liveIn: number } {
-  return { verdict: undefined, job: undefined, waiting: undefined, liveIn };
 }
 
 /** What is remembered of an earlier time, if it holds at this one as well. */
@@ -492,58 +380,17 @@ function validAt<Verdict extends VerdictPeriod>(remembered: Verdict | undefined,
   return remembered !== undefined && remembered.notBefore <= at && at <= remembered.notAfter ? remembered : undefined;
 }
 
-/** The bytes of a digest as a text. */
-function keyOf(digest: Uint8Array): string {
-  return String.fromCharCode(...digest);
-}
-
-function isVerified({ verdict, attester }: JudgedAttestation): boolean {
-  return verdict?.ok === true && verdict.identity === attester;
-}
-
-function isForged({ verdict, attester }: JudgedAttestation): boolean {
-  if (verdict === undefined) return false;
-  return verdict.ok ? verdict.identity !== attester : verdict.timeDependent !== true;
-}
-
 /** What looking at a record for the first time costs, in records that were looked at before. */
 const NEW_RECORD_COST = 16;
 
-const UNJUDGED: JudgedEntry = { identity: '', expiration: 0, itemBytes: undefined, attestations: 0 };
-
-function holdsAt({ from, notAfter, before }: LastingJudgement, creation: number): boolean {
-  return from <= creation && creation <= notAfter && creation < before;
-}
-
-/** How long a judgement stays the same; undefined when a verdict is out, or another time could give another one. */
-function lastingOf(
-  judged: JudgedRecord,
-  creation: number,
-  committee: Committee,
-  entry: JudgedEntry,
-): LastingJudgement | undefined {
-  let from = -Infinity;
-  let notAfter = Infinity;
-  let before = Infinity;
-  for (const { verdict } of [judged.entry, ...judged.attestations]) {
-    if (verdict === undefined || depends(verdict, creation)) return undefined;
-    if (!verdict.ok) continue;
-    from = Math.max(from, verdict.notBefore);
-    notAfter = Math.min(notAfter, verdict.notAfter);
-  }
-  for (const expiration of judged.expirations) {
-    if (expiration > creation) before = Math.min(before, expiration);
-    else from = Math.max(from, expiration);
-  }
-  return { committee, from, notAfter, before, entry };
-}
+const UNJUDGED: JudgedEntry = {
+  identity: '',
+  expiration: 0,
+  itemBytes: undefined,
+  itemLength: undefined,
+  attestations: 0,
+};
 
 const NOT_KNOWN: FailedVerdict = { ok: false, code: 'notKnown', timeDependent: true };
 
 const TOO_MANY_SIGNATURES: FailedVerdict = { ok: false, code: 'tooManySignatures' };
-
-/** Whether another time could give another verdict than the one that is held. */
-function depends(verdict: PacketVerdict | SignatureVerdict, creation: number): boolean {
-  if (!verdict.ok) return verdict.timeDependent === true;
-  return creation < verdict.notBefore || creation > verdict.notAfter;
-}

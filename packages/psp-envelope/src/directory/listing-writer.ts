@@ -67,9 +67,16 @@ export class ListingWriter {
     this.#writer.data(FIELD.version, encodeText(head.version));
   }
 
-  /** Writes the next item. */
-  item(bytes: Uint8Array): void {
+  /** Writes the next item. @returns where its bytes begin in the listing */
+  item(bytes: Uint8Array): number {
     this.#writer.message(FIELD.items, bytes);
+    return this.#writer.length - bytes.length;
+  }
+
+  /** Writes items that were cut out of another listing, in one piece. @returns where they begin in this one */
+  items(fields: Uint8Array): number {
+    this.#writer.raw(fields);
+    return this.#writer.length - fields.length;
   }
 
   /** To be called once, when all items that were announced have come. @returns the listing's bytes, not copied */

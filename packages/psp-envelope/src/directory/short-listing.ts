@@ -40,13 +40,16 @@ export interface ShortListingOptions {
   readonly sha256: Sha256;
 }
 
-/** A full listing that is at hand as its items, in their order. */
+/** A full listing of which the places of its items are known. */
 export interface FullListing {
   /** Without `fullItems` and `fullDigest`. */
   readonly head: ListingHead;
   /** SHA-256 of its bytes. */
   readonly digest: Uint8Array;
-  readonly items: readonly Uint8Array[];
+  /** Bytes of each item, in their order. */
+  readonly lengths: Uint32Array;
+  /** The bytes of an item; asked of those that are chosen. */
+  readonly itemAt: (at: number) => Uint8Array;
   /** The sub-namespace of the identity of an item; see `subNamespaceOf`. */
   readonly subNamespaceAt: (at: number) => string;
 }
@@ -75,20 +78,22 @@ export function* shortListingStepsOf(full: Uint8Array, options: ShortListingOpti
   const digest = options.sha256(full);
   yield;
   const subNamespaceAt = (at: number): string => subNamespaceOfItem(items[at]!);
-  return yield* shortListingSteps({ head: listingHeadOf(listing), digest, items, subNamespaceAt }, options);
+  const lengths = Uint32Array.from(items, ({ length }) => length);
+  const itemAt = (at: number): Uint8Array => items[at]!;
+  return yield* shortListingSteps({ head: listingHeadOf(listing), digest, lengths, itemAt, subNamespaceAt }, options);
 }
 
 /** The short listing of a full one that is over the limit, in steps. */
 export function* shortListingSteps(full: FullListing, options: ShortListingOptions): Steps<ShortListing> {
   const { maxBytes = SHORT_LISTING_BYTES, sha256 } = options;
-  const { items } = full;
-  const head: ListingHead = { ...full.head, fullItems: items.length, fullDigest: full.digest };
-  const ranks = yield* rankSteps(items.length, full.digest, ITEMS_PER_STEP);
+  const { digest, lengths } = full;
+  const head: ListingHead = { ...full.head, fullItems: lengths.length, fullDigest: digest };
+  const ranks = yield* rankSteps(lengths.length, digest, ITEMS_PER_STEP);
   const groups = yield* groupSteps(full, ranks);
-  const chosen = choose(items, groups, maxBytes - listingHeadBytes(head));
+  const chosen = yield* chooseSteps(lengths, groups, maxBytes - listingHeadBytes(head));
   yield;
   const writer = new ListingWriter(head, chosen.bytes);
-  for (let at = 0; at < items.length; at++) if (chosen.flags[at] === 1) writer.item(items[at]!);
+  for (let at = 0; at < lengths.length; at++) if (chosen.flags[at] === 1) writer.item(full.itemAt(at));
   const bytes = writer.finish();
   return { bytes, digest: sha256(bytes), items: chosen.items };
 }
@@ -105,14 +110,14 @@ function readListing(bytes: Uint8Array): DiscoveryListing {
  * The places of the full listing by sub-namespace, the groups in the order of their names, and each in the order of its
  * ranks; what has the same rank, in the order of the listing.
  */
-function* groupSteps({ items, subNamespaceAt }: FullListing, ranks: Uint32Array): Steps<Uint32Array[]> {
+function* groupSteps({ lengths, subNamespaceAt }: FullListing, ranks: Uint32Array): Steps<Uint32Array[]> {
   // Rank and place make one number, so that sorting needs no comparison in JavaScript. Above 2^21 items ranks are coarser.
-  const places = 2 ** Math.ceil(Math.log2(items.length + 1));
+  const places = 2 ** Math.ceil(Math.log2(lengths.length + 1));
   const coarse = Math.max(1, (2 ** 32 * places) / EXACT);
   const groups = new Map<string, number[]>();
   let groupName = '';
   let group: number[] | undefined;
-  for (let at = 0; at < items.length; at++) {
+  for (let at = 0; at < lengths.length; at++) {
     if (at > 0 && at % ITEMS_PER_STEP === 0) yield;
     const key = Math.floor(ranks[at]! / coarse) * places + at;
     const name = subNamespaceAt(at);
@@ -128,7 +133,8 @@ function* groupSteps({ items, subNamespaceAt }: FullListing, ranks: Uint32Array)
   // In the order of the names, so that it does not hang on which group occurs first.
   for (const [, keys] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
     yield;
-    const ordered = Float64Array.from(keys).sort();
+    const ordered = new Float64Array(keys).sort();
+    yield;
     const at = new Uint32Array(ordered.length);
     for (let i = 0; i < at.length; i++) at[i] = ordered[i]! % places;
     sorted.push(at);
@@ -148,16 +154,18 @@ interface Choice {
  * One of each group in turn, until the room is used up: a small group (the authorities, the discovery nodes) is listed
  * whole, and a flood of one kind crowds out only its own.
  */
-function choose(items: readonly Uint8Array[], groups: readonly Uint32Array[], room: number): Choice {
-  const flags = new Uint8Array(items.length);
+function* chooseSteps(lengths: Uint32Array, groups: readonly Uint32Array[], room: number): Steps<Choice> {
+  const flags = new Uint8Array(lengths.length);
   const most = groups.reduce((longest, group) => Math.max(longest, group.length), 0);
   let left = room;
   let count = 0;
+  let looked = 0;
   for (let turn = 0; turn < most; turn++) {
     for (const group of groups) {
       const at = group[turn];
       if (at === undefined) continue;
-      const bytes = listedItemBytes(items[at]!.length);
+      if (++looked % ITEMS_PER_STEP === 0) yield;
+      const bytes = listedItemBytes(lengths[at]!);
       if (bytes > left) continue;
       left -= bytes;
       flags[at] = 1;

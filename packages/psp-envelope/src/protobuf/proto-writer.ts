@@ -36,6 +36,11 @@ export class ProtoWriter {
     this.bytes = new Uint8Array(size);
   }
 
+  /** Bytes that were written. */
+  get length(): number {
+    return this.#at;
+  }
+
   int(field: number, value: number): void {
     if (value === 0) return;
     this.bytes[this.#at++] = field << 3;

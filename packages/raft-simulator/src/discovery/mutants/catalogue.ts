@@ -37,14 +37,14 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
   {
     name: 'attestations-counted-twice',
     rule: '§3: an entry needs the attestations of half of the nodes, each counted once',
-    edits: [{ file: 'runtime/record-book', find: 'countable++;', replace: 'countable += 2;' }],
+    edits: [{ file: 'runtime/judged-record', find: 'countable++;', replace: 'countable += 2;' }],
   },
   {
     name: 'forged-attestations-count',
     rule: '§3: an attestation counts when its signature is good',
     edits: [
       {
-        file: 'runtime/record-book',
+        file: 'runtime/judged-record',
         find: 'word?.ok === true && word.identity === slot.attester;',
         replace: 'word !== undefined;',
       },

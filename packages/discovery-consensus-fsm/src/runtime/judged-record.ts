@@ -1,0 +1,155 @@
+import type { Committee } from '../policy/committee.js';
+import type { JudgedEntry } from '../policy/judgement.js';
+import type { ListedRecord, PacketVerdict, SignatureVerdict } from '../ports.js';
+import type { BookEntry, JudgedAttestation } from './book-entry.js';
+import { KnownPacket } from './known-packet.js';
+
+/** Verdicts for another time than the one at which they were first given, by the slot that holds those. */
+export type Again = ReadonlyMap<object, PacketVerdict | SignatureVerdict>;
+
+/** For what records are judged. */
+export interface Judging {
+  /** Unix seconds. */
+  readonly creation: number;
+  readonly committee: Committee;
+  readonly again: Again;
+}
+
+/** The time in which a judgement stays what it is: whole Unix seconds, both ends included. */
+interface Period {
+  readonly from: number;
+  readonly until: number;
+}
+
+const NEVER: Period = { from: 1, until: 0 };
+
+/** What a record is found to be, for one committee. Immutable. */
+export class Judgement implements JudgedEntry {
+  readonly identity: string;
+  readonly expiration: number;
+  readonly attestations: number;
+  readonly itemLength: number | undefined;
+  readonly #known: KnownPacket | undefined;
+  readonly #committee: Committee;
+  readonly #from: number;
+  readonly #until: number;
+
+  constructor(
+    { identity, expiration }: ListedRecord,
+    known: KnownPacket | undefined,
+    attestations: number,
+    committee: Committee,
+    { from, until }: Period,
+  ) {
+    this.identity = identity;
+    this.expiration = expiration;
+    this.attestations = attestations;
+    this.itemLength = known?.itemLength;
+    this.#known = known;
+    this.#committee = committee;
+    this.#from = from;
+    this.#until = until;
+  }
+
+  get itemBytes(): Uint8Array | undefined {
+    return this.#known?.itemBytes;
+  }
+
+  /** Whether it is the judgement at that time as well. */
+  holdsFor(committee: Committee, creation: number): boolean {
+    return this.#committee === committee && this.#from <= creation && creation <= this.#until;
+  }
+}
+
+/** A record of the list, with what is known of its packet and its attestations. */
+export class JudgedRecord {
+  readonly entry: BookEntry;
+  /** Attestations of members; each attester once, as the list keeps them. */
+  readonly slots: readonly JudgedAttestation[];
+  /** The last judgement; it may hold for no other time. */
+  last: Judgement | undefined = undefined;
+  /** The packet and every attestation were found to be by whom they name: they stay so. */
+  isGood = false;
+  /** The members of whom each was found to have attested it: it stays so. */
+  completeFor: ReadonlySet<string> | undefined = undefined;
+  /** Unix seconds until which the attestation with the same place holds; undefined when all hold as long as the record. */
+  readonly #expirations: readonly number[] | undefined;
+  /** The verdict that was held against the list's claims last, and what came of it. */
+  #checked: KnownPacket | undefined = undefined;
+  #fits = false;
+
+  constructor(
+    { expiration }: ListedRecord,
+    entry: BookEntry,
+    slots: readonly JudgedAttestation[],
+    expirations: readonly number[],
+  ) {
+    this.entry = entry;
+    // Mostly the record has what was ever seen of the packet.
+    this.slots = isSame(slots, entry.attestations) ? entry.attestations : slots;
+    this.#expirations = expirations.every((each) => each === expiration) ? undefined : expirations;
+  }
+
+  /** What the record is worth by the verdicts that are there, and by others for this time. */
+  judge(record: ListedRecord, { creation, committee, again }: Judging): Judgement {
+    const { entry, slots } = this;
+    const verdict = (again.get(entry) as BookEntry['verdict']) ?? entry.verdict;
+    const authentic = verdict?.ok === true && this.fits(record, verdict) ? verdict : undefined;
+    let countable = 0;
+    let isGood = authentic !== undefined;
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i]!;
+      const word = (again.get(slot) ?? slot.verdict) as SignatureVerdict | undefined;
+      const isTrue = word?.ok === true && word.identity === slot.attester;
+      isGood &&= isTrue;
+      const isOurs = isTrue && committee.members.has(slot.attester);
+      if (isOurs && this.#holdsUntil(record, i) > creation) countable++;
+    }
+    this.isGood = isGood;
+    this.last = new Judgement(record, authentic, countable, committee, this.#period(record, creation));
+    return this.last;
+  }
+
+  /** The list's claims about a packet must be what the packet says, and the packet must keep the rules. */
+  fits({ identity, expiration }: ListedRecord, known: KnownPacket): boolean {
+    if (this.#checked === known) return this.#fits;
+    this.#checked = known;
+    this.#fits = known.isOf(identity, expiration) && known.keepsRules;
+    return this.#fits;
+  }
+
+  #holdsUntil({ expiration }: ListedRecord, at: number): number {
+    return this.#expirations === undefined ? expiration : this.#expirations[at]!;
+  }
+
+  /** How long a judgement at `creation` stays the same: never when a verdict is out, or another time could give another. */
+  #period(record: ListedRecord, creation: number): Period {
+    const { entry, slots } = this;
+    let from = 0;
+    let until = Infinity;
+    const narrow = (verdict: PacketVerdict | SignatureVerdict | undefined): boolean => {
+      if (verdict === undefined || depends(verdict, creation)) return false;
+      if (!verdict.ok) return true;
+      from = Math.max(from, Math.ceil(verdict.notBefore));
+      until = Math.min(until, Math.floor(verdict.notAfter));
+      return true;
+    };
+    if (!narrow(entry.verdict) || !slots.every(({ verdict }) => narrow(verdict))) return NEVER;
+    for (let i = 0; i < slots.length; i++) {
+      const expiration = this.#holdsUntil(record, i);
+      if (expiration > creation) until = Math.min(until, Math.ceil(expiration) - 1);
+      else from = Math.max(from, Math.ceil(expiration));
+    }
+    return { from, until };
+  }
+}
+
+/** Whether another time could give another verdict than the one that is held. */
+export function depends(verdict: PacketVerdict | SignatureVerdict, creation: number): boolean {
+  if (!verdict.ok) return verdict.timeDependent === true;
+  return creation < verdict.notBefore || creation > verdict.notAfter;
+}
+
+function isSame<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((each, i) => each === b[i]);
+}

@@ -97,7 +97,7 @@ export function* buildListingSteps(input: ListingInput): Steps<BuiltListing> {
   const { bytes, begins, lengths } = written;
   const digest = sha256(bytes);
   yield;
-  const itemAt = (at: number): Uint8Array => bytes.subarray(begins[at]!, begins[at]! + lengths[at]!);
+  const itemAt = (at: number): Uint8Array => bytes.subarray(begins[at], begins[at]! + lengths[at]!);
   const short =
     bytes.length <= shortListingBytes
       ? undefined

@@ -2,7 +2,7 @@ import type { Committee } from '../policy/committee.js';
 import type { JudgedEntry } from '../policy/judgement.js';
 import type { ListedRecord, PacketVerdict, SignatureVerdict } from '../ports.js';
 import type { BookEntry, JudgedAttestation } from './book-entry.js';
-import { KnownPacket } from './known-packet.js';
+import type { KnownPacket } from './known-packet.js';
 
 /** Verdicts for another time than the one at which they were first given, by the slot that holds those. */
 export type Again = ReadonlyMap<object, PacketVerdict | SignatureVerdict>;

@@ -222,10 +222,7 @@ export class HttpServer {
     }
     const body = await prepared.body(encoding);
     if (encoding !== 'identity') reply.header('content-encoding', encoding);
-    return reply
-      .type('application/x-protobuf')
-      .header('content-length', body.bytes)
-      .send(Readable.from(body.pieces));
+    return reply.type('application/x-protobuf').header('content-length', body.bytes).send(Readable.from(body.pieces));
   }
 }
 

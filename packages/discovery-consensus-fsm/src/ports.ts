@@ -4,6 +4,7 @@ import type {
   DiscoveryRaftPacket,
   DiscoverySignature,
 } from '@discovery-raft/protocol';
+import type { Steps } from '@discovery-raft/psp-envelope';
 import type { DiscoveryMessage } from './messages.js';
 import type { Roster } from './policy/committee.js';
 
@@ -182,10 +183,10 @@ export interface ListedView {
   /** By identity bytewise, then by expiration. */
   entries(): Iterable<ListedRecord>;
   /**
-   * Digest of the whole state at `index`, 32 bytes: equal on replicas that hold the same, and on no others. Left out: states
-   * are not compared.
+   * Digest of the whole state at `index`, 32 bytes, in steps: equal on replicas that hold the same, and on no others. Left
+   * out: states are not compared.
    */
-  digest?(): Uint8Array;
+  digestSteps?(recordsPerStep: number): Steps<Uint8Array>;
 }
 
 /** A freeze marker that was applied. */

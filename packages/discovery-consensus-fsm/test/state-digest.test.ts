@@ -5,6 +5,7 @@ import { isOutvoted, toleratedLiars } from '../src/index.js';
 import type { DiscoveryMessage, StateDivergence } from '../src/index.js';
 import { Cluster, SLOT, START } from './fixtures/cluster.js';
 import { VERSION, makePacket } from './fixtures/fake-crypto.js';
+import { settle } from './fixtures/virtual-time.js';
 
 const LATER = START + 3600;
 
@@ -148,6 +149,7 @@ describe('a replica whose state was changed', () => {
     await cluster.runRound();
     expect(stopped(cluster)).toEqual([]);
     cluster.resume(3);
+    await settle();
     expect(stopped(cluster)).toEqual([3]);
     expect(cluster.node(3).consensus.counters.alarms).toMatchObject({ stateDiffers: 3, stateDiverged: 1 });
   });

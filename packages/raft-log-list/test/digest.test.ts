@@ -96,6 +96,30 @@ describe('the digest of a state', () => {
     );
   });
 
+  it('is the same in steps, wherever the work is left, and while others walk over the same view', () => {
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 1, max: 4 }), (all, recordsPerStep) => {
+        const { log, digests } = applied(all);
+        const replica = textList();
+        for (const entry of log.entries) replica.apply(entry, { redact() {} });
+        const view = replica.view();
+        const other = view.entries()[Symbol.iterator]();
+        const work = view.digestSteps(recordsPerStep);
+        let pauses = 0;
+        let step = work.next();
+        for (; step.done !== true; step = work.next()) {
+          pauses++;
+          other.next();
+        }
+        expect(step.value).toEqual(digests.at(-1));
+        expect(pauses).toBe(Math.floor(view.size / recordsPerStep));
+        const indexes = [view, log.list.view()].map((each) => [...each.entries()].map(({ index }) => index));
+        expect(indexes[0]).toEqual(indexes[1]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it('differs for ever where any one entry was another, was left out or came at another place', () => {
     fc.assert(
       fc.property(steps, steps, fc.nat(), (all, others, position) => {

@@ -53,7 +53,7 @@ export class ConsensusDriver {
   readonly leaderMessages: LeaderMessages;
   readonly states: StateWatch;
   readonly #context: Context;
-  readonly #frozen: FrozenLists;
+  readonly frozen: FrozenLists;
   readonly ledger: SigningLedger;
   readonly #attestations: AttestationRound;
   readonly #weeding: ListWeeding;
@@ -89,15 +89,15 @@ export class ConsensusDriver {
     this.desk = new PublishDesk(context, this.book);
     this.shelf = new DirectoryShelf(context, this.book);
     this.exchange = new DirectoryExchange(context, this.shelf);
-    this.#frozen = new FrozenLists(context, this.book);
+    this.frozen = new FrozenLists(context, this.book);
     this.ledger = new SigningLedger(context);
     this.states = new StateWatch(context, (divergence) => {
       this.shutdown();
       context.emit('stateDiverged', divergence);
     });
     const ownVote = new OwnVote(context, this.desk, this.ledger);
-    this.leader = new RoundLeader(context, this.#frozen, this.states, ownVote, this.shelf, dispatch);
-    this.voter = new RoundVoter(context, this.#frozen, this.states, ownVote, dispatch);
+    this.leader = new RoundLeader(context, this.frozen, this.states, ownVote, this.shelf, dispatch);
+    this.voter = new RoundVoter(context, this.frozen, this.states, ownVote, dispatch);
     this.leaderMessages = new LeaderMessages(context, this, this.voter, this.desk);
     this.#attestations = new AttestationRound(context, this.book, this.desk);
     this.#weeding = new ListWeeding(context, this.book);
@@ -141,7 +141,7 @@ export class ConsensusDriver {
     this.#subscriptions = [];
     this.#newcomers.close();
     this.book.close();
-    this.#frozen.clear();
+    this.frozen.clear();
     this.states.clear();
     this.dispatch({ type: 'shutdown' });
   }
@@ -253,12 +253,12 @@ export class ConsensusDriver {
         this.#newcomers.add(record);
       }),
       list.onFrozen((frozen) => {
-        this.#frozen.add(frozen);
+        this.frozen.add(frozen);
         this.states.frozen(frozen, this.#machine.name !== 'Nil');
       }),
       this.#context.committees.onChanged(() => this.#rostersChanged()),
       list.onRestored(() => {
-        this.#frozen.clear();
+        this.frozen.clear();
         this.states.clear();
         this.#newcomers.addAll(list.view());
       }),
@@ -494,7 +494,7 @@ export class ConsensusDriver {
     this.leader.drop();
     this.voter.drop();
     this.leaderMessages.drop();
-    this.#frozen.drop(round);
+    this.frozen.drop(round);
     this.#published = undefined;
     const published = result !== undefined;
     this.#context.emit('roundEnded', {

@@ -178,7 +178,8 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     const { shortListingBytes, recordsPerSlice: entriesPerStep } = this.config;
     const { attestationsNeeded } = committees.at(at);
     const sizes = { shortListingBytes, entriesPerStep };
-    const input = { entries, header, policy, attestationsNeeded, sha256: ports.sha256, ...sizes };
+    const { previous } = this.#driver.frozen;
+    const input = { entries, header, policy, attestationsNeeded, sha256: ports.sha256, previous, ...sizes };
     return inSlices(this.#context, buildListingSteps(input));
   }
 

@@ -45,6 +45,11 @@ export class FrozenLists {
     this.#book = book;
   }
 
+  /** The last listing that was built. */
+  get previous(): WrittenListing | undefined {
+    return this.#previous;
+  }
+
   /** A marker was applied. */
   add(list: FrozenList): void {
     // Megabytes each, and of no more use once another round has begun; whoever still asks has it built again.

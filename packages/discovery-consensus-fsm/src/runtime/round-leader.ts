@@ -18,7 +18,7 @@ import type { DirectoryShelf } from './directory-shelf.js';
 import type { FrozenLists } from './frozen-lists.js';
 import type { OwnVote } from './own-vote.js';
 import { signerOf } from './signature-set.js';
-import type { StateWatch } from './state-watch.js';
+import { NO_DIGEST, type StateWatch } from './state-watch.js';
 import { VoteBox } from './vote-box.js';
 
 /** A round that this node leads. */
@@ -150,6 +150,8 @@ export class RoundLeader {
     const own = await within(deadline, deciding);
     if (!led.collecting || own === LATE) return;
     if (!own.yes) return this.#close(led, `own vote: ${own.reason}`);
+    const stateDigest = (await this.#states.digestAt(marker.index)) ?? NO_DIGEST;
+    if (!led.collecting) return;
     led.listing = listing;
     led.frozenIndex = marker.index;
     led.box.cast(self, { verdict: 'yes', signature: own.signature });
@@ -164,7 +166,7 @@ export class RoundLeader {
       frozenIndex: BigInt(marker.index),
       listDigest: listing.digest,
       previousDigest: this.#shelf.last?.digest ?? new Uint8Array(0),
-      stateDigest: this.#states.fieldAt(marker.index),
+      stateDigest,
       rootVersion: BigInt(led.committee.version),
       ...(listing.short === undefined ? {} : { shortDigest: listing.short.digest }),
     });

@@ -18,7 +18,7 @@ import type { FrozenLists } from './frozen-lists.js';
 import type { OwnVote } from './own-vote.js';
 import type { RoundResult } from './round-leader.js';
 import { checkShortSignatures, checkSignatures } from './signature-set.js';
-import type { StateWatch } from './state-watch.js';
+import { NO_DIGEST, type StateWatch } from './state-watch.js';
 
 /** A round in which this node is a voter. */
 interface VotedRound {
@@ -158,7 +158,8 @@ export class RoundVoter {
     isDropped?: () => boolean,
   ): Promise<DiscoveryConsensusVote> {
     const vote = await this.#decide(request, deadline, leaderId, isDropped);
-    vote.stateDigest = this.#states.fieldAt(request.frozenIndex);
+    const { frozenIndex } = request;
+    vote.stateDigest = this.#states.knownAt(frozenIndex) ?? (await this.#states.digestAt(frozenIndex)) ?? NO_DIGEST;
     return vote;
   }
 
@@ -173,7 +174,8 @@ export class RoundVoter {
     if (refusal !== undefined) return this.voteMessage(request.round, refusal);
     const listing = await this.#listing(request, deadline);
     if (typeof listing === 'string') return this.voteMessage(request.round, { notReady: listing });
-    if (this.#stateDiffers(request, leaderId)) return this.voteMessage(request.round, { no: 'stateDiffers' });
+    const state = this.#states.knownAt(request.frozenIndex) ?? (await this.#states.digestAt(request.frozenIndex));
+    if (this.#stateDiffers(request, state, leaderId)) return this.voteMessage(request.round, { no: 'stateDiffers' });
     const ownDigest = request.digest ?? listing.digest;
     const decision = await within(
       deadline.butAtLeast(SIGNING_SECONDS),
@@ -188,8 +190,11 @@ export class RoundVoter {
   }
 
   /** Who holds something else than the leader signs nothing for it, whoever of them is wrong. */
-  #stateDiffers({ frozenIndex, stateDigest }: CheckedRequest, leaderId: string | null): boolean {
-    const own = this.#states.digestAt(frozenIndex);
+  #stateDiffers(
+    { frozenIndex, stateDigest }: CheckedRequest,
+    own: Uint8Array | undefined,
+    leaderId: string | null,
+  ): boolean {
     if (frozenIndex === undefined || stateDigest === undefined || own === undefined) return false;
     if (leaderId !== null) this.#states.heard(leaderId, frozenIndex, stateDigest);
     return !sameBytes(own, stateDigest);

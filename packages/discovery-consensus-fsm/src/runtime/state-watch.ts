@@ -5,14 +5,15 @@ import { slotAt, slotStart } from '../policy/slots.js';
 import { isOutvoted } from '../policy/state-verdict.js';
 import type { FrozenList } from '../ports.js';
 import type { Context } from './context.js';
-import { raiseAlarm, sendCounted } from './context.js';
+import { describeFailure, raiseAlarm, sendCounted } from './context.js';
+import { inSlices } from './slices.js';
 
 /** Bytes of a digest. */
 const DIGEST_BYTES = 32;
 /** Markers whose states are compared, and claims that are kept of a member: its oldest goes, so a liar fills only its own. */
 const MAX_STATES = 4;
 /** Stands for no digest in a message. */
-const NONE = new Uint8Array(0);
+export const NO_DIGEST = new Uint8Array(0);
 
 /** What a member says its state is. */
 export interface StateClaim {
@@ -46,6 +47,10 @@ interface WatchedState {
   readonly alarmed: Set<string>;
   isOpen: boolean;
   cancelTimer: (() => void) | undefined;
+  /** This node's own, once somebody has asked for it. */
+  digest: Promise<Uint8Array | undefined> | undefined;
+  /** The same, once it is there. */
+  known: Uint8Array | undefined;
 }
 
 /**
@@ -60,6 +65,8 @@ export class StateWatch {
   /** Claims by member and log index. */
   readonly #claims = new Map<string, Map<number, Uint8Array>>();
   #last: StateAt | null = null;
+  /** The last round for which the others are told, or will be as soon as the digest is there. */
+  #toldOf = 0;
   #divergence: StateDivergence | null = null;
 
   /** @param outvoted called once: this node's state is wrong, or nobody can tell */
@@ -85,10 +92,20 @@ export class StateWatch {
    * @param isRunning whether this node may say anything yet
    */
   frozen(list: FrozenList, isRunning: boolean): void {
-    this.#states.push({ list, alarmed: new Set(), isOpen: true, cancelTimer: undefined });
+    this.#states.push({
+      list,
+      alarmed: new Set(),
+      isOpen: true,
+      cancelTimer: undefined,
+      digest: undefined,
+      known: undefined,
+    });
     if (this.#states.length > MAX_STATES) this.#states.shift()?.cancelTimer?.();
     const { round, index } = list;
-    if (isRunning && round > (this.#last?.round ?? 0) && this.#isAtHand(round)) this.#tell(round, index);
+    if (isRunning && round > this.#toldOf && this.#isAtHand(round)) {
+      this.#toldOf = round;
+      this.#guarded(this.#tell(round, index));
+    }
     this.#judge(index);
   }
 
@@ -97,14 +114,30 @@ export class StateWatch {
     for (const { cancelTimer } of this.#states.splice(0)) cancelTimer?.();
   }
 
-  /** This node's digest at a marker; undefined when it is not known. */
-  digestAt(index: number | undefined): Uint8Array | undefined {
-    return this.#states.find(({ list }) => list.index === index)?.list.view.digest?.();
+  /** This node's digest at a marker; undefined when it is not known. O(n) the first time, in slices. */
+  async digestAt(index: number | undefined): Promise<Uint8Array | undefined> {
+    const state = this.#states.find(({ list }) => list.index === index);
+    return state === undefined ? undefined : this.#digestOf(state);
   }
 
-  /** The same, for a message. */
-  fieldAt(index: number | undefined): Uint8Array {
-    return this.digestAt(index) ?? NONE;
+  /** The same, if it is there already. */
+  knownAt(index: number | undefined): Uint8Array | undefined {
+    return this.#states.find(({ list }) => list.index === index)?.known;
+  }
+
+  #digestOf(state: WatchedState): Promise<Uint8Array | undefined> {
+    state.digest ??= this.#makeDigest(state);
+    return state.digest;
+  }
+
+  async #makeDigest(state: WatchedState): Promise<Uint8Array | undefined> {
+    const steps = state.list.view.digestSteps?.(this.#context.config.recordsPerSlice);
+    if (steps !== undefined) state.known = await inSlices(this.#context, steps);
+    return state.known;
+  }
+
+  #guarded(work: Promise<void>): void {
+    work.catch((error: unknown) => raiseAlarm(this.#context, 'internal', describeFailure(error)));
   }
 
   /** A member says what its state is at an index; its first word for an index counts. @returns false for no digest */
@@ -125,10 +158,11 @@ export class StateWatch {
     return round >= slotAt(config, now) - 1 && round <= slotAt(config, now + config.clockToleranceSeconds);
   }
 
-  #tell(round: number, index: number): void {
+  async #tell(round: number, index: number): Promise<void> {
     const { committees, config } = this.#context;
-    const digest = this.digestAt(index);
-    if (digest === undefined) return;
+    const digest = await this.digestAt(index);
+    // Meanwhile the list may have been replaced, or this node stopped.
+    if (digest === undefined || !this.#states.some(({ list }) => list.index === index)) return;
     this.#last = { round, index, digest };
     const fields = { version: config.protocolVersion, round: BigInt(round), index: BigInt(index), digest };
     const body = create(DiscoveryStateDigestSchema, fields);
@@ -139,21 +173,32 @@ export class StateWatch {
   #judge(index: number): void {
     const state = this.#states.find(({ list }) => list.index === index);
     if (state === undefined || this.#divergence !== null) return;
-    const { round } = state.list;
-    const { config, committees, time, self } = this.#context;
+    // Only then is the own one worked out.
+    if (this.#claimsAt(state.list).length > 0) this.#guarded(this.#compare(state));
+  }
+
+  /** What the other members of the round say of their states at its marker. */
+  #claimsAt({ round, index }: FrozenList): readonly StateClaim[] {
+    const { committees, config, self } = this.#context;
     const members = [...committees.at(slotStart(config, round)).members].filter((member) => member !== self);
-    const claims = members.flatMap((from): StateClaim[] => {
+    return members.flatMap((from): StateClaim[] => {
       const digest = this.#claims.get(from)?.get(index);
       return digest === undefined ? [] : [{ from, digest }];
     });
-    // Only then is the own one worked out.
-    if (claims.length === 0) return;
-    const own = this.digestAt(index);
-    if (own === undefined) return;
+  }
+
+  async #compare(state: WatchedState): Promise<void> {
+    const own = await this.#digestOf(state);
+    // Meanwhile another claim may have stopped this node, or the list may have been replaced.
+    if (own === undefined || this.#divergence !== null || !this.#states.includes(state)) return;
+    const { round, index } = state.list;
+    const { config, committees, time, self } = this.#context;
+    const claims = this.#claimsAt(state.list);
     const others = claims.filter(({ digest }) => !sameBytes(digest, own));
     if (others.length === 0) return;
     this.#alarm(state, own, others);
-    const counts = { nodes: members.length + 1, same: claims.length - others.length, other: others.length };
+    const nodes = new Set([...committees.at(slotStart(config, round)).members, self]).size;
+    const counts = { nodes, same: claims.length - others.length, other: others.length };
     if (isOutvoted({ ...counts, isOpen: state.isOpen })) {
       this.#divergence = { round, index, own, others };
       this.clear();

@@ -58,14 +58,25 @@ export class StateDigest {
   }
 }
 
-/** {@link StateDigest} of records that are there. */
-export function digestState(
+/**
+ * {@link StateDigest} of records that are there, in steps.
+ *
+ * @param recordsPerStep from 1: how many records are looked at between two places where the work may be left
+ */
+export function* digestSteps(
   records: Iterable<LiveRecord>,
   index: LogIndex,
   chain: string,
   sha256: PackedSha256,
-): Uint8Array {
+  recordsPerStep: number,
+): Generator<undefined, Uint8Array, undefined> {
   const digest = new StateDigest(sha256);
-  for (const record of records) digest.add(record);
+  let left = recordsPerStep;
+  for (const record of records) {
+    digest.add(record);
+    if (--left > 0) continue;
+    left = recordsPerStep;
+    yield;
+  }
   return digest.finish(index, chain);
 }

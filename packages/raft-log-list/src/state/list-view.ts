@@ -1,10 +1,10 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
 import type { ListRecord } from '../record.js';
-import { digestState } from './digest.js';
+import { digestSteps } from './digest.js';
 import type { FrozenArray } from './freezable-array.js';
 import { unpackHash, type PackedSha256 } from './hashing.js';
 import type { LiveRecord } from './live-record.js';
-import { RecordCursor } from './record-cursor.js';
+import { OrderedRecords } from './record-cursor.js';
 import type { SortedTree } from './sorted-tree.js';
 
 /** The list as it was right after one log entry. Immutable: later writes do not show in it. */
@@ -28,6 +28,12 @@ export interface ListView {
    * has another digest until then.
    */
   digest(): Uint8Array;
+  /**
+   * The same in steps: each `yield` is a place where the work may be left for as long as one likes.
+   *
+   * @param recordsPerStep from 1: how many are looked at between two such places
+   */
+  digestSteps(recordsPerStep: number): Generator<undefined, Uint8Array, undefined>;
 }
 
 /** The identities in order, each with its slot. */
@@ -61,6 +67,7 @@ export class TreeView implements ListView {
   readonly liveBytes: number;
   readonly #tree: IdentityTree;
   readonly #held: FrozenArray<Held | undefined>;
+  readonly #records: OrderedRecords;
   readonly #chain: string;
   readonly #sha256: PackedSha256;
   #digest: Uint8Array | undefined;
@@ -78,6 +85,7 @@ export class TreeView implements ListView {
     this.liveBytes = liveBytes;
     this.#tree = tree;
     this.#held = held;
+    this.#records = new OrderedRecords(tree, held);
     this.#chain = chain;
     this.#sha256 = sha256;
   }
@@ -92,8 +100,7 @@ export class TreeView implements ListView {
   }
 
   entries(): Iterable<LiveRecord> {
-    const [tree, held] = [this.#tree, this.#held];
-    return { [Symbol.iterator]: () => new RecordCursor(tree, held) };
+    return this.#records;
   }
 
   /** The records of each identity, in order. */
@@ -102,7 +109,15 @@ export class TreeView implements ListView {
   }
 
   digest(): Uint8Array {
-    this.#digest ??= digestState(this.entries(), this.index, this.#chain, this.#sha256);
+    const steps = this.digestSteps(Infinity);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  *digestSteps(recordsPerStep: number): Generator<undefined, Uint8Array, undefined> {
+    this.#digest ??= yield* digestSteps(this.#records, this.index, this.#chain, this.#sha256, recordsPerStep);
     return this.#digest;
   }
 }

@@ -3,10 +3,12 @@ import type { StoredDirectory } from '@discovery-raft/discovery-consensus-fsm';
 import type { ListView } from '@discovery-raft/raft-log-list';
 import { creationOf } from '../src/discovery/calendar.js';
 import type { SignedListing } from '../src/discovery/checkers/checker.js';
+import { CheckedCommittees } from '../src/discovery/checkers/committees.js';
 import { NextSlot } from '../src/discovery/checkers/next-slot.js';
 import { OneDirectoryARound } from '../src/discovery/checkers/one-directory-a-round.js';
 import { OneSignatureARound } from '../src/discovery/checkers/one-signature-a-round.js';
 import { attestationsOf, quorumOf } from '../src/discovery/checkers/quorum.js';
+import { RootDecides } from '../src/discovery/checkers/root-decides.js';
 import { RoundsGoForward } from '../src/discovery/checkers/rounds-go-forward.js';
 import { SameList } from '../src/discovery/checkers/same-list.js';
 import { Keyring } from '../src/discovery/crypto/keyring.js';
@@ -24,9 +26,21 @@ function signed(
   round: number,
   digest: string,
   identity = node?.id ?? 'liar',
+  rootVersion = 1,
 ): SignedListing {
   const creation = creationOf(round);
-  return { identity, node, listing: { digest, creation, expiration: creation + 36, isShort: false, items: [] } };
+  const listing = { digest, creation, expiration: creation + 36, rootVersion, isShort: false, items: [] };
+  return { identity, node, listing };
+}
+
+/** The nodes of each root; the second one decides from round 2 on. */
+function rooted(...names: readonly (readonly string[])[]): CheckedCommittees {
+  const rosters = names.map((members, i) => ({
+    version: i + 1,
+    activation: i === 0 ? 0 : creationOf(2),
+    members: members.map((identity) => ({ identity })),
+  }));
+  return new CheckedCommittees(rosters, 'safe');
 }
 
 describe('checkers', () => {
@@ -41,14 +55,49 @@ describe('checkers', () => {
 
   test('two directories of a round: liars’ signatures count for both', () => {
     const reports: string[] = [];
-    const checker = new OneDirectoryARound(3, (message) => reports.push(message));
+    const checker = new OneDirectoryARound(rooted(['liar', 'a', 'b', 'c']), (message) => reports.push(message));
     for (const digest of ['aa', 'bb']) checker.listingSigned(signed(null, 1, digest, 'liar'));
     for (const name of ['a', 'b']) checker.listingSigned(signed(nodeCalled(name), 1, 'aa'));
-    for (const name of ['c', 'c', 'c']) checker.listingSigned(signed(nodeCalled(name), 1, 'bb'));
-    checker.listingSigned(signed(nodeCalled('d'), 2, 'bb'));
+    for (const name of ['c', 'c', 'stranger']) checker.listingSigned(signed(nodeCalled(name), 1, 'bb'));
+    checker.listingSigned(signed(nodeCalled('a'), 2, 'bb'));
     expect(reports).toEqual([]);
-    checker.listingSigned(signed(nodeCalled('d'), 1, 'bb'));
+    checker.listingSigned(signed(nodeCalled('a'), 1, 'bb'));
     expect(reports).toEqual([expect.stringContaining('two directories of round 1')]);
+  });
+
+  test('two directories of a round, by the old root and by the new one', () => {
+    const reports: string[] = [];
+    const committees = rooted(['liar', 'a', 'b', 'c'], ['a', 'b', 'c']);
+    const checker = new OneDirectoryARound(committees, (message) => reports.push(message));
+    for (const name of ['liar', 'a', 'b']) checker.listingSigned(signed(null, 2, 'aa', name, 1));
+    // Whoever is no node of the new root counts for nothing there.
+    for (const name of ['liar', 'c']) checker.listingSigned(signed(null, 2, 'bb', name, 2));
+    expect(reports).toEqual([]);
+    checker.listingSigned(signed(null, 2, 'bb', 'b', 2));
+    expect(reports).toEqual([expect.stringContaining('two directories of round 2')]);
+  });
+
+  test.each([
+    ['the listing first', true],
+    ['the root first', false],
+  ])('a quorum of the old root for a round of the new one, which a quorum has signed: %s', (_, listingFirst) => {
+    const reports: string[] = [];
+    const committees = rooted(['liar', 'a', 'b', 'c'], ['a', 'b', 'c']);
+    const checker = new RootDecides(committees, (message) => reports.push(message));
+    const listing = (): void => {
+      for (const name of ['liar', 'a', 'b']) checker.listingSigned(signed(null, 2, 'aa', name, 1));
+    };
+    for (const name of ['liar', 'a', 'b']) checker.listingSigned(signed(null, 1, 'bb', name, 1));
+    for (const name of ['liar', 'a', 'c']) checker.listingSigned(signed(null, 3, 'cc', name, 2));
+    if (listingFirst) listing();
+    for (const name of ['liar', 'stranger', 'c']) checker.rootSigned(name);
+    expect(reports).toEqual([]);
+    checker.rootSigned('b');
+    if (!listingFirst) {
+      expect(reports).toEqual([]);
+      listing();
+    }
+    expect(reports).toEqual([expect.stringContaining('signed the next one')]);
   });
 
   test('two signatures of an honest node in a round, or one of an older round', () => {
@@ -103,9 +152,11 @@ describe('checkers', () => {
       process: { consensus: { state: 'FollowerRunning', currentDirectory: { round } } },
     });
     const nodes = [nodeCalled('a', having(7)), nodeCalled('b', having(7))];
-    new NextSlot(nodes, (message) => reports.push(message)).goodSlot(7);
+    const report = (message: string): void => void reports.push(message);
+    const committeeAt = () => rooted(['a', 'b', 'c']).of(1)!;
+    new NextSlot([...nodes, nodeCalled('no node any more', having(6))], committeeAt, report).goodSlot(7);
     expect(reports).toEqual([]);
-    new NextSlot([...nodes, nodeCalled('c', having(6))], (message) => reports.push(message)).goodSlot(7);
+    new NextSlot([...nodes, nodeCalled('c', having(6))], committeeAt, report).goodSlot(7);
     expect(reports).toEqual(['slot 7 ends without its directory: c (FollowerRunning) has 6']);
   });
 });

@@ -35,7 +35,7 @@ function story(seed: number, { size = 4, lies, skews = [], ...rest }: Change): D
   }));
   const calm = { delayMs: 10, loss: 0, duplication: 0, longDelay: 0, longDelayMs: 0 };
   return {
-    ...{ ...drawn, nodes, calm, links: calm, verifyMs: 0, shortListingBytes: 1 << 20 },
+    ...{ ...drawn, nodes, root: null, calm, links: calm, verifyMs: 0, shortListingBytes: 1 << 20 },
     // Leadership goes round, so that liars come to lead.
     faults: { ...NO_MACHINE_FAULTS, transferEveryMs: lies === undefined ? 0 : 5000, durationMs: 1000 },
     outside: { publishers: 6, dated: 0, floodPerSlot: 0, trashPerSlot: 0 },
@@ -133,5 +133,38 @@ describe('machines', () => {
   test('are cut off from each other in every way while rounds go on, and lose and repeat messages', async () => {
     const links = { delayMs: 60, loss: 0.1, duplication: 0.3, longDelay: 0.05, longDelayMs: 8000 };
     await tell({ size: 5, links, faults: { ...NO_MACHINE_FAULTS, partitionEveryMs: 5000, durationMs: 3000 } });
+  });
+});
+
+describe('the trust root changes while rounds go on', () => {
+  const soon = { activationSlot: 3, signedFromMs: 14_000, learnMs: 500 };
+
+  test.each([
+    ['another fingerprint', { change: 'rotate', node: null }, 4],
+    ['a node that comes', { change: 'add', node: 'd5' }, 5],
+    ['a node that goes', { change: 'remove', node: 'd4' }, 4],
+  ] as const)('%s: no round has two directories, and the next ones are by the new root', async (_, change, size) => {
+    const { counts } = await tell({ size, root: { ...soon, ...change } });
+    expect(counts).toMatchObject({ roots: 1, stuck: 0 });
+    // Slots 3 to 8, at four nodes or five; the slot of the change may be lost.
+    expect(counts.byNextRoot).toBeGreaterThan(15);
+    expect(counts.published).toBeGreaterThan(counts.byNextRoot);
+  });
+
+  test('nodes that hear of it long after: what they signed keeps them from going on by the old root', async () => {
+    const late = { change: 'remove', node: 'd7', activationSlot: 2, signedFromMs: 14_000, learnMs: 25_000 } as const;
+    const { counts } = await tell({ size: 7, root: late });
+    expect(counts).toMatchObject({ roots: 1, stuck: 0 });
+    expect(counts.byNextRoot).toBeGreaterThan(5);
+  });
+
+  test('a liar that it has dropped goes on lying: its signature fills no set, and the old root’s quorum is none', async () => {
+    const gone = { ...soon, change: 'remove', node: 'd2' } as const;
+    const lies = { falseFinals: 0.9, forgedDirectories: 0.9, wrongTime: 0.4, pretence: 0.9 };
+    const { counts, liars } = await tell({ size: 7, lies, root: gone }, 2);
+    expect(liars).toBe(2);
+    expect(counts).toMatchObject({ roots: 1, stuck: 0 });
+    expect(counts.byNextRoot).toBeGreaterThan(10);
+    expect(counts.lies).toBeGreaterThan(20);
   });
 });

@@ -4,6 +4,7 @@ import type { DiskProfile } from '../disk/sim-disk.js';
 import type { LinkFaults } from '../network/link-faults.js';
 import { Dice } from '../scenario/dice.js';
 import { SLOT_SECONDS, TOLERANCE_SECONDS } from './calendar.js';
+import { drawRootPlan, type RootPlan } from './roots/root-plan.js';
 
 /** How often a liar does what, when there is an occasion; 0 to 1, and 0 for what it never does. */
 export interface LiePlan {
@@ -90,6 +91,8 @@ export interface DiscoveryScenario {
   /** Mean time of a verification; 0 for none. */
   readonly verifyMs: number;
   readonly shortListingBytes: number;
+  /** How the trust root changes; null when it does not. */
+  readonly root: RootPlan | null;
   /** 1 lets everything else have a turn after every single record. */
   readonly recordsPerSlice: number;
 }
@@ -106,11 +109,17 @@ export function drawDiscoveryScenario(seed: number, policy: PolicyName): Discove
   const liars = dice.chance(0.1) ? 0 : dice.chance(0.7) ? liarsOf(size) : 1;
   const skewed = dice.chance(0.5);
   const nodes = Array.from({ length: size }, (_, i) => drawNode(dice, `d${i + 1}`, i < liars, skewed));
+  // What ADR 0016 promises, it promises of the safe policy.
+  const slotMs = SLOT_SECONDS * 1000;
+  const lying = nodes.filter(({ lies }) => lies !== null).length;
+  const root = policy === 'safe' ? drawRootPlan(seed, { size, liars: lying, slotMs, liarsOf }) : null;
+  const comer = root?.change === 'add' ? [newcomer(root.node!)] : [];
   const calm: LinkFaults = { delayMs: dice.between(1, 20), loss: 0, duplication: 0, longDelay: 0, longDelayMs: 0 };
   return {
     seed,
     policy,
-    nodes,
+    nodes: [...nodes, ...comer],
+    root,
     calm,
     links: drawLinks(dice, calm),
     faults: drawFaults(dice),
@@ -150,6 +159,12 @@ function drawNode(dice: Dice, name: string, lies: boolean, skewed: boolean): Nod
       ? { immediate: true, writeMs: 0, readMs: 0 }
       : { immediate: false, writeMs: dice.between(0.5, 10), readMs: 0 },
   };
+}
+
+/** An honest node with a right clock, that comes with the next trust root. */
+function newcomer(name: string): NodePlan {
+  const disk = { immediate: true, writeMs: 0, readMs: 0 };
+  return { name, lies: null, skewSeconds: 0, calmSkewSeconds: 0, disk };
 }
 
 /** Tells no lie. */

@@ -21,6 +21,7 @@ import { DiscoveryNemesis } from './nemesis.js';
 import { DirectoryDisk } from './node/directory-disk.js';
 import { DiscoverySimNode, type DiscoveryProcess, type NodeWorld } from './node/discovery-node.js';
 import { Outside } from './outside/publishers.js';
+import { RootChange } from './roots/root-change.js';
 import { drawDiscoveryScenario, type DiscoveryScenario, type NodePlan } from './scenario.js';
 
 /** Slots with faults. */
@@ -69,6 +70,11 @@ export interface DiscoveryCounts {
   /** Accepted items found in good slots; and those that nobody kept, since a liar removed them and all keepers crashed. */
   found: number;
   forgotten: number;
+  /** Trust roots that came after the first; and those that too few signed in time, so that there can be no rounds. */
+  roots: number;
+  stuck: number;
+  /** Of the published directories, those that another root than the first decided. */
+  byNextRoot: number;
 }
 
 /**
@@ -102,12 +108,14 @@ class DiscoverySimulation {
   readonly #liars = new Map<string, Liar>();
   readonly #panel: DiscoveryPanel;
   readonly #network: NodeWorld;
+  readonly #rootChange: RootChange;
   readonly #nemesis: DiscoveryNemesis;
   readonly #clockSetMs = new Map<string, number>();
   /** Who leads once the faults are over, and since when. */
   #reign: { readonly leader: DiscoverySimNode; readonly sinceMs: number } | null = null;
   readonly #counts: DiscoveryCounts = {
     ...{ published: 0, accepted: 0, refused: 0, signatures: 0, crashes: 0, lies: 0, alarms: 0, found: 0, forgotten: 0 },
+    ...{ roots: 0, stuck: 0, byNextRoot: 0 },
   };
 
   constructor(scenario: DiscoveryScenario, record: boolean) {
@@ -116,6 +124,7 @@ class DiscoverySimulation {
     this.#dice = new Dice(scenario.seed ^ 0x2f6e2b1);
     this.#links = { ...scenario.calm };
     this.#ring = new Keyring(scenario.seed, (identity, content) => this.#signed(identity, content));
+    this.#rootChange = new RootChange(scenario, this.#world);
     const world = this.#makeWorld();
     this.#network = world;
     this.#nodes = scenario.nodes.map((plan) => this.#makeNode(plan, world));
@@ -123,6 +132,8 @@ class DiscoverySimulation {
     this.#makeLiars(world);
     this.#panel = makeDiscoveryPanel({
       policy: scenario.policy,
+      committees: this.#rootChange.committees,
+      committeeAt: this.#rootChange.committeeAt,
       ring: this.#ring,
       listings: this.#listings,
       nodes: this.#nodes,
@@ -163,6 +174,7 @@ class DiscoverySimulation {
       network,
       ring: this.#ring,
       members: this.#scenario.nodes.map(({ name }) => identityOf(name, 'discovery')),
+      roots: this.#rootChange.roots,
       hooks: {
         made: (node, process) => this.#made(node, process),
         started: (node) => this.#journal.note(node.plan.name, 'starts', [node.process?.number ?? 0]),
@@ -204,8 +216,13 @@ class DiscoverySimulation {
   }
 
   async run(): Promise<DiscoveryResult> {
-    for (const node of this.#nodes) node.start();
+    for (const node of this.#nodes) if (this.#rootChange.isOfFirst(node)) node.start();
     this.#nemesis.start();
+    this.#rootChange.start({
+      nodes: this.#nodes,
+      passes: (from, to) => this.#network.network.stands(from, to),
+      note: (what, detail) => this.#journal.note('operator', what, [], () => detail),
+    });
     const receipt = (told: Receipt): void => this.#receipt(told);
     const { outside: plan } = this.#scenario;
     new Outside({
@@ -230,7 +247,14 @@ class DiscoverySimulation {
     this.#network.network.loseAll();
     for (const node of this.#nodes) this.#clockSetMs.set(node.id, this.#world.now);
     this.#nemesis.stop();
-    for (const node of this.#nodes) node.start();
+    if (!this.#rootChange.settle()) {
+      this.#counts.stuck++;
+      return this.#journal.note('sim', 'too few have signed the trust root in time: there can be no rounds');
+    }
+    for (const node of this.#nodes) {
+      if (this.#present.includes(node)) node.start();
+      else if (node.process !== null) this.#switchOff(node);
+    }
     const limitMs = this.#world.now + ELECTION_SLOTS * SLOT_SECONDS * 1000;
     await this.#until(limitMs, () => this.#honestLeader());
     if (this.#failed) return;
@@ -239,7 +263,9 @@ class DiscoverySimulation {
       return this.#journal.report('liveness', 'somebody leads', what);
     }
     // A node whose clock was ahead has promised not to sign again until the time that it took for the present has come.
-    const promised = this.#nodes.map(({ honest, directoryDisk }) => (honest ? (directoryDisk.signed?.round ?? 0) : 0));
+    const promised = this.#present.map(({ honest, directoryDisk }) =>
+      honest ? (directoryDisk.signed?.round ?? 0) : 0,
+    );
     const promisedUntil = Math.max(...promised);
     const first = Math.max(Math.floor(this.#world.now / 1000 / SLOT_SECONDS) + 2, promisedUntil + 1);
     for (let slot = first; slot < first + GOOD_SLOTS && !this.#failed; slot++) {
@@ -259,12 +285,25 @@ class DiscoverySimulation {
     if (leader !== this.#reign?.leader) this.#reign = null;
     if (leader === undefined) return false;
     if (!leader.honest) {
-      if (this.#nodes.every((node) => node.process !== null)) this.#crash(leader, REMEDY_MS);
+      if (this.#present.every((node) => node.process !== null)) this.#crash(leader, REMEDY_MS);
       return false;
     }
-    if (!this.#nodes.every(({ raft }) => raft?.leader?.id === leader.id)) return false;
+    if (!this.#present.every(({ raft }) => raft?.leader?.id === leader.id)) return false;
     if (this.#reign?.leader !== leader) this.#reign = { leader, sinceMs: this.#world.now };
     return this.#world.now - this.#reign.sinceMs >= STABLE_MS;
+  }
+
+  /** The nodes of the root in force. The faults end after the activation of the next one. */
+  get #present(): readonly DiscoverySimNode[] {
+    return this.#rootChange.present(this.#nodes);
+  }
+
+  /** A node that is none any more stops by itself. */
+  #switchOff(node: DiscoverySimNode): void {
+    const process = node.process!;
+    this.#journal.note(node.plan.name, 'is no node any more, and stops');
+    node.kill();
+    this.#tell(node, (checker) => checker.died?.(node, process));
   }
 
   #until(endMs: number, done: () => boolean = () => false): Promise<void> {
@@ -327,6 +366,7 @@ class DiscoverySimulation {
       'directoryPublished',
       live((directory) => {
         this.#counts.published++;
+        if ((this.#listings.read(directory.directory.directory)?.rootVersion ?? 1) > 1) this.#counts.byNextRoot++;
         this.#tell(node, (checker) => checker.published?.(node, directory));
         this.#tell(node, (checker) => checker.served?.(node, directory));
       }),
@@ -389,6 +429,11 @@ class DiscoverySimulation {
   #signed(identity: string, content: Uint8Array): void {
     const node = this.#byId.get(identity);
     if (node === undefined) return;
+    if (Buffer.compare(content, this.#rootChange.roots.bytes) === 0) {
+      this.#journal.note(node.plan.name, 'signs the trust root');
+      for (const checker of this.#panel.checkers) checker.rootSigned?.(identity);
+      return;
+    }
     const listing = this.#listings.read(content);
     if (listing === null) {
       for (const checker of this.#panel.checkers) checker.packetSigned?.(identity, content);
@@ -445,7 +490,7 @@ class DiscoverySimulation {
       violation,
       nodes: this.#nodes.length,
       liars: this.#liars.size,
-      counts: { ...this.#counts, found, forgotten },
+      counts: { ...this.#counts, found, forgotten, roots: this.#rootChange.roots.isPublished ? 1 : 0 },
     };
   }
 }

@@ -5,6 +5,7 @@ import type { ListingReader } from '../crypto/listings.js';
 import { nameOf, readItem } from '../crypto/packets.js';
 import type { DiscoveryProcess, DiscoverySimNode } from '../node/discovery-node.js';
 import type { DiscoveryChecker, Receipt, Report } from './checker.js';
+import type { CheckedCommittee } from './committees.js';
 import { validAt, type KnownPacket, type KnownPackets } from './known-packets.js';
 
 interface Accepted {
@@ -29,11 +30,13 @@ export class AcceptedItems implements DiscoveryChecker {
     readonly ring: Keyring;
     readonly listings: ListingReader;
     readonly honest: readonly DiscoverySimNode[];
+    readonly committeeAt: (creation: number) => CheckedCommittee;
     readonly now: () => number;
     readonly report: Report;
   };
   readonly #accepted = new Map<string, Accepted>();
-  readonly #keepers = new Map<string, Set<DiscoveryProcess>>();
+  /** By packet: the processes that keep it, and whose they are. */
+  readonly #keepers = new Map<string, Map<DiscoveryProcess, string>>();
   readonly #removed = new Set<string>();
   /** How often an item was looked for in a good slot, and how often nothing could be asked. */
   readonly counts = { found: 0, forgotten: 0 };
@@ -43,6 +46,7 @@ export class AcceptedItems implements DiscoveryChecker {
     ring: Keyring;
     listings: ListingReader;
     honest: readonly DiscoverySimNode[];
+    committeeAt: (creation: number) => CheckedCommittee;
     now: () => number;
     report: Report;
   }) {
@@ -80,9 +84,12 @@ export class AcceptedItems implements DiscoveryChecker {
 
   goodSlot(round: number): void {
     const creation = creationOf(round);
+    const { members } = this.#parts.committeeAt(creation);
     const owed = [...this.#accepted].filter(([key, { packet, since, confirmed }]) => {
       if (!validAt(packet, creation) || since > creation - SLOT_SECONDS) return false;
-      const kept = (this.#keepers.get(key)?.size ?? 0) > 0 || (confirmed && !this.#removed.has(key));
+      const keepers = [...(this.#keepers.get(key)?.values() ?? [])];
+      // Nobody heeds what a node keeps that the trust root has dropped.
+      const kept = keepers.some((id) => members.has(id)) || (confirmed && !this.#removed.has(key));
       if (!kept) this.counts.forgotten++;
       return kept;
     });
@@ -106,8 +113,8 @@ export class AcceptedItems implements DiscoveryChecker {
     const known = this.#parts.packets.of(packet);
     if (known === null || node.process === null) return;
     let keepers = this.#keepers.get(known.key);
-    if (keepers === undefined) this.#keepers.set(known.key, (keepers = new Set<DiscoveryProcess>()));
-    keepers.add(node.process);
+    if (keepers === undefined) this.#keepers.set(known.key, (keepers = new Map<DiscoveryProcess, string>()));
+    keepers.set(node.process, node.id);
   }
 
   #listed(bytes: Uint8Array): Map<string, number> {

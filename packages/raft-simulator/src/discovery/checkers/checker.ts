@@ -33,6 +33,8 @@ export type Report = (message: string) => void;
 export interface DiscoveryChecker {
   /** Somebody signed a listing. */
   listingSigned?(signed: SignedListing): void;
+  /** Somebody signed the next trust root. */
+  rootSigned?(identity: string): void;
   /** A member signed a publisher's packet. */
   packetSigned?(identity: string, packet: Uint8Array): void;
   /** An honest node is about to be handed a vote request. */

@@ -7,13 +7,14 @@ import { AcceptedItems } from './accepted-items.js';
 import { AskedFor } from './asked-for.js';
 import { AttestedItems } from './attested-items.js';
 import type { DiscoveryChecker } from './checker.js';
+import type { CheckedCommittee, CheckedCommittees } from './committees.js';
 import { KnownPackets } from './known-packets.js';
 import { NextSlot } from './next-slot.js';
 import { NoFailures } from './no-failures.js';
 import { OneDirectoryARound } from './one-directory-a-round.js';
 import { OneSignatureARound } from './one-signature-a-round.js';
 import { OwnItemsListed } from './own-items-listed.js';
-import { attestationsOf, quorumOf } from './quorum.js';
+import { RootDecides } from './root-decides.js';
 import { RoundsGoForward } from './rounds-go-forward.js';
 import { SameList } from './same-list.js';
 import { ServedDirectories } from './served-directories.js';
@@ -28,6 +29,9 @@ export interface DiscoveryPanel {
 /** What the checkers look at. */
 export interface PanelParts {
   readonly policy: PolicyName;
+  readonly committees: CheckedCommittees;
+  /** Whose roots decide a round that is created then. */
+  readonly committeeAt: (creation: number) => CheckedCommittee;
   readonly ring: Keyring;
   readonly listings: ListingReader;
   readonly nodes: readonly DiscoverySimNode[];
@@ -40,25 +44,25 @@ export interface PanelParts {
 
 /** Makes the checkers. `documented` promises less: it lists what is not attested, and asks nobody for its own items. */
 export function makeDiscoveryPanel(parts: PanelParts): DiscoveryPanel {
-  const { policy, ring, listings, nodes, journal, now, steadySeconds } = parts;
+  const { policy, committees, committeeAt, ring, listings, nodes, journal, now, steadySeconds } = parts;
   const safety = (rule: string): ((message: string) => void) => journal.reporter('safety', rule);
   const liveness = (rule: string): ((message: string) => void) => journal.reporter('liveness', rule);
-  const quorum = quorumOf(nodes.length, policy);
-  const attestations = attestationsOf(nodes.length);
   const honest = nodes.filter((node) => node.honest);
   const packets = new KnownPackets(ring);
-  const members = new Set(nodes.map(({ id }) => id));
-  const accepted = new AcceptedItems({ packets, ring, listings, honest, now, report: safety('accepted items') });
+  const accepted = new AcceptedItems({
+    ...{ packets, ring, listings, honest, committeeAt, now, report: safety('accepted items') },
+  });
   const always: DiscoveryChecker[] = [
-    new OneDirectoryARound(quorum, safety('one directory a round')),
+    new OneDirectoryARound(committees, safety('one directory a round')),
+    new RootDecides(committees, safety('the root in force decides')),
     new OneSignatureARound(safety('one signature a round')),
     new AskedFor(safety('signed as asked for')),
     new TimelySignatures(steadySeconds, safety('signed in time')),
-    new ServedDirectories({ ring, listings, members, quorum, report: safety('served directories verify') }),
+    new ServedDirectories({ ring, listings, committees, report: safety('served directories verify') }),
     new RoundsGoForward(safety('rounds go forward')),
     new SameList(safety('same list at an index')),
     new NoFailures(safety('no failures')),
-    new NextSlot(honest, liveness('the next slot succeeds')),
+    new NextSlot(honest, committeeAt, liveness('the next slot succeeds')),
   ];
   if (policy === 'documented') return { checkers: always, accepted };
   const byId = new Map(honest.map((node) => [node.id, node]));
@@ -66,7 +70,7 @@ export function makeDiscoveryPanel(parts: PanelParts): DiscoveryPanel {
     accepted,
     checkers: [
       ...always,
-      new AttestedItems({ packets, quorum, attestations, report: safety('attested items') }),
+      new AttestedItems({ packets, committees, report: safety('attested items') }),
       new OwnItemsListed({
         packets,
         node: (id) => byId.get(id),

@@ -3,32 +3,26 @@ import { LIFETIME_SLOTS, roundOf, SLOT_SECONDS } from '../calendar.js';
 import { holds } from '../crypto/judge.js';
 import type { Keyring } from '../crypto/keyring.js';
 import type { ListingReader, ReadListing } from '../crypto/listings.js';
-import { readItem } from '../crypto/packets.js';
+import { nameOf, readItem } from '../crypto/packets.js';
 import type { DiscoverySimNode } from '../node/discovery-node.js';
 import type { DiscoveryChecker, Report } from './checker.js';
+import type { CheckedCommittees } from './committees.js';
 
 /**
- * What an honest node hands out is unexpired and in order, and carries a quorum of its members' signatures, each over
- * exactly these bytes. Only what it makes while it has nothing else carries its own signature alone, and cannot be taken
+ * What an honest node hands out is unexpired and in order, and carries a quorum of the signatures of the trust root that it
+ * names, each over exactly these bytes; no other root's node counts. Only what it makes while it has nothing else carries its own signature alone, and cannot be taken
  * for the directory of a round.
  */
 export class ServedDirectories implements DiscoveryChecker {
   readonly #parts: {
     readonly ring: Keyring;
     readonly listings: ListingReader;
-    readonly members: ReadonlySet<string>;
-    readonly quorum: number;
+    readonly committees: CheckedCommittees;
     readonly report: Report;
   };
   readonly #good = new WeakSet<StoredDirectory>();
 
-  constructor(parts: {
-    ring: Keyring;
-    listings: ListingReader;
-    members: ReadonlySet<string>;
-    quorum: number;
-    report: Report;
-  }) {
+  constructor(parts: { ring: Keyring; listings: ListingReader; committees: CheckedCommittees; report: Report }) {
     this.#parts = parts;
   }
 
@@ -51,16 +45,22 @@ export class ServedDirectories implements DiscoveryChecker {
     }
     if (round !== stored.round) return 'is of no round, or another';
     if (listing.expiration !== listing.creation + LIFETIME_SLOTS * SLOT_SECONDS) return 'lives too long or too short';
-    if (signers.size < this.#parts.quorum) return `carries ${signers.size} good signatures of ${this.#parts.quorum}`;
+    const { committees } = this.#parts;
+    const { rootVersion } = listing;
+    if (listing.creation < (committees.of(rootVersion)?.activation ?? Infinity)) return `names root ${rootVersion}`;
+    if (!committees.isComplete(rootVersion, signers)) {
+      const by = [...signers].map(nameOf).join(' ');
+      return `carries good signatures of ${by}, which are no quorum of root ${rootVersion}`;
+    }
     return inOrder(listing) ? undefined : 'is out of order';
   }
 
   #signers({ directory }: StoredDirectory, { creation }: ReadListing): Set<string> {
-    const { ring, members } = this.#parts;
+    const { ring } = this.#parts;
     const signers = new Set<string>();
     for (const signature of directory.signatures) {
       const signer = ring.signer(signature, directory.directory);
-      if (signer !== null && members.has(signer.identity) && holds(signer, creation)) signers.add(signer.identity);
+      if (signer !== null && holds(signer, creation)) signers.add(signer.identity);
     }
     return signers;
   }

@@ -11,6 +11,8 @@ export interface ReadListing {
   readonly creation: number;
   /** Unix seconds. */
   readonly expiration: number;
+  /** The trust root that is said to decide it. */
+  readonly rootVersion: number;
   /** Follows from a full one, for deployed clients. */
   readonly isShort: boolean;
   readonly items: readonly Uint8Array[];
@@ -43,6 +45,7 @@ function decode(bytes: Uint8Array): ReadListing | null {
     digest: hex(sha256(bytes)),
     creation: Number(listing.creation),
     expiration: Number(listing.expiration),
+    rootVersion: Math.max(1, Number(listing.rootVersion)),
     isShort: listing.fullItems > 0n,
     items: listing.items,
   };

@@ -24,6 +24,8 @@ export class Conspiracy {
   readonly keys: readonly Key[];
   readonly memory: Remembered[] = [];
   second: SecondList | null = null;
+  /** The listing that one of them signed last. */
+  signed: Uint8Array | null = null;
   /** A publisher's key that they hold: its packets are authentic, and nobody honest has attested them. */
   readonly publisher: Key;
 

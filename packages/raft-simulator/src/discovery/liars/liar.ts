@@ -1,9 +1,9 @@
 import type { DiscoveryMessage, ListLeader, ListedAttestation } from '@discovery-raft/discovery-consensus-fsm';
-import type { DiscoveryConsensusVote, DiscoveryFinalConsensus } from '@discovery-raft/protocol';
+import type { DiscoveryConsensusVote, DiscoveryFinalConsensus, DiscoverySignature } from '@discovery-raft/protocol';
 import type { Dice } from '../../scenario/dice.js';
 import type { VirtualClock } from '../../time/virtual-clock.js';
 import { creationOf } from '../calendar.js';
-import type { Keyring } from '../crypto/keyring.js';
+import { sha256, type Keyring } from '../crypto/keyring.js';
 import { makeItem, makePacket } from '../crypto/packets.js';
 import type { Disguise, DiscoverySimNode } from '../node/discovery-node.js';
 import type { MessageNetwork } from '../network/message-network.js';
@@ -103,6 +103,10 @@ export class Liar implements Disguise {
     };
   }
 
+  signed(content: Uint8Array): void {
+    this.parts.conspiracy.signed = content;
+  }
+
   #askForVote(to: string, message: DiscoveryMessage & { event: 'discoveryRequestConsensusVote' }): void {
     const { conspiracy, dice } = this.parts;
     const round = Number(message.body.round);
@@ -163,8 +167,19 @@ export class Liar implements Disguise {
     if (!this.lies('falseFinals')) return this.send(to, { event: 'discoveryFinalConsensus', body: final });
     const [one] = final.signatures;
     const few = final.signatures.slice(0, Math.max(1, final.signatures.length - 2));
-    const signatures = dice.pick([few, one === undefined ? [] : final.signatures.map(() => one), []]);
+    const repeated = one === undefined ? [] : final.signatures.map(() => one);
+    const signatures = dice.pick([few, repeated, [], this.#padded(final)]);
     this.send(to, { event: 'discoveryFinalConsensus', body: { ...final, signatures } });
+  }
+
+  /** One signature too few, and those of all liars: also of one that is no node any more. */
+  #padded({ signatures, listDigest }: DiscoveryFinalConsensus): DiscoverySignature[] {
+    const { conspiracy, node } = this.parts;
+    const { signed } = conspiracy;
+    const enough = node.process?.consensus.committee.quorum ?? 1;
+    const few = signatures.slice(0, enough - 1);
+    if (signed === null || Buffer.compare(sha256(signed), listDigest) !== 0) return few;
+    return [...few, ...conspiracy.sign(signed)];
   }
 
   /** Freezes a round as it should, or twice with something taken out in between. */

@@ -182,6 +182,52 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'promise-of-a-root-forgotten',
+    rule: 'ADR 0016: who signed the next root signs nothing by the old one from its activation on',
+    edits: [
+      {
+        file: 'policy/root-promise',
+        find: 'if (promise === null || rootVersion >= promise.version)',
+        replace: 'if (promise !== undefined)',
+      },
+    ],
+  },
+  {
+    name: 'root-signed-too-late',
+    rule: 'ADR 0016: who signed a listing of a round from the activation on does not sign the root',
+    edits: [
+      {
+        file: 'policy/root-promise',
+        find: "return promise.activation <= Math.max(now, lastCreation ?? 0) ? 'tooLate' : undefined;",
+        replace: 'return undefined;',
+      },
+    ],
+  },
+  {
+    name: 'listing-names-no-root',
+    rule: 'ADR 0016: a listing says which root decided it, inside of what is signed',
+    edits: [
+      {
+        file: 'policy/committee',
+        find: 'return version === 1 ? {} : { rootVersion: version };',
+        replace: 'return {};',
+      },
+    ],
+  },
+  {
+    name: 'old-nodes-count-on',
+    rule: 'ADR 0016: in a round only the signatures of the root in force count',
+    edits: [
+      { file: 'runtime/committees', find: 'rosters.slice(rosters.indexOf(from))', replace: 'rosters' },
+      {
+        file: 'runtime/committees',
+        find: 'committee = committeeOf(version, identities, this.#options.policy);',
+        replace:
+          'committee = { ...committeeOf(version, identities, this.#options.policy), members: new Set(this.#rosters.flatMap((roster) => roster.members.map((member) => member.identity))) };',
+      },
+    ],
+  },
+  {
     name: 'interim-lists-add-up',
     rule: '§5: what a node makes by itself is no part of a quorum',
     edits: [

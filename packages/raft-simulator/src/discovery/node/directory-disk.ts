@@ -1,4 +1,9 @@
-import type { DirectoryStore, SignedRound, StoredDirectory } from '@discovery-raft/discovery-consensus-fsm';
+import type {
+  DirectoryStore,
+  RootPromise,
+  SignedRound,
+  StoredDirectory,
+} from '@discovery-raft/discovery-consensus-fsm';
 import type { Dice } from '../../scenario/dice.js';
 import type { ProcessClock } from '../../time/process-clock.js';
 
@@ -6,6 +11,7 @@ import type { ProcessClock } from '../../time/process-clock.js';
 export class DirectoryDisk {
   directory: StoredDirectory | null = null;
   signed: SignedRound | null = null;
+  promise: RootPromise | null = null;
   /** Chance that a write fails; whether it happened all the same is another matter. */
   failure = 0;
   readonly #dice: Dice;
@@ -19,7 +25,7 @@ export class DirectoryDisk {
   }
 
   /** The disk as one process uses it; what it has under way when it dies has happened or has not. */
-  open(clock: ProcessClock): DirectoryStore & { crash(): void } {
+  open(clock: ProcessClock): Required<DirectoryStore> & { crash(): void } {
     const session = ++this.#sessions;
     const running = new Set<() => void>();
     const write = (perform: () => void): Promise<void> =>
@@ -37,9 +43,10 @@ export class DirectoryDisk {
       if (session === this.#sessions) perform();
     };
     return {
-      load: async () => ({ directory: this.directory, signed: this.signed }),
+      load: async () => ({ directory: this.directory, signed: this.signed, promise: this.promise }),
       saveDirectory: (directory) => write(mine(() => (this.directory = directory))),
       recordSigned: (signed) => write(mine(() => (this.signed = signed))),
+      recordPromise: (promise) => write(mine(() => (this.promise = promise))),
       crash: () => {
         for (const perform of running) if (this.#dice.chance(0.5)) perform();
         running.clear();

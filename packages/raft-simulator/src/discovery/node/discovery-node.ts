@@ -1,9 +1,7 @@
 import {
-  attestationsNeeded,
   DiscoveryConsensus,
   listLeader,
   listReader,
-  POLICIES,
   type ConsensusPorts,
   type DiscoveryMessage,
   type ListLeader,
@@ -21,6 +19,7 @@ import { Judge } from '../crypto/judge.js';
 import { packedSha256, sha256, type Key, type Keyring } from '../crypto/keyring.js';
 import { listSchema, VERSION } from '../crypto/packets.js';
 import type { MessageNetwork } from '../network/message-network.js';
+import type { SimRoots } from '../roots/sim-roots.js';
 import type { DiscoveryScenario, NodePlan } from '../scenario.js';
 import type { DirectoryDisk } from './directory-disk.js';
 
@@ -50,6 +49,8 @@ export interface Disguise {
   /** What leaves instead of a message; nothing for nothing. */
   outgoing(to: string, message: DiscoveryMessage): void;
   writer(real: ListLeader): ListLeader;
+  /** It has signed this. */
+  signed(content: Uint8Array): void;
 }
 
 /** What all nodes of a simulation share. */
@@ -59,7 +60,9 @@ export interface NodeWorld {
   readonly raftNetwork: SimNetwork;
   readonly network: MessageNetwork;
   readonly ring: Keyring;
+  /** Raft's servers: all nodes of all roots. */
   readonly members: readonly string[];
+  readonly roots: SimRoots;
   readonly hooks: NodeHooks;
 }
 
@@ -206,12 +209,12 @@ export class DiscoverySimNode {
   }
 
   #ports(clock: ProcessClock, list: SharedList): ConsensusPorts {
-    const { ring, scenario, network } = this.#world;
+    const { ring, scenario, network, roots } = this.#world;
     const raft = (): Raft<ListResult> => this.raft!;
     const writer = new ListWriter({
       list,
       clock,
-      attestationThreshold: attestationsNeeded(POLICIES[scenario.policy], scenario.nodes.length),
+      attestationThreshold: () => this.process!.consensus.committee.attestationsNeeded,
       propose: (data) => raft().apply(data),
     });
     const real = listLeader(writer, () => raft().barrier());
@@ -229,12 +232,20 @@ export class DiscoverySimNode {
         },
         isAuthenticated: (peer) => network.stands(this.id, peer),
       },
-      signer: { identity: this.id, sign: async (bytes) => this.key.sign(bytes) },
+      signer: {
+        identity: this.id,
+        sign: async (bytes) => {
+          disguise?.signed(bytes);
+          return this.key.sign(bytes);
+        },
+      },
+      rosters: roots.sourceOf(this.id),
       verifier: new Judge(ring, slow > 0 ? pause : undefined),
       store: {
         load: () => this.process!.directories.load(),
         saveDirectory: (directory) => this.process!.directories.saveDirectory(directory),
         recordSigned: (signed) => this.process!.directories.recordSigned(signed),
+        recordPromise: (promise) => this.process!.directories.recordPromise(promise),
       },
       clock: {
         now: () => clock.now(),

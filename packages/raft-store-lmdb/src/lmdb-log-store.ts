@@ -8,7 +8,7 @@ import { blockKey, LOG_HEAD_KEY } from './keys.js';
 import { loadLog } from './load-log.js';
 import { encodeLogHead } from './record-format.js';
 import { Redactions, type RedactionPlan } from './redactions.js';
-import { chooseRewrites } from './rewrite-choice.js';
+import { RewriteChoice } from './rewrite-choice.js';
 import { Scratch } from './scratch.js';
 import { StoreError } from './store-error.js';
 import { TailCache } from './tail-cache.js';
@@ -45,11 +45,11 @@ export interface LogStoreStats {
 export class LmdbLogStore implements LogStore {
   readonly #gate: WriteGate;
   readonly #onClose: () => Promise<void>;
-  readonly #maxWaitingTombstones: number;
   readonly #index = new BlockIndex();
   readonly #redactions = new Redactions();
   readonly #cache: TailCache;
   readonly #blocks: BlockReader;
+  readonly #rewrites: RewriteChoice;
   readonly #scratch = new Scratch();
   #firstIndex: LogIndex = 1;
   #writing = false;
@@ -59,9 +59,10 @@ export class LmdbLogStore implements LogStore {
   private constructor(gate: WriteGate, limits: LogStoreLimits, onClose: () => Promise<void>) {
     this.#gate = gate;
     this.#onClose = onClose;
-    this.#maxWaitingTombstones = limits.maxWaitingTombstones;
     this.#cache = new TailCache(limits.cacheBytes);
     this.#blocks = new BlockReader(gate, this.#index);
+    const { maxWaitingTombstones } = limits;
+    this.#rewrites = new RewriteChoice(this.#redactions, this.#index, this.#blocks, maxWaitingTombstones);
   }
 
   /** Checks what is there, within bounds, or begins an empty log. @throws StoreError */
@@ -262,8 +263,7 @@ export class LmdbLogStore implements LogStore {
     if (tombstones.length === 0) return [];
     const index = this.#index;
     for (const stone of tombstones) plan.add(index.firstIndexOf(index.find(stone.index)), stone);
-    const chosen = chooseRewrites(plan, this.#redactions, index, this.#blocks, this.#maxWaitingTombstones);
-    return chosen.map((slot) => {
+    return this.#rewrites.choose(plan).map((slot) => {
       const firstIndex = index.firstIndexOf(slot);
       const { bytes, head } = this.#blocks.rewrite(slot, index.entriesOf(slot), plan.allOf(firstIndex));
       plan.dropBlock(firstIndex);

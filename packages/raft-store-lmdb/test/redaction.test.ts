@@ -69,6 +69,29 @@ test('no more tombstones wait than may', async () => {
   expect(waitingTombstoneBytes).toBeLessThan(300 * 66 * 4 + (1 << 20));
 });
 
+test('blocks that are due at once take turns, and each has its turn', async () => {
+  const blocks = 200;
+  const store = await openTemp({ cacheBytes: 0 });
+  const { logStore } = store;
+  for (let block = 0; block < blocks; block++) await logStore.append(batchFrom(1 + block * BATCH));
+  const stones = (entries: readonly number[]): LogEntry[] =>
+    Array.from({ length: blocks }, (_, block) => entries.map((entry) => stoneOf(block * BATCH + entry, 1))).flat();
+  await logStore.redact(stones([1, 2, 3]));
+  expect(store.stats().rewrittenBlocks).toBe(0);
+  // With two more of each, every block would give back a page of its five.
+  await logStore.redact(stones([4, 5]));
+  const atOnce = store.stats();
+  expect(atOnce.rewrittenBlocks).toBeGreaterThan(0);
+  expect(atOnce.rewrittenBlocks).toBeLessThan(blocks / 4);
+  for (let call = 0; call < 40; call++) await logStore.redact([stoneOf(call * BATCH + 6, 1)]);
+  expect(store.stats().rewrittenBlocks).toBeGreaterThanOrEqual(blocks);
+  expect(store.stats().waitingTombstones).toBeLessThanOrEqual(40);
+  const living = Array.from({ length: blocks * BATCH }, (_, i) => i + 1).filter(
+    (index) => (index - 1) % BATCH >= (index <= 40 * BATCH ? 6 : 5),
+  );
+  await assertLiving(store, new Set(living));
+});
+
 test('a tombstone that waited is not put on the entry that took its place', async () => {
   const store = await openTemp({ cacheBytes: 0 });
   await store.logStore.append(batchFrom(1));

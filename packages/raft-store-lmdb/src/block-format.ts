@@ -1,9 +1,9 @@
 import { crc32 } from 'node:zlib';
 import { EntryType, type LogEntry, type LogIndex } from '@discovery-raft/raft-core';
 import {
+  entryReader,
   FormatError,
   maxEncodedBytes,
-  readEntry,
   readUint64,
   skipEntry,
   viewOf,
@@ -76,7 +76,7 @@ export function checkBlock(bytes: Uint8Array): BlockHead {
  * @param read what is wanted of each entry
  * @throws FormatError
  */
-export function decodeBlock(bytes: Uint8Array, head = checkBlock(bytes), read: ReadEntry = readEntry): LogEntry[] {
+export function decodeBlock(bytes: Uint8Array, head = checkBlock(bytes), read: ReadEntry = entryReader()): LogEntry[] {
   const view = viewOf(bytes);
   const cursor: EntryCursor = { offset: BLOCK_HEAD_BYTES, index: head.firstIndex, term: 0 };
   const entries: LogEntry[] = [];

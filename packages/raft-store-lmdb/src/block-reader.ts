@@ -1,7 +1,7 @@
 import type { LogEntry, LogIndex } from '@discovery-raft/raft-core';
 import { checkBlock, decodeBlock, rewriteBlock, type BlockHead } from './block-format.js';
 import type { BlockIndex, BlockSlot } from './block-index.js';
-import { FormatError, readEntry, readOutline, type ReadEntry } from './entry-format.js';
+import { entryReader, FormatError, readOutline, type ReadEntry } from './entry-format.js';
 import { blockKey } from './keys.js';
 import { StoreError } from './store-error.js';
 import type { WriteGate } from './write-gate.js';
@@ -28,7 +28,7 @@ export class BlockReader {
     if (this.#held?.firstIndex === firstIndex) return this.#held.entries;
     let entries = this.#decoded.get(firstIndex);
     if (entries === undefined) {
-      entries = this.#decode(slot, readEntry);
+      entries = this.#decode(slot, entryReader());
       if (this.#decoded.size === MAX_DECODED_BLOCKS) this.#decoded.delete(this.#decoded.keys().next().value!);
       this.#decoded.set(firstIndex, entries);
     }

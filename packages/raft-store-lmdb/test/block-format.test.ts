@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { EntryType, type LogEntry } from '@discovery-raft/raft-core';
 import { checkBlock, decodeBlock, encodeBlock, maxBlockBytes, rewriteBlock } from '../src/block-format.js';
-import { FormatError } from '../src/entry-format.js';
+import { FormatError, RUN_BYTES } from '../src/entry-format.js';
 import { stoneOf } from './fixtures/operations.js';
 
-const bytes = fc.uint8Array({ maxLength: 40 });
+const bytes = fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 1000, max: 10_000 }).map(bytesOf));
 const safeIndex = fc.oneof(fc.integer({ min: 1, max: 1000 }), fc.integer({ min: 2 ** 32 - 10, max: 2 ** 53 - 1000 }));
+
+function bytesOf(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => i * length);
+}
 
 /** Entries with consecutive indexes and rising terms. */
 const entries = fc
@@ -46,6 +50,15 @@ test('a block gives back what was put into it, in any part of a larger array', (
       expect(checkBlock(block)).toEqual({ firstIndex: list[begin]!.index, entries: end - begin, tombstones });
     }),
   );
+});
+
+test('who keeps one entry of a block does not keep the block', () => {
+  const list = Array.from({ length: 40 }, (_, i): LogEntry => {
+    return { index: i + 1, term: 1, type: EntryType.command, data: bytesOf(i % 4 === 0 ? 6000 : 100) };
+  });
+  for (const { data } of decodeBlock(encode(list))) {
+    expect(data.buffer.byteLength).toBeLessThanOrEqual(Math.max(RUN_BYTES, data.length));
+  }
 });
 
 test('entries from anywhere in the log go into one record', () => {

@@ -1,13 +1,25 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
+/** Bytes in use of V8's heap, and of buffers outside it. */
+export interface CollectedMemory {
+  readonly heapBytes: number;
+  readonly bufferBytes: number;
+}
+
 /** Bytes in use, buffers too, once everything that can go is gone: what earlier benchmarks left must not count. */
 export function collectedHeapBytes(): number {
+  const { heapBytes, bufferBytes } = collectedMemory();
+  return heapBytes + bufferBytes;
+}
+
+/** The same, apart. */
+export function collectedMemory(): CollectedMemory {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   // Twice: the bytes of an array are freed by the collection after the one that frees the array.
   collect();
   collect();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+  return { heapBytes: heapUsed, bufferBytes: arrayBuffers };
 }

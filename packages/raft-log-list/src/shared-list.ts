@@ -128,7 +128,7 @@ export class SharedList implements StateMachine<ListResult> {
 
   /** Whom the schema names as the owner of a certificate; what it said of one is remembered. */
   attesterOf(certificate: Uint8Array): string | undefined {
-    return this.#rules.attesters.nameOf(certificate);
+    return this.#rules.attesters.find(certificate).attester;
   }
 
   /** Listens; the function that comes back ends it. A listener must not write to the list's objects. */

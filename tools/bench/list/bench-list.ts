@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import { EntryType, seededRandom, systemClock } from '@discovery-raft/raft-core';
-import { ListWriter, SharedList } from '@discovery-raft/raft-log-list';
-import { attestation, packetOf, schema } from './items.js';
+import { ListWriter, SharedList, type NewAttestation } from '@discovery-raft/raft-log-list';
+import { attestationBy, packetOf, schema } from './items.js';
+import { differentItems } from './random-items.js';
 
 /** Updates that are under way together. */
 const BATCH = 500;
@@ -11,14 +12,16 @@ export class BenchList {
   readonly list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary') });
   readonly #items: number;
   readonly #packetBytes: number;
+  readonly #attestations: readonly NewAttestation[];
   readonly #writer: ListWriter;
   readonly #random = seededRandom(1);
   #index = 0;
   #round = 1;
 
-  private constructor(items: number, packetBytes: number) {
+  private constructor(items: number, packetBytes: number, nodes: number) {
     this.#items = items;
     this.#packetBytes = packetBytes;
+    this.#attestations = Array.from({ length: nodes }, (_, node) => attestationBy(node));
     this.#writer = new ListWriter({
       list: this.list,
       clock: systemClock,
@@ -32,9 +35,9 @@ export class BenchList {
     this.#writer.takeOver();
   }
 
-  /** A list of so many items, each with a packet of so many bytes; more than a batch of 500. */
-  static async of(items: number, packetBytes: number): Promise<BenchList> {
-    const made = new BenchList(items, packetBytes);
+  /** A list of more than 500 items, each with a packet of so many bytes, and attested by so many nodes. */
+  static async of(items: number, packetBytes: number, nodes = 1): Promise<BenchList> {
+    const made = new BenchList(items, packetBytes, nodes);
     for (let item = 0; item < items; item++) await made.#upsert(item);
     return made;
   }
@@ -47,10 +50,8 @@ export class BenchList {
 
   /** Refreshes different items at random, a batch of them. @returns how many */
   async updateBatch(): Promise<number> {
-    const chosen = new Set<number>();
-    while (chosen.size < BATCH) chosen.add(Math.floor(this.#random.next() * this.#items));
     this.#round++;
-    await Promise.all([...chosen].map((item) => this.#upsert(item)));
+    await Promise.all(differentItems(this.#random, BATCH, this.#items).map((item) => this.#upsert(item)));
     return BATCH;
   }
 
@@ -63,6 +64,6 @@ export class BenchList {
   }
 
   async #upsert(item: number): Promise<void> {
-    await this.#writer.upsert(packetOf(item, this.#round, this.#packetBytes), attestation);
+    await this.#writer.upsert(packetOf(item, this.#round, this.#packetBytes), this.#attestations);
   }
 }

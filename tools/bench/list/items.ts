@@ -14,14 +14,19 @@ export const schema: ListSchema = {
   attester: (certificate) => Buffer.from(certificate).toString('latin1'),
 };
 
+/** The word of one of the nodes for an item. */
+export function attestationBy(node: number): NewAttestation {
+  return {
+    signature: create(DiscoverySignatureSchema, {
+      certificate: Buffer.from(`node${node}`.padEnd(170, '.')),
+      signature: new Uint8Array(64),
+    }),
+    expiration: 99_999_999,
+  };
+}
+
 /** The one attestation that makes an item complete here. */
-export const attestation: NewAttestation = {
-  signature: create(DiscoverySignatureSchema, {
-    certificate: Buffer.from('node'.padEnd(170, '.')),
-    signature: new Uint8Array(64),
-  }),
-  expiration: 99_999_999,
-};
+export const attestation: NewAttestation = attestationBy(0);
 
 /** The packet of an item; one with a higher expiration is newer. */
 export function packetOf(item: number, expiration: number, bytes = packetBytes): Uint8Array {

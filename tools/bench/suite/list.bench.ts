@@ -1,7 +1,9 @@
 import type { Bench, Effort, Measurement } from '../bench.js';
+import { collectedMemory } from '../heap.js';
 import { BenchList } from '../list/bench-list.js';
 import { churnList, type ChurnPlan } from '../list/churn.js';
 import { packetBytes } from '../list/items.js';
+import { PlainMap } from '../list/plain-map.js';
 import { median } from '../rate.js';
 
 /** Small packets, so that a million of them leaves room; a list never looks into them. */
@@ -9,33 +11,77 @@ const flatPacketBytes = 200;
 const smallest = 1000;
 const views = 2000;
 
-/** Refreshes a second, several lists in turn. */
-async function updateRates(lists: readonly BenchList[], { seconds, repeats }: Effort): Promise<number[]> {
-  const rates: number[][] = lists.map(() => []);
+/** Something whose items are refreshed in batches. */
+interface Updated {
+  /** @returns how many were refreshed */
+  updateBatch(): number | Promise<number>;
+}
+
+/** Refreshes for each second of CPU time, all threads together. */
+async function updateRates(updated: readonly Updated[], { seconds, repeats }: Effort): Promise<number[]> {
+  const rates: number[][] = updated.map(() => []);
   for (let repeat = 0; repeat < repeats; repeat++) {
-    for (const [i, list] of lists.entries()) {
+    for (const [i, one] of updated.entries()) {
       const begin = performance.now();
+      const before = process.cpuUsage();
       let updates = 0;
-      while (performance.now() < begin + seconds * 1000) updates += await list.updateBatch();
-      rates[i]!.push((updates / (performance.now() - begin)) * 1000);
+      while (performance.now() < begin + seconds * 1000) updates += await one.updateBatch();
+      const { user, system } = process.cpuUsage(before);
+      rates[i]!.push((updates / (user + system)) * 1e6);
     }
   }
-  for (const list of lists) await list.end();
   return rates.map(median);
 }
 
-/** Refreshes of live items: insert the new packet, delete the original. Beside it the same on a list of a thousand. */
+/**
+ * Refreshes of live items: insert the new packet, delete the original. Beside it the same on a list of a thousand, in turn in
+ * the same process.
+ */
 function update(items: number): Bench {
   return {
     name: `list/update/${items}`,
-    unit: 'update/s',
+    unit: 'update/CPU-s',
     run: async ({ effort }) => {
       const [small, large] = [
         await BenchList.of(smallest, flatPacketBytes),
         await BenchList.of(items, flatPacketBytes),
       ];
       const [baseline, value = NaN] = await updateRates([small, large], effort);
+      await small.end();
+      await large.end();
       return { value, baseline };
+    },
+  };
+}
+
+/**
+ * What the memory of the machine makes of it: a `Map` of as many names, each with a fresh object and a fresh packet as its
+ * value, replaced at random. Nothing that keeps a packet an item in memory of its own is flatter. Beside it a map of a thousand.
+ */
+function plainMap(items: number): Bench {
+  return {
+    name: `list/plain-map/${items}`,
+    unit: 'update/CPU-s',
+    run: async ({ effort }) => {
+      const maps = [new PlainMap(smallest, flatPacketBytes), new PlainMap(items, flatPacketBytes)];
+      const [baseline, value = NaN] = await updateRates(maps, effort);
+      return { value, baseline };
+    },
+  };
+}
+
+/** Memory that a record takes, with a packet and as many attestations as real ones. Beside it what it counts for. */
+function memoryPerRecord(what: 'heap' | 'memory', records: number): Bench {
+  return {
+    name: `list/${what}-per-record/${records}`,
+    unit: 'B',
+    run: async () => {
+      const before = collectedMemory();
+      const { list } = await BenchList.of(records, packetBytes, 3);
+      const after = collectedMemory();
+      const heapBytes = after.heapBytes - before.heapBytes;
+      const bytes = what === 'heap' ? heapBytes : heapBytes + after.bufferBytes - before.bufferBytes;
+      return { value: bytes / list.size, baseline: list.liveBytes / list.size };
     },
   };
 }
@@ -43,8 +89,13 @@ function update(items: number): Bench {
 /** Refreshes of packets as large as real ones. */
 const realUpdates: Bench = {
   name: `list/update-${packetBytes}B/10000`,
-  unit: 'update/s',
-  run: async ({ effort }) => ({ value: (await updateRates([await BenchList.of(10_000, packetBytes)], effort))[0]! }),
+  unit: 'update/CPU-s',
+  run: async ({ effort }) => {
+    const list = await BenchList.of(10_000, packetBytes);
+    const [value = NaN] = await updateRates([list], effort);
+    await list.end();
+    return { value };
+  },
 };
 
 /** Nanoseconds of something done after each of many updates; the median. */
@@ -107,7 +158,10 @@ function heap(store: ChurnPlan['store'], few: number, many: number, onlyInFull: 
 
 export default [
   ...[10_000, 100_000, 1_000_000].map(update),
+  ...[100_000, 1_000_000].map(plainMap),
   realUpdates,
+  memoryPerRecord('heap', 100_000),
+  memoryPerRecord('memory', 100_000),
   ...[100_000, 1_000_000].map(view),
   viewOrSort,
   heap('memory', 100_000, 300_000, false),

@@ -19,7 +19,7 @@ import type { LogIndex } from '@discovery-raft/raft-core';
 import { decodeEntry, encodeEntry, type DecodedEntry, type EntryFields } from '../codec/entry-codec.js';
 import type { ListLimits } from '../limits.js';
 import { recordBytes, type Attestation, type ListSchema, type NewAttestation, type StoredRecord } from '../record.js';
-import type { AttesterBook } from './attesters.js';
+import type { AttesterBook, ReadAttestation } from './attesters.js';
 import type { PackedSha256 } from './hashing.js';
 import type { ListState } from './list-state.js';
 import type { LiveRecord, ReadRecord } from './live-record.js';
@@ -165,11 +165,12 @@ export function describePacket(
   }
 }
 
-function readAttestations(entries: readonly NewAttestation[], book: AttesterBook): readonly Attestation[] {
-  const read: Attestation[] = [];
+function readAttestations(entries: readonly NewAttestation[], book: AttesterBook): readonly ReadAttestation[] {
+  const read: ReadAttestation[] = [];
   for (const { signature, expiration } of entries) {
-    const attester = book.nameOf(signature.certificate);
-    if (attester !== undefined) addAttestation(read, { attester, signature, expiration });
+    const certificate = book.find(signature.certificate);
+    const { attester } = certificate;
+    if (attester !== undefined) addAttestation(read, { attester, signature, expiration, certificate });
   }
   return read;
 }
@@ -180,7 +181,7 @@ function readAttestations(entries: readonly NewAttestation[], book: AttesterBook
  *
  * @returns whether `attestations` changed
  */
-export function addAttestation(attestations: Attestation[], added: Attestation): boolean {
+export function addAttestation<Of extends Attestation>(attestations: Of[], added: Of): boolean {
   const at = attestations.findIndex(({ attester }) => attester === added.attester);
   const present = attestations[at];
   if (present === undefined) attestations.push(added);

@@ -1,10 +1,15 @@
 import { sameBytes, type Attestation, type ListSchema } from '../record.js';
 
+/** An attestation together with its certificate as it is known. */
+export interface ReadAttestation extends Attestation {
+  readonly certificate: KnownCertificate;
+}
+
 /** Certificates that are remembered, and sets of attesters. When there are more, all are forgotten. */
 const MAX_REMEMBERED = 1024;
 
 /** A certificate, and whom the schema finds in it. */
-interface KnownCertificate {
+export interface KnownCertificate {
   readonly bytes: Uint8Array;
   readonly attester: string | undefined;
 }
@@ -35,23 +40,17 @@ export class AttesterBook {
     this.#schema = schema;
   }
 
-  /** Whom the schema finds in a certificate; undefined for nobody, and when it throws. */
-  nameOf(certificate: Uint8Array): string | undefined {
-    return this.#known(certificate).attester;
-  }
-
   /** The attesters of these attestations, in their order. */
-  of(attestations: readonly Attestation[]): Attesters {
+  of(attestations: readonly Pick<ReadAttestation, 'attester' | 'certificate'>[]): Attesters {
     let node = this.#nobody;
-    for (const { signature } of attestations) {
-      const known = this.#known(signature.certificate);
-      node = node.longer.get(known) ?? this.#addTo(node, known);
+    for (const { attester, certificate } of attestations) {
+      node = node.longer.get(certificate) ?? this.#addTo(node, attester, certificate);
     }
     return node;
   }
 
-  #addTo(node: AttestersNode, known: KnownCertificate): AttestersNode {
-    const names = [...node.names, known.attester!];
+  #addTo(node: AttestersNode, attester: string, known: KnownCertificate): AttestersNode {
+    const names = [...node.names, attester];
     const longer = { names, certificates: [...node.certificates, known.bytes], longer: new Map() };
     if (++this.#nodes > MAX_REMEMBERED) {
       this.#nobody = emptyNode();
@@ -60,7 +59,8 @@ export class AttesterBook {
     return longer;
   }
 
-  #known(certificate: Uint8Array): KnownCertificate {
+  /** What is known of a certificate: it names nobody when the schema finds nobody, or throws. */
+  find(certificate: Uint8Array): KnownCertificate {
     const key = hashOf(certificate);
     const found = this.#certificates.get(key);
     if (found !== undefined && sameBytes(found.bytes, certificate)) return found;

@@ -211,6 +211,8 @@ export class Leadership {
     }
     if (waiting !== undefined || records.some((record) => record.hasPacket(read.packet))) return;
     const { maxRecordsPerIdentity } = this.#ports;
+    // Nearly always there are few, and no packet need be taken out of the list to see that.
+    if (records.length + 1 + (lane?.operations.length ?? 0) < maxRecordsPerIdentity) return;
     const packets = packetsOf(records, lane);
     if (packets.length >= maxRecordsPerIdentity && !packets.some((packet) => sameBytes(packet, read.packet))) {
       throw new ListError('LIST_TOO_MANY_RECORDS', 'an identity has as many packets side by side as it may', {

@@ -1,5 +1,4 @@
 import type { DiscoveryMessage, PolicyName } from '@discovery-raft/discovery-consensus-fsm';
-import type { StoredRecord } from '@discovery-raft/raft-log-list';
 import type { Violation } from '../checkers/checker.js';
 import { SimDisk } from '../disk/sim-disk.js';
 import { Journal } from '../journal.js';
@@ -7,7 +6,8 @@ import type { LinkFaults } from '../network/link-faults.js';
 import { SimNetwork } from '../network/sim-network.js';
 import { Dice } from '../scenario/dice.js';
 import { VirtualClock } from '../time/virtual-clock.js';
-import { secondsAt, SLOT_SECONDS, slotStartMs } from './calendar.js';
+import { secondsAt, slotStartMs } from './calendar.js';
+import { Calm } from './calm.js';
 import type { DiscoveryChecker, Receipt } from './checkers/checker.js';
 import { makeDiscoveryPanel, type DiscoveryPanel } from './checkers/panel.js';
 import { Keyring } from './crypto/keyring.js';
@@ -19,27 +19,16 @@ import { Mischief } from './liars/mischief.js';
 import { MessageNetwork } from './network/message-network.js';
 import { DiscoveryNemesis } from './nemesis.js';
 import { DirectoryDisk } from './node/directory-disk.js';
-import { DiscoverySimNode, type DiscoveryProcess, type NodeWorld } from './node/discovery-node.js';
+import { DiscoverySimNode, type NodeWorld } from './node/discovery-node.js';
 import { Outside } from './outside/publishers.js';
+import { watchProcess, type ProcessWatch } from './process-watch.js';
 import { RootChange } from './roots/root-change.js';
 import { drawDiscoveryScenario, type DiscoveryScenario, type NodePlan } from './scenario.js';
 
 /** Slots with faults. */
 const FAULT_SLOTS = 5;
-/** Slots at the end in which everything must work. */
-const GOOD_SLOTS = 2;
-/** So long after a good slot has begun, its directory must be everywhere; by then no clock is in the next slot. */
-const GOOD_WITHIN_MS = 10_000;
-/** Within so many slots without faults an honest node must lead. */
-const ELECTION_SLOTS = 4;
 /** How often somebody pulls a directory from each honest node, on average. */
 const PULL_EVERY_MS = 1500;
-/** Every so many log entries the lists are compared, and at each freeze marker. */
-const COMPARED_EVERY = 50;
-/** A lying leader is switched off for so long, when there are no faults any more. */
-const REMEDY_MS = 4000;
-/** How long an honest node must have led before a slot is expected to succeed. */
-const STABLE_MS = 5000;
 
 /** What a simulation came to. */
 export interface DiscoveryResult {
@@ -110,9 +99,8 @@ class DiscoverySimulation {
   readonly #network: NodeWorld;
   readonly #rootChange: RootChange;
   readonly #nemesis: DiscoveryNemesis;
+  readonly #watch: ProcessWatch;
   readonly #clockSetMs = new Map<string, number>();
-  /** Who leads once the faults are over, and since when. */
-  #reign: { readonly leader: DiscoverySimNode; readonly sinceMs: number } | null = null;
   readonly #counts: DiscoveryCounts = {
     ...{ published: 0, accepted: 0, refused: 0, signatures: 0, crashes: 0, lies: 0, alarms: 0, found: 0, forgotten: 0 },
     ...{ roots: 0, stuck: 0, byNextRoot: 0 },
@@ -154,6 +142,13 @@ class DiscoverySimulation {
         note: (what, detail) => this.#journal.note('nemesis', what, [], () => detail),
       },
     });
+    this.#watch = {
+      journal: this.#journal,
+      listings: this.#listings,
+      counts: this.#counts,
+      tell: (node, event) => this.#tell(node, event),
+      step: (node) => this.#nemesis.step(node),
+    };
   }
 
   #makeWorld(): NodeWorld {
@@ -176,7 +171,9 @@ class DiscoverySimulation {
       members: this.#scenario.nodes.map(({ name }) => identityOf(name, 'discovery')),
       roots: this.#rootChange.roots,
       hooks: {
-        made: (node, process) => this.#made(node, process),
+        made: (node, process) => {
+          if (node.honest) watchProcess(node, process, this.#watch);
+        },
         started: (node) => this.#journal.note(node.plan.name, 'starts', [node.process?.number ?? 0]),
         failed: (node, what) => this.#tell(node, (checker) => checker.failed?.(node, what)),
         roleChanged: (node) => this.#journal.note(node.plan.name, node.raft?.state ?? '', [node.raft?.term ?? 0]),
@@ -231,7 +228,10 @@ class DiscoverySimulation {
     for (const liar of this.#liars.values()) new Mischief(liar).start();
     this.#pullSometimes();
     await this.#until(slotStartMs(FAULT_SLOTS) + 5000);
-    if (!this.#failed) await this.#calm();
+    if (!this.#failed) {
+      for (const node of this.#nodes) this.#clockSetMs.set(node.id, this.#world.now);
+      if (!(await this.#makeCalm().run())) this.#counts.stuck++;
+    }
     for (const node of this.#nodes) node.kill();
     return this.#result();
   }
@@ -240,77 +240,20 @@ class DiscoverySimulation {
     return this.#journal.violation !== null;
   }
 
-  /** The faults are over, but not the lies: once an honest node leads, the second slot from then on must be good. */
-  async #calm(): Promise<void> {
-    this.#journal.note('sim', 'faults over');
-    this.#network.raftNetwork.loseAll();
-    this.#network.network.loseAll();
-    for (const node of this.#nodes) this.#clockSetMs.set(node.id, this.#world.now);
-    this.#nemesis.stop();
-    if (!this.#rootChange.settle()) {
-      this.#counts.stuck++;
-      return this.#journal.note('sim', 'too few have signed the trust root in time: there can be no rounds');
-    }
-    for (const node of this.#nodes) {
-      if (this.#present.includes(node)) node.start();
-      else if (node.process !== null) this.#switchOff(node);
-    }
-    const limitMs = this.#world.now + ELECTION_SLOTS * SLOT_SECONDS * 1000;
-    await this.#until(limitMs, () => this.#honestLeader());
-    if (this.#failed) return;
-    if (!this.#honestLeader()) {
-      const what = `no honest leader ${ELECTION_SLOTS} slots after the faults`;
-      return this.#journal.report('liveness', 'somebody leads', what);
-    }
-    // A node whose clock was ahead has promised not to sign again until the time that it took for the present has come.
-    const promised = this.#present.map(({ honest, directoryDisk }) =>
-      honest ? (directoryDisk.signed?.round ?? 0) : 0,
-    );
-    const promisedUntil = Math.max(...promised);
-    const first = Math.max(Math.floor(this.#world.now / 1000 / SLOT_SECONDS) + 2, promisedUntil + 1);
-    for (let slot = first; slot < first + GOOD_SLOTS && !this.#failed; slot++) {
-      await this.#until(slotStartMs(slot) + GOOD_WITHIN_MS);
-      if (this.#failed) return;
-      this.#journal.note('sim', 'good slot ends', [slot]);
-      for (const checker of this.#panel.checkers) checker.goodSlot?.(slot);
-    }
+  #makeCalm(): Calm {
+    return new Calm({
+      ...{ world: this.#world, journal: this.#journal, nodes: this.#nodes, checkers: this.#panel.checkers },
+      ...{ nemesis: this.#nemesis, rootChange: this.#rootChange, networks: this.#network },
+      crash: (node, outageMs) => this.#crash(node, outageMs),
+      died: (node, process) => this.#tell(node, (checker) => checker.died?.(node, process)),
+    });
   }
 
-  /**
-   * Whether an honest node leads and all have followed it for a while: a transfer that began during the faults may still be
-   * under way. A lying leader is switched off for a time, as its operator would.
-   */
-  #honestLeader(): boolean {
-    const leader = this.#nodes.find((node) => node.leads);
-    if (leader !== this.#reign?.leader) this.#reign = null;
-    if (leader === undefined) return false;
-    if (!leader.honest) {
-      if (this.#present.every((node) => node.process !== null)) this.#crash(leader, REMEDY_MS);
-      return false;
-    }
-    if (!this.#present.every(({ raft }) => raft?.leader?.id === leader.id)) return false;
-    if (this.#reign?.leader !== leader) this.#reign = { leader, sinceMs: this.#world.now };
-    return this.#world.now - this.#reign.sinceMs >= STABLE_MS;
-  }
-
-  /** The nodes of the root in force. The faults end after the activation of the next one. */
-  get #present(): readonly DiscoverySimNode[] {
-    return this.#rootChange.present(this.#nodes);
-  }
-
-  /** A node that is none any more stops by itself. */
-  #switchOff(node: DiscoverySimNode): void {
-    const process = node.process!;
-    this.#journal.note(node.plan.name, 'is no node any more, and stops');
-    node.kill();
-    this.#tell(node, (checker) => checker.died?.(node, process));
-  }
-
-  #until(endMs: number, done: () => boolean = () => false): Promise<void> {
+  #until(endMs: number): Promise<void> {
     return this.#world.run(
       endMs,
       () => undefined,
-      () => this.#failed || done(),
+      () => this.#failed,
     );
   }
 
@@ -332,81 +275,6 @@ class DiscoverySimulation {
     this.#journal.note(node.plan.name, 'clock set', [], () => `${skewSeconds.toFixed(2)} s ahead`);
     this.#clockSetMs.set(node.id, this.#world.now);
     node.setClock(skewSeconds);
-  }
-
-  #made(node: DiscoverySimNode, process: DiscoveryProcess): void {
-    if (!node.honest) return;
-    this.#tell(node, (checker) => checker.starting?.(node, process));
-    const live = <Args extends unknown[]>(heed: (...args: Args) => void) => {
-      return (...args: Args): void => {
-        if (node.process === process) heed(...args);
-      };
-    };
-    this.#watchList(node, process);
-    const { consensus } = process;
-    const { name } = node.plan;
-    consensus.on(
-      'stateChanged',
-      live(({ to, round }) => {
-        this.#journal.note(name, to, [round ?? 0]);
-        if (round === null) return;
-        if (to === 'LeaderConsensusCalc') this.#tell(node, (checker) => checker.led?.(node, round));
-        this.#nemesis.step(node);
-      }),
-    );
-    consensus.on(
-      'roundEnded',
-      live(({ round, published, signatures, items, reason }) => {
-        this.#journal.note(name, 'round ended', [round, published ? 1 : 0, signatures, items], () => {
-          return published ? `${round}: ${items} items, ${signatures} signatures` : `${round}: ${reason}`;
-        });
-      }),
-    );
-    consensus.on(
-      'directoryPublished',
-      live((directory) => {
-        this.#counts.published++;
-        if ((this.#listings.read(directory.directory.directory)?.rootVersion ?? 1) > 1) this.#counts.byNextRoot++;
-        this.#tell(node, (checker) => checker.published?.(node, directory));
-        this.#tell(node, (checker) => checker.served?.(node, directory));
-      }),
-    );
-    consensus.on(
-      'alarmRaised',
-      live((alarm) => {
-        this.#counts.alarms++;
-        this.#journal.note(name, `alarm ${alarm.code}`, [], () => alarm.detail);
-        this.#tell(node, (checker) => checker.alarm?.(node, alarm));
-      }),
-    );
-    consensus.on(
-      'messageRefused',
-      live((refusal) => this.#tell(node, (checker) => checker.refused?.(node, refusal))),
-    );
-  }
-
-  #watchList(node: DiscoverySimNode, process: DiscoveryProcess): void {
-    const { list } = process;
-    const view = (index: number, always: boolean): void => {
-      if (!always && index % COMPARED_EVERY !== 0) return;
-      if ((process.raft?.incompleteUntil ?? Infinity) > index) return;
-      this.#tell(node, (checker) => checker.viewed?.(node, list.view()));
-    };
-    list.on('inserted', ({ record }) => {
-      this.#journal.note(node.plan.name, 'inserted', [record.index], () => describeRecord(record));
-      this.#tell(node, (checker) => checker.inserted?.(node, record));
-      view(record.index, false);
-    });
-    list.on('deleted', ({ record, index }) => {
-      this.#journal.note(node.plan.name, 'deleted', [index], () => describeRecord(record));
-      this.#tell(node, (checker) => checker.deleted?.(node, record));
-      view(index, false);
-    });
-    list.on('frozen', ({ index }) => view(index, true));
-    list.on('restored', ({ index }) => {
-      this.#journal.note(node.plan.name, 'restores', [index]);
-      for (const record of list.entries()) this.#tell(node, (checker) => checker.inserted?.(node, record));
-    });
   }
 
   #deliver(from: string, to: string, message: DiscoveryMessage): void {
@@ -498,9 +366,4 @@ class DiscoverySimulation {
 function describePacket(packet: Uint8Array): string {
   const item = splitPacket(packet)?.item;
   return item === undefined ? 'no packet' : `${nameOf(item.identity)} until ${item.expiration}`;
-}
-
-function describeRecord({ identity, expiration, attestations }: StoredRecord): string {
-  const by = attestations.map(({ attester }) => nameOf(attester)).join(' ');
-  return `${nameOf(identity)} until ${expiration}, by ${by}`;
 }

@@ -89,12 +89,12 @@ export class Calm {
    * under way. A lying leader is switched off for a time, as its operator would.
    */
   #honestLeads(): boolean {
-    const { world, nodes, crash } = this.#parts;
+    const { world, nodes } = this.#parts;
     const leader = nodes.find((node) => node.leads);
     if (leader !== this.#reign?.leader) this.#reign = null;
     if (leader === undefined) return false;
     if (!leader.honest) {
-      if (this.#present.every((node) => node.process !== null)) crash(leader, REMEDY_MS);
+      if (this.#present.every((node) => node.process !== null)) this.#parts.crash(leader, REMEDY_MS);
       return false;
     }
     if (!this.#present.every(({ raft }) => raft?.leader?.id === leader.id)) return false;

@@ -137,20 +137,44 @@ export class CertificateVerifier {
   }
 
   /** {@link verifySignature} in libuv's thread pool. Never rejects. */
-  async verifySignatureAsync(
+  verifySignatureAsync(
     certificate: FlatCertificate,
     content: Uint8Array,
     signature: Uint8Array,
     atSeconds: number,
   ): Promise<Verdict> {
-    const verdict = await this.verifyAsync(certificate, atSeconds);
-    if (!verdict.ok) return verdict;
-    return messageVerdict(await this.#signatures.verifyAsync(certificate.publicKey, content, signature));
+    return new Promise((tell) => this.verifySignatureThen(certificate, content, signature, atSeconds, tell));
+  }
+
+  /**
+   * {@link verifySignatureAsync} for who asks thousands of times a second: with a pool and a certificate that was verified
+   * before, no promise is made.
+   *
+   * @param tell - called once, perhaps at once; must not throw
+   */
+  verifySignatureThen(
+    certificate: FlatCertificate,
+    content: Uint8Array,
+    signature: Uint8Array,
+    atSeconds: number,
+    tell: (verdict: Verdict) => void,
+  ): void {
+    const refusal = refusalByClaims(certificate, this.root, atSeconds);
+    if (refusal !== undefined) return tell(refusal);
+    const conclude = (sound: Sound | Refusal): void => {
+      const verdict = this.#conclude(certificate, sound, atSeconds);
+      if (!verdict.ok) return tell(verdict);
+      this.#signatures.verifyThen(certificate.publicKey, content, signature, (good) => tell(messageVerdict(good)));
+    };
+    const digest = this.#isKnown(certificate) ? undefined : digestOf(certificate);
+    const known = digest === undefined ? SOUND : this.#remembered(digest);
+    if (known !== undefined) conclude(known);
+    else void this.#verifySoundness(certificate, digest!).then(conclude);
   }
 
   #conclude(certificate: FlatCertificate, sound: Sound | Refusal, atSeconds: number): Verdict {
     if (!sound.ok) return sound;
-    return refusalByDelegate(certificate, sound, atSeconds) ?? { ok: true };
+    return refusalByDelegate(certificate, sound, atSeconds) ?? BELIEVED;
   }
 
   #soundness(certificate: FlatCertificate): Sound | Refusal {
@@ -167,8 +191,10 @@ export class CertificateVerifier {
   async #soundnessAsync(certificate: FlatCertificate): Promise<Sound | Refusal> {
     if (this.#isKnown(certificate)) return SOUND;
     const digest = digestOf(certificate);
-    const known = this.#remembered(digest);
-    if (known !== undefined) return known;
+    return this.#remembered(digest) ?? this.#verifySoundness(certificate, digest);
+  }
+
+  #verifySoundness(certificate: FlatCertificate, digest: string): Promise<Sound | Refusal> {
     return sharePending(this.#pendingSound, digest, async () => {
       const checks = soundness(certificate);
       let step = checks.next();
@@ -230,8 +256,10 @@ export class CertificateVerifier {
   }
 }
 
+const BELIEVED: Verdict = Object.freeze({ ok: true });
+
 function messageVerdict(good: boolean): Verdict {
-  return good ? { ok: true } : refuse('PKI_BAD_MESSAGE_SIGNATURE', "not signed by the certificate's key");
+  return good ? BELIEVED : refuse('PKI_BAD_MESSAGE_SIGNATURE', "not signed by the certificate's key");
 }
 
 /** Starts the work unless the same is under way, in which case its result is shared. */

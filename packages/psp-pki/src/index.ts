@@ -63,6 +63,7 @@ export {
   buildSignedMessage,
   MAX_SIGNED_MESSAGE_BYTES,
   openSignedMessageAsync,
+  openSignedMessageThen,
   parseSignedMessage,
   peekSignedMessage,
   verifySignedMessage,

@@ -36,6 +36,13 @@ export class SignatureVerifier {
     return key.verifyAsync(message, signature);
   }
 
+  /** {@link verifyAsync} without a promise where the pool verifies. @param tell - called once, perhaps at once */
+  verifyThen(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array, tell: (good: boolean) => void): void {
+    if (this.#pool === undefined) return void this.verifyAsync(publicKey, message, signature).then(tell);
+    this.#checks++;
+    this.#pool.verifyThen(publicKey, message, signature, tell);
+  }
+
   #keyOf(publicKey: Uint8Array): VerifyingKey | undefined {
     if (publicKey.length !== ED25519_KEY_BYTES) return undefined;
     const name = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.byteLength).toString('latin1');

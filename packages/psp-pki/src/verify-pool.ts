@@ -98,12 +98,19 @@ export class VerifyPool {
    * in a later turn of the event loop, and must stay as they are until the promise settles.
    */
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
-    if (publicKey.length !== ED25519_KEY_BYTES || signature.length !== ED25519_SIGNATURE_BYTES) {
-      return Promise.resolve(false);
-    }
-    if (this.#closed || message.length > MAX_POOLED_MESSAGE_BYTES)
-      return verifyEd25519Async(publicKey, message, signature);
-    return new Promise((resolve) => this.#add({ publicKey, message, signature, resolve }));
+    return new Promise((resolve) => this.verifyThen(publicKey, message, signature, resolve));
+  }
+
+  /**
+   * {@link verify} for who asks thousands of times a second: a promise for each would be most of what this costs.
+   *
+   * @param tell - called once, perhaps at once; must not throw
+   */
+  verifyThen(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array, tell: (good: boolean) => void): void {
+    if (publicKey.length !== ED25519_KEY_BYTES || signature.length !== ED25519_SIGNATURE_BYTES) return tell(false);
+    const job: VerifyJob = { publicKey, message, signature, resolve: tell };
+    if (this.#closed || message.length > MAX_POOLED_MESSAGE_BYTES) void doHere(job);
+    else this.#add(job);
   }
 
   /**

@@ -30,14 +30,14 @@ export function itemFault(
 /**
  * The rules of an item that depend on the time at which it is published.
  *
+ * @param expiration the item's, Unix seconds
  * @param nowSeconds Unix seconds
  */
 export function lifetimeFault(
-  item: DiscoveryItem,
+  expiration: number,
   nowSeconds: number,
   maxLifetimeSeconds: number,
 ): ItemFault | undefined {
-  const expiration = Number(item.expiration);
   if (expiration <= nowSeconds) return fault('expired', 'expiration');
   if (expiration > nowSeconds + maxLifetimeSeconds) return fault('lifetimeTooLong', 'expiration');
   return undefined;

@@ -271,7 +271,7 @@ export class ConsensusDriver {
     const isJudgedAnew = newestAuthorities !== this.#authorities;
     this.#authorities = newestAuthorities;
     this.book.rostersChanged(isJudgedAnew);
-    if (isJudgedAnew) this.desk.judgeAnew();
+    if (isJudgedAnew) this.desk.own.judgeAnew();
     this.#newcomers.addAll(this.#context.ports.list.view());
     this.voter.rostersChanged();
   }
@@ -280,7 +280,7 @@ export class ConsensusDriver {
     try {
       this.desk.seen(record);
       this.book.enter(record);
-      this.desk.learn(record);
+      this.desk.own.learn(record);
     } catch (error) {
       raiseAlarm(this.#context, 'internal', describeFailure(error));
     }
@@ -289,7 +289,7 @@ export class ConsensusDriver {
   /** Brings back what is missing; whoever waits for it goes on even if that fails. */
   async #requeueMissing(): Promise<void> {
     try {
-      await this.desk.requeueMissing();
+      await this.desk.own.requeueMissing();
     } catch (error) {
       raiseAlarm(this.#context, 'internal', describeFailure(error));
     }
@@ -480,9 +480,9 @@ export class ConsensusDriver {
     // To look through all that is remembered costs a large list more than a little of it that nobody needs any more.
     const spare = this.book.size - view.size;
     if (view.size < LARGE_LIST || spare > view.size * MOST_SPARE) {
-      await this.book.prune(view, (entry) => this.desk.needs(entry));
+      await this.book.prune(view, (entry) => this.desk.own.needs(entry));
     }
-    await this.desk.requeueMissing();
+    await this.desk.own.requeueMissing();
   }
 
   #dropRound(round: number): void {

@@ -35,7 +35,7 @@ import type { RootSigningResult } from './signing-ledger.js';
 import type { ConsensusCounters, Handled, PublishOutcome, RefusalCode } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
 import type { ConsensusPorts, Context } from './context.js';
-import { describeFailure, makeContext, raiseAlarm } from './context.js';
+import { describeFailure, makeContext } from './context.js';
 import { Deadline } from './deadline.js';
 import { ConsensusDriver } from './consensus-driver.js';
 import { inSlices } from './slices.js';
@@ -322,16 +322,10 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     });
   }
 
-  async onReceivedPublishToDiscovery(source: PublishSource, message: PublishToDiscovery): Promise<PublishOutcome> {
-    const { tally } = this.#context;
-    const code = this.#driver.machine.name === 'Nil' ? 'notRunning' : undefined;
-    try {
-      if (code === undefined) return await this.#driver.desk.publish(source, message);
-    } catch (error) {
-      raiseAlarm(this.#context, 'internal', describeFailure(error));
-    }
-    tally.publishes[code ?? 'internal']++;
-    return { code: code ?? 'internal', detail: '' };
+  onReceivedPublishToDiscovery(source: PublishSource, message: PublishToDiscovery): Promise<PublishOutcome> {
+    if (this.#driver.machine.name !== 'Nil') return this.#driver.desk.publish(source, message);
+    this.#context.tally.publishes.notRunning++;
+    return Promise.resolve({ code: 'notRunning', detail: '' });
   }
 
   onReceivedPublishToDiscoveryForwarded(from: string, message: PublishToDiscoveryForwarded): Promise<Handled> {

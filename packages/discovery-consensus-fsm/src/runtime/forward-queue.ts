@@ -84,11 +84,11 @@ export class ForwardQueue {
     this.pump();
   }
 
-  /** Resolves true once the identity's waiting packet is in the list, false soon after the deadline; true when none waits. */
-  whenSeen(identity: string, deadline: Deadline): Promise<boolean> {
+  /** Tells true once the identity's waiting packet is in the list, false soon after the deadline; true when none waits. */
+  whenSeen(identity: string, deadline: Deadline, tell: (seen: boolean) => void): void {
     const pending = this.#pending.get(identity);
-    if (pending === undefined) return Promise.resolve(true);
-    return new Promise((resolve) => pending.waiters.push({ deadline, tell: resolve }));
+    if (pending === undefined) tell(true);
+    else pending.waiters.push({ deadline, tell });
   }
 
   /**

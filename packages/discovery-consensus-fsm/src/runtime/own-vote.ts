@@ -54,7 +54,7 @@ export class OwnVote {
     const share =
       leaderDigest === undefined
         ? { own: 0, listed: 0 }
-        : await inSlices(this.#context, this.#desk.ownShare(listing.listed, creation, attestedBy), isDropped);
+        : await inSlices(this.#context, this.#desk.own.ownShare(listing.listed, creation, attestedBy), isDropped);
     if (share === DROPPED || isDropped()) return { yes: false, reason: 'staleRound' };
     const { own, listed } = share;
     const verdict = voteVerdict(policy, {

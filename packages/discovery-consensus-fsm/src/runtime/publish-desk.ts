@@ -1,12 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { PublishToDiscoveryForwardedSchema } from '@discovery-raft/protocol';
 import type { DiscoverySignature, PublishToDiscovery, PublishToDiscoveryForwarded } from '@discovery-raft/protocol';
-import type { Steps } from '@discovery-raft/psp-envelope';
 import { itemFault, lifetimeFault } from '../policy/item-rules.js';
-import { listedWord } from '../policy/listed-word.js';
-import type { ListedItem } from '../policy/listing.js';
 import { sameBytes } from '../policy/listing.js';
-import type { ListedRecord, PacketVerdict, VerifiedPacket } from '../ports.js';
+import type { FailedVerdict, ListedAttestation, ListedRecord } from '../ports.js';
 import type { PublishSource } from '../operations.js';
 import type { Handled, PublishCode, PublishOutcome, RefusalCode } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
@@ -15,33 +12,19 @@ import { describeFailure, raiseAlarm, sendCounted } from './context.js';
 import { Deadline } from './deadline.js';
 import { ForwardQueue } from './forward-queue.js';
 import type { PendingForward } from './forward-queue.js';
+import { OwnEntries, whenSigned } from './own-entries.js';
 import { RateLimiter } from './rate-limiter.js';
-import type { BookEntry, RecordBook } from './record-book.js';
-import { Pace } from './slices.js';
-import { whenJudged } from './verification-queue.js';
+import type { BookEntry } from './book-entry.js';
+import type { RecordBook } from './record-book.js';
+import type { KnownPacket } from './known-packet.js';
 
-/** What this node attested of an identity: the newest packet. */
-export interface OwnEntry {
-  readonly identity: string;
-  entry: BookEntry;
-  /** Unix seconds. */
-  readonly expiration: number;
-  /** When this node attested it, in elapsed seconds. */
-  readonly attestedAt: number;
-  /** The signature, or that there will be none; undefined once it is there. */
-  signing: Promise<DiscoverySignature | undefined> | undefined;
-  /** Undefined while it is being made. */
-  signature: DiscoverySignature | undefined;
-  /** The record that it was found in last. */
-  listedIn: ListedRecord | undefined;
-}
+/** Told what came of a packet, and whose it is as far as that was found out; once. Must not throw. */
+type Tell = (outcome: PublishOutcome, identity?: string) => void;
 
 const ACCEPTED: PublishOutcome = Object.freeze({ code: 'accepted', detail: '' });
 const MAX_CERTIFICATE_BYTES = 16 * 1024;
 /** Own packets that are given to the list writer at once. */
 const MAX_OWN_UPSERTS_UNDER_WAY = 8192;
-/** Pause between two looks for what has expired. */
-const SWEEP_SECONDS = 30;
 
 /**
  * Takes packets in: from publishers, from followers (when this node leads) and from the leader's requests for
@@ -49,127 +32,133 @@ const SWEEP_SECONDS = 30;
  */
 export class PublishDesk {
   readonly queue: ForwardQueue;
+  readonly own: OwnEntries;
   readonly #context: Context;
   readonly #book: RecordBook;
-  readonly #own = new Map<string, OwnEntry>();
   readonly #bySource: RateLimiter;
   readonly #byPrefix: RateLimiter;
   #publishing = 0;
   #forwarding = 0;
   #upserts = 0;
-  #signing = 0;
   #leading = false;
-  #nextSweepAt = -Infinity;
-  #requeueing: Promise<void> | undefined;
-  #requeueAgain = false;
 
   constructor(context: Context, book: RecordBook) {
     const { config } = context;
     this.#context = context;
     this.#book = book;
     this.queue = new ForwardQueue(context);
+    this.own = new OwnEntries(context, book, this.queue);
     this.#bySource = new RateLimiter(config.sourcePublishesPerSecond, config.sourcePublishBurst, config.maxRateBuckets);
     this.#byPrefix = new RateLimiter(config.prefixPublishesPerSecond, config.prefixPublishBurst, config.maxRateBuckets);
   }
 
-  /** A publisher's message. */
-  async publish(source: PublishSource, message: PublishToDiscovery): Promise<PublishOutcome> {
-    const outcome = await this.#publish(source, message);
-    this.#context.tally.publishes[outcome.code]++;
-    if (outcome.code !== 'accepted') this.#context.emit('publishRefused', { source: source.source, ...outcome });
-    return outcome;
+  /** A publisher's message. Never rejects. */
+  publish(source: PublishSource, message: PublishToDiscovery): Promise<PublishOutcome> {
+    return new Promise((resolve) =>
+      this.#publish(source, message, (outcome) => {
+        this.#context.tally.publishes[outcome.code]++;
+        if (outcome.code !== 'accepted') this.#context.emit('publishRefused', { source: source.source, ...outcome });
+        resolve(outcome);
+      }),
+    );
   }
 
-  async #publish({ source, prefix }: PublishSource, message: PublishToDiscovery): Promise<PublishOutcome> {
+  // From here to the receipt there is no promise but the verifier's and the signer's: thousands of publishes a second come
+  // this way, and two dozen promises for each were most of what one cost.
+
+  #publish({ source, prefix }: PublishSource, message: PublishToDiscovery, tell: Tell): void {
     const { config, time } = this.#context;
     const now = time.elapsed();
-    if (!this.#bySource.take(source, now)) return refused('rateLimited', 'source');
-    if (prefix !== undefined && !this.#byPrefix.take(prefix, now)) return refused('rateLimited', 'prefix');
-    if (message.version !== config.protocolVersion) return refused('unsupportedVersion', 'version');
-    if (this.#publishing >= config.maxPendingPublishes) return refused('overloaded', 'verifications');
+    if (!this.#bySource.take(source, now)) return tell(refused('rateLimited', 'source'));
+    if (prefix !== undefined && !this.#byPrefix.take(prefix, now)) return tell(refused('rateLimited', 'prefix'));
+    if (message.version !== config.protocolVersion) return tell(refused('unsupportedVersion', 'version'));
+    if (this.#publishing >= config.maxPendingPublishes) return tell(refused('overloaded', 'verifications'));
     this.#publishing++;
-    let outcome: PublishOutcome;
-    let identity: string | undefined;
-    try {
-      ({ outcome, identity } = await this.accept(message.signedDiscoveryItem));
-    } finally {
+    this.#accept(message.signedDiscoveryItem, (outcome, identity) => {
       this.#publishing--;
-    }
-    if (outcome.code !== 'accepted' || message.requestID === 0n || identity === undefined) return outcome;
-    const seen = await this.queue.whenSeen(identity, new Deadline(time, config.confirmSeconds));
-    return seen ? outcome : refused('unconfirmed', 'not seen in the shared list yet');
+      if (outcome.code !== 'accepted' || message.requestID === 0n || identity === undefined) return tell(outcome);
+      this.queue.whenSeen(identity, new Deadline(time, config.confirmSeconds), (seen) =>
+        tell(seen ? outcome : refused('unconfirmed', 'not seen in the shared list yet')),
+      );
+    });
   }
 
-  /** Checks a packet by all rules, attests it and queues it. The same packet again is accepted again. */
-  async accept(packet: Uint8Array): Promise<{ outcome: PublishOutcome; identity?: string }> {
-    const { config, time } = this.#context;
-    if (packet.length === 0) return { outcome: refused('malformed', 'empty packet') };
-    if (packet.length > config.maxPacketBytes) {
-      return { outcome: refused('tooLarge', `packet of ${packet.length} bytes`) };
-    }
-    const entry = this.#book.packet(packet);
-    const verdict = entry.verdict ?? (await this.#book.verdict(entry));
-    if (!verdict.ok) {
+  /** Checks a packet by all rules, attests it and queues it. The same packet again is accepted again. Never rejects. */
+  accept(packet: Uint8Array): Promise<{ outcome: PublishOutcome; identity?: string }> {
+    return new Promise((resolve) =>
+      this.#accept(packet, (outcome, identity) =>
+        resolve(identity === undefined ? { outcome } : { outcome, identity }),
+      ),
+    );
+  }
+
+  #accept(packet: Uint8Array, tell: Tell): void {
+    const { config } = this.#context;
+    if (packet.length === 0) return tell(refused('malformed', 'empty packet'));
+    if (packet.length > config.maxPacketBytes) return tell(refused('tooLarge', `packet of ${packet.length} bytes`));
+    this.#guarded(tell, (once) => {
+      const entry = this.#book.packet(packet);
+      this.#book.whenJudged(entry, () => this.#guarded(once, (settle) => this.#judged(entry, packet, settle)));
+    });
+  }
+
+  #judged(entry: BookEntry, packet: Uint8Array, tell: Tell): void {
+    const { verdict } = entry;
+    if (verdict?.ok !== true) {
       this.#book.forget(entry);
-      return { outcome: refused('notAuthentic', verdict.code.slice(0, 200)) };
+      return tell(refused('notAuthentic', describeRefusal(verdict)));
     }
-    const outcome =
-      itemFault(verdict, packet.length, config) ??
-      lifetimeFault(verdict.item, time.wallNow(), config.maxLifetimeSeconds) ??
-      (await this.#attest(entry, verdict));
-    if (outcome.code !== 'accepted') this.#release(entry, verdict);
-    return { outcome, identity: verdict.item.identity };
+    const settle = (outcome: PublishOutcome): void => {
+      if (outcome.code !== 'accepted') this.#release(entry, packet, verdict);
+      tell(outcome, verdict.identity);
+    };
+    const fault = this.#faultOf(verdict, packet);
+    if (fault === undefined) this.#attest(entry, packet, verdict, settle);
+    else settle(fault);
+  }
+
+  #faultOf(known: KnownPacket, packet: Uint8Array): PublishOutcome | undefined {
+    const { config, time } = this.#context;
+    const fault = known.keepsRules ? undefined : itemFault(known, packet.length, config);
+    return fault ?? lifetimeFault(known.expiration, time.wallNow(), config.maxLifetimeSeconds);
+  }
+
+  /** What fails on the way is this node's own fault: an alarm, and no publisher waits for ever. */
+  #guarded(tell: Tell, work: (once: Tell) => void): void {
+    let isTold = false;
+    try {
+      work((outcome, identity) => {
+        isTold = true;
+        tell(outcome, identity);
+      });
+    } catch (error) {
+      raiseAlarm(this.#context, 'internal', describeFailure(error));
+      if (!isTold) tell(refused('internal', ''));
+    }
   }
 
   /** A refused packet is remembered only if the list or this node has it: refusals must not fill the memory. */
-  #release(entry: BookEntry, { item }: VerifiedPacket): void {
-    const isListed = this.#context.ports.list
-      .get(item.identity)
-      .some((record) => sameBytes(record.packet, entry.packet));
-    if (!isListed && !this.needs(entry)) this.#book.forget(entry);
+  #release(entry: BookEntry, packet: Uint8Array, { identity }: KnownPacket): void {
+    const isListed = this.#context.ports.list.get(identity).some((record) => sameBytes(record.packet, packet));
+    if (!isListed && !this.own.needs(entry)) this.#book.forget(entry);
   }
 
   /** Attests an authentic packet that is newer than what is held; the same one again gives the same answer. */
-  async #attest(entry: BookEntry, { item }: VerifiedPacket): Promise<PublishOutcome> {
-    const { identity } = item;
-    const expiration = Number(item.expiration);
-    const held = this.#own.get(identity);
-    if (held !== undefined && held.entry.key === entry.key) {
-      return (held.signature ?? (await held.signing)) === undefined ? refused('internal', 'signer') : ACCEPTED;
-    }
-    if (expiration <= (held?.expiration ?? 0)) return refused('notNewer', 'expiration');
-    if (this.#listHasNewer(identity, entry, expiration)) return refused('notNewer', 'expiration');
-    if (!this.queue.hasRoom(entry.packet.length, this.#signing)) return refused('overloaded', 'forwards');
-    if (held === undefined && this.#own.size >= this.#context.config.maxItems) return refused('overloaded', 'items');
-
-    const signing = this.#sign(entry);
-    const attestedAt = this.#context.time.elapsed();
-    const own = newOwnEntry(identity, entry, expiration, attestedAt, signing);
-    this.#own.set(identity, own);
-    const signature = await signing;
-    if (signature === undefined) {
-      if (this.#own.get(identity) === own) this.#own.delete(identity);
-      return refused('internal', 'signer');
-    }
-    own.signature = signature;
-    own.signing = undefined;
-    // A newer packet may have come in while this one was being signed.
-    if (this.#own.get(identity) === own) this.queue.add({ identity, expiration, packet: entry.packet, signature });
-    return ACCEPTED;
-  }
-
-  async #sign(entry: BookEntry): Promise<DiscoverySignature | undefined> {
-    this.#signing++;
-    try {
-      const signature = await this.#context.ports.signer.sign(entry.packet);
-      await this.#book.rememberOwn(entry, signature);
-      return signature;
-    } catch (error) {
-      raiseAlarm(this.#context, 'signerFailed', describeFailure(error));
-      return undefined;
-    } finally {
-      this.#signing--;
-    }
+  #attest(
+    entry: BookEntry,
+    packet: Uint8Array,
+    { identity, expiration }: KnownPacket,
+    tell: (outcome: PublishOutcome) => void,
+  ): void {
+    const held = this.own.get(identity);
+    const signed = (signature: DiscoverySignature | undefined): void =>
+      tell(signature === undefined ? refused('internal', 'signer') : ACCEPTED);
+    if (held !== undefined && held.entry.key === entry.key) return whenSigned(held, signed);
+    if (expiration <= (held?.expiration ?? 0)) return tell(refused('notNewer', 'expiration'));
+    if (this.#listHasNewer(identity, entry, expiration)) return tell(refused('notNewer', 'expiration'));
+    const lack = this.own.lackFor(packet.length, held);
+    if (lack !== undefined) return tell(refused('overloaded', lack));
+    whenSigned(this.own.attest({ identity, entry, packet, expiration }), signed);
   }
 
   /** Only authentic records count: a forged one must not keep its victim from publishing. */
@@ -177,7 +166,7 @@ export class PublishDesk {
     return this.#context.ports.list.get(identity).some((record) => {
       if (record.expiration < expiration) return false;
       const other = this.#book.enter(record);
-      return other !== entry && other.verdict?.ok === true && other.verdict.item.identity === identity;
+      return other !== entry && other.verdict?.ok === true && other.verdict.identity === identity;
     });
   }
 
@@ -203,43 +192,36 @@ export class PublishDesk {
   }
 
   async #takeForward(from: string, packet: Uint8Array, signature: DiscoverySignature): Promise<Handled> {
-    const { config, time } = this.#context;
     const entry = this.#book.packet(packet);
-    const verdict = entry.verdict ?? (await this.#book.verdict(entry));
-    if (!verdict.ok) {
+    if (entry.verdict === undefined) await this.#book.verdict(entry);
+    const { verdict } = entry;
+    if (verdict?.ok !== true) {
       this.#book.forget(entry);
-      return no('packetRefused', verdict.code.slice(0, 200));
+      return no('packetRefused', describeRefusal(verdict));
     }
-    const fault =
-      itemFault(verdict, packet.length, config) ??
-      lifetimeFault(verdict.item, time.wallNow(), config.maxLifetimeSeconds);
+    const fault = this.#faultOf(verdict, packet);
     if (fault !== undefined) {
-      this.#release(entry, verdict);
+      this.#release(entry, packet, verdict);
       return no('packetRefused', fault.code);
     }
     const word = await this.#book.attestation(entry, from, signature);
     if (!word.ok) return no('badSignature', word.code.slice(0, 200));
     if (word.identity !== from) return no('wrongSigner', word.identity.slice(0, 200));
     if (!this.#leading) return no('notLeading', 'leadership was lost');
-    const expiration = Number(verdict.item.expiration);
-    void this.#upsert(packet, { attester: from, signature, expiration });
+    void this.#upsert(packet, { attester: from, signature, expiration: verdict.expiration });
     // The leader has just verified the packet, so it can attest it as well; refusals (an older packet) do no harm here.
-    if (this.#book.attestationOf(entry, this.#context.self) === 'missing') void this.#attest(entry, verdict);
+    if (this.#book.attestationOf(entry, this.#context.self) === 'missing')
+      this.#attest(entry, packet, verdict, () => undefined);
     return HEEDED;
   }
 
-  async #upsert(
-    packet: Uint8Array,
-    attestation: { attester: string; signature: DiscoverySignature; expiration: number },
-  ): Promise<void> {
+  #upsert(packet: Uint8Array, attestation: ListedAttestation): Promise<void> {
     this.#upserts++;
-    try {
-      await this.#context.ports.writer.upsert(packet, attestation);
-    } catch {
-      // Not written now: whoever accepted the packet sends it again until it is seen.
-    } finally {
+    const over = (): void => {
       this.#upserts--;
-    }
+    };
+    // What is not written now is sent again until it is seen, by whoever accepted the packet.
+    return this.#context.ports.writer.upsert(packet, attestation).then(over, over);
   }
 
   /** Accepted packets are written by this node from now on. */
@@ -271,7 +253,7 @@ export class PublishDesk {
   }
 
   #forwardHeader(identity: string): { version: string; fingerprint: string } {
-    const verdict = this.#own.get(identity)?.entry.verdict;
+    const verdict = this.own.get(identity)?.entry.verdict;
     const fingerprint = verdict?.ok === true ? verdict.item.fingerprint : '';
     return { version: this.#context.config.protocolVersion, fingerprint };
   }
@@ -281,156 +263,15 @@ export class PublishDesk {
     this.queue.seen(record);
   }
 
-  /** Learns from a record of the list what is there already, also what this node attested before it started anew. */
-  learn(record: ListedRecord): void {
-    const { self } = this.#context;
-    const waiting = this.queue.get(record.identity);
-    const mine = listedWord(record, self);
-    const known = this.#own.get(record.identity);
-    const isNewToMe = mine !== undefined && (known === undefined || known.expiration < record.expiration);
-    if (!isNewToMe && (waiting === undefined || waiting.expiration >= record.expiration)) return;
-
-    const entry = this.#book.enter(record);
-    whenJudged(entry, (verdict) => this.#guarded(() => this.#learnFrom(record, entry, verdict, mine?.signature)));
-  }
-
-  #learnFrom(record: ListedRecord, entry: BookEntry, verdict: PacketVerdict, mine?: DiscoverySignature): void {
-    if (!verdict.ok || verdict.item.identity !== record.identity) return;
-    if (Number(verdict.item.expiration) !== record.expiration) return;
-    this.queue.superseded(record.identity, record.expiration);
-    if (mine === undefined) return;
-    const { self } = this.#context;
-    const word = this.#book.slotOf(entry, self, mine);
-    if (word === undefined) return;
-    whenJudged(word, (judged) =>
-      this.#guarded(() => {
-        if (judged.ok && judged.identity === self) this.#adopt(record, entry, mine);
-      }),
-    );
-  }
-
-  #guarded(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      raiseAlarm(this.#context, 'internal', describeFailure(error));
-    }
-  }
-
-  #adopt({ identity, expiration }: ListedRecord, entry: BookEntry, signature: DiscoverySignature): void {
-    if ((this.#own.get(identity)?.expiration ?? 0) >= expiration) return;
-    const attestedAt = this.#context.time.elapsed();
-    const own = newOwnEntry(identity, entry, expiration, attestedAt, undefined);
-    own.signature = signature;
-    this.#own.set(identity, own);
-  }
-
-  /**
-   * What this node attested and the list has no more goes on its way again: whoever leads may have lost it, or taken it
-   * out. A call while one runs has it run once more. O(n).
-   */
-  requeueMissing(): Promise<void> {
-    this.#requeueAgain = true;
-    this.#requeueing ??= this.#requeue().finally(() => {
-      this.#requeueing = undefined;
-    });
-    return this.#requeueing;
-  }
-
-  async #requeue(): Promise<void> {
-    const pace = new Pace(this.#context);
-    while (this.#requeueAgain) {
-      this.#requeueAgain = false;
-      for (const own of this.#own.values()) {
-        this.#requeueIfMissing(own);
-        if (pace.isDue()) await pace.pause();
-      }
-    }
-  }
-
-  #requeueIfMissing(own: OwnEntry): void {
-    const { identity, expiration, signature } = own;
-    if (signature === undefined || this.queue.get(identity) !== undefined || this.#isListed(own)) return;
-    const { packet } = own.entry;
-    if (this.queue.hasRoom(packet.length, this.#signing)) this.queue.add({ identity, expiration, packet, signature });
-  }
-
-  #isListed(own: OwnEntry): boolean {
-    return this.#context.ports.list.get(own.identity).some((record) => {
-      if (record === own.listedIn) return true;
-      if (record.expiration > own.expiration) return this.#book.enter(record).verdict?.ok !== false;
-      const mine = listedWord(record, this.#context.self);
-      if (record.expiration < own.expiration || mine === undefined || own.signature === undefined) return false;
-      const isListed = sameBytes(mine.signature.signature, own.signature.signature);
-      if (isListed) own.listedIn = record;
-      return isListed;
-    });
-  }
-
-  /** The book has forgotten its verdicts: those on what this node attested are made anew. */
-  judgeAnew(): void {
-    for (const own of this.#own.values()) own.entry = this.#book.packet(own.entry.packet);
-  }
-
-  /**
-   * How much of what this node attested, at `attestedBy` (elapsed seconds) or before, may be listed at `creation`, and how much of that is, in
-   * that version or a newer one. An item whose publisher's certificate has run out by then is nobody's omission.
-   *
-   * What is listed is counted first: what gives way to a newer packet while the count is interrupted then weighs for the
-   * leader and not against it.
-   */
-  *ownShare(
-    listing: readonly ListedItem[],
-    creation: number,
-    attestedBy: number,
-  ): Steps<{ readonly own: number; readonly listed: number }> {
-    const { recordsPerSlice } = this.#context.config;
-    const counts = ({ expiration, attestedAt, entry }: OwnEntry): boolean => {
-      if (expiration <= creation || attestedAt > attestedBy) return false;
-      const { verdict } = entry;
-      return verdict?.ok === true && verdict.notBefore <= creation && creation <= verdict.notAfter;
-    };
-    let listed = 0;
-    let looked = 0;
-    for (const { identity, expiration } of listing) {
-      const own = this.#own.get(identity);
-      if (own !== undefined && expiration >= own.expiration && counts(own)) listed++;
-      if (++looked % recordsPerSlice === 0) yield;
-    }
-    let own = 0;
-    for (const entry of this.#own.values()) {
-      if (counts(entry)) own++;
-      if (++looked % recordsPerSlice === 0) yield;
-    }
-    return { own, listed };
-  }
-
-  /** Whether a packet must be remembered although the list does not have it. */
-  needs(entry: BookEntry): boolean {
-    const verdict = entry.verdict;
-    if (verdict?.ok !== true) return false;
-    return this.#own.get(verdict.item.identity)?.entry.key === entry.key;
-  }
-
-  /** Drops what has expired; what this node attested is looked through once in a while only, since there is much of it. */
+  /** To be called every now and then: drops what has expired, delivers again what is due. */
   tick(): void {
-    const { time } = this.#context;
     this.queue.tick();
-    if (time.elapsed() < this.#nextSweepAt) return;
-    this.#nextSweepAt = time.elapsed() + SWEEP_SECONDS;
-    const wallNow = time.wallNow();
-    for (const own of this.#own.values()) if (own.expiration <= wallNow) this.#own.delete(own.identity);
+    this.own.tick();
   }
 }
 
-function newOwnEntry(
-  identity: string,
-  entry: BookEntry,
-  expiration: number,
-  attestedAt: number,
-  signing: OwnEntry['signing'],
-): OwnEntry {
-  return { identity, entry, expiration, attestedAt, signing, signature: undefined, listedIn: undefined };
+function describeRefusal(verdict: FailedVerdict | undefined): string {
+  return verdict?.code.slice(0, 200) ?? '';
 }
 
 function refused(code: PublishCode, detail: string): PublishOutcome {

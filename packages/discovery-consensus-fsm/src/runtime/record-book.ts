@@ -18,7 +18,7 @@ import { KnownCertificates, type KnownCertificate } from './known-certificates.j
 import { KnownPacket, type PacketSource } from './known-packet.js';
 import { inSlices, Pace } from './slices.js';
 import type { Judged } from './verification-queue.js';
-import { verdictOf, VerificationQueue } from './verification-queue.js';
+import { verdictOf, VerificationQueue, whenJudged } from './verification-queue.js';
 
 export type { BookEntry };
 
@@ -93,6 +93,12 @@ export class RecordBook {
     return verdictOf(entry);
   }
 
+  /** Tells when `entry.verdict` is there, to somebody who waits for it. What is told must not throw. */
+  whenJudged(entry: BookEntry, tell: () => void): void {
+    if (entry.verdict === undefined) this.#queue.hurry(entry);
+    whenJudged(entry, tell);
+  }
+
   /** Forgets a packet that was refused; it is verified again should it come again. */
   forget(entry: BookEntry): void {
     this.#entries.delete(entry.key);
@@ -122,25 +128,26 @@ export class RecordBook {
 
   /**
    * Remembers a signature that this node just made. Only the first one of each certificate is verified, to learn its
-   * dates.
+   * dates: then it resolves when that is done.
    */
-  async rememberOwn(entry: BookEntry, signature: DiscoverySignature): Promise<SignatureVerdict> {
+  rememberOwn(entry: BookEntry, signature: DiscoverySignature): Promise<void> | undefined {
     const { self } = this.#context;
     const own = this.#ownPeriod;
-    if (own?.certificate.is(signature.certificate) === true) {
-      const { certificate, verdict } = own;
-      if (entry.find(self, signature) === undefined) {
-        const slot = new JudgedAttestation(this.#prunings, certificate, textOf(signature.signature));
-        slot.verdict = verdict;
-        entry.add(slot);
-      }
-      return verdict;
+    if (own?.certificate.is(signature.certificate) !== true) return this.#learnOwn(entry, signature);
+    if (entry.find(self, signature) === undefined) {
+      const slot = new JudgedAttestation(this.#prunings, own.certificate, textOf(signature.signature));
+      slot.verdict = own.verdict;
+      entry.add(slot);
     }
+    return undefined;
+  }
+
+  async #learnOwn(entry: BookEntry, signature: DiscoverySignature): Promise<void> {
+    const { self } = this.#context;
     const verdict = await this.attestation(entry, self, signature);
     if (verdict.ok && verdict.identity === self) {
       this.#ownPeriod = { certificate: this.#certificates.of(self, signature.certificate), verdict };
     }
-    return verdict;
   }
 
   /** What is known, or will be, of a signature over a packet; undefined for one that never came. */

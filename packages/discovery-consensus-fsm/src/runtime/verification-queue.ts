@@ -94,16 +94,18 @@ export class VerificationQueue {
       job.begun = true;
       this.#waiting--;
       if (this.#closed) job.tell(CLOSED);
-      else void this.#run(job);
+      else this.#run(job);
     }
   }
 
-  async #run(job: Job): Promise<void> {
+  #run(job: Job): void {
     this.#running++;
-    const verdict = await guarded(job.verify);
-    this.#running--;
-    job.tell(verdict);
-    this.#pump();
+    const settle = (verdict: PacketVerdict | SignatureVerdict): void => {
+      this.#running--;
+      job.tell(verdict);
+      this.#pump();
+    };
+    started(job.verify).then(settle, (error: unknown) => settle(failureOf(error)));
   }
 }
 
@@ -139,11 +141,16 @@ class Line<T> {
   }
 }
 
-/** A verifier that throws, against its contract, refuses; it is asked again the next time. */
-async function guarded<Verdict>(verify: () => Promise<Verdict>): Promise<Verdict | FailedVerdict> {
+/** The work, whether it rejects or throws. */
+function started<Verdict>(verify: () => Promise<Verdict>): Promise<Verdict> {
   try {
-    return await verify();
+    return verify();
   } catch (error) {
-    return { ok: false, code: 'verifierFailed', detail: describeFailure(error), timeDependent: true };
+    return Promise.reject(error);
   }
+}
+
+/** A verifier that fails, against its contract, refuses; it is asked again the next time. */
+function failureOf(error: unknown): FailedVerdict {
+  return { ok: false, code: 'verifierFailed', detail: describeFailure(error), timeDependent: true };
 }

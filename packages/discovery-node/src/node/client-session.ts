@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { PUBLISH_CODES, type DiscoveryConsensus } from '@discovery-raft/discovery-consensus-fsm';
+import { PUBLISH_CODES, type DiscoveryConsensus, type PublishOutcome } from '@discovery-raft/discovery-consensus-fsm';
 import {
   PublishToDiscoveryResultSchema,
   type PublishToDiscovery,
@@ -76,7 +76,7 @@ export class ClientSession {
       this.#pull(decoded.body);
     } else if (decoded.event === 'publishToDiscovery') {
       this.#isOurs(decoded.body);
-      void this.#answered(this.#publish(decoded.body));
+      this.#publish(decoded.body);
     }
   }
 
@@ -85,19 +85,21 @@ export class ClientSession {
     if (requestID !== 0n) this.#client.shareRecords();
   }
 
-  async #publish(message: PublishToDiscovery): Promise<void> {
-    const { code, detail } = await this.#consensus.onReceivedPublishToDiscovery(this.#from, message);
-    if (message.requestID === 0n) return;
+  #publish(message: PublishToDiscovery): void {
     const { requestID } = message;
-    const body = create(PublishToDiscoveryResultSchema, { requestID, code: PUBLISH_CODES[code], detail });
-    await this.#client.send({ event: 'publishToDiscoveryResult', body });
+    const answer = ({ code, detail }: PublishOutcome): Promise<void> | undefined => {
+      if (requestID === 0n) return undefined;
+      const body = create(PublishToDiscoveryResultSchema, { requestID, code: PUBLISH_CODES[code], detail });
+      return this.#client.send({ event: 'publishToDiscoveryResult', body });
+    };
+    this.#consensus.onReceivedPublishToDiscovery(this.#from, message).then(answer).catch(this.#failed);
   }
 
   #pull(pull: PullDiscovery | PullTrustRoots): void {
     if (this.#pulls.length >= MAX_WAITING_PULLS)
       return this.#end('a client pulls faster than it reads', 'pullDiscovery');
     this.#pulls.push(pull);
-    if (!this.#pulling) void this.#answered(this.#answerPulls());
+    if (!this.#pulling) this.#answerPulls().catch(this.#failed);
   }
 
   /** One after the other, and each message when the one before was taken, so that no client makes this node hold much. */
@@ -123,12 +125,8 @@ export class ClientSession {
     this.#client.close();
   }
 
-  async #answered(answer: Promise<void>): Promise<void> {
-    try {
-      await answer;
-    } catch (error) {
-      this.#logger.debug('a client could not be answered', { from: this.#from.source, error });
-      this.#client.close();
-    }
-  }
+  readonly #failed = (error: unknown): void => {
+    this.#logger.debug('a client could not be answered', { from: this.#from.source, error });
+    this.#client.close();
+  };
 }

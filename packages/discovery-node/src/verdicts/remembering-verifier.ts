@@ -51,10 +51,11 @@ export class RememberingVerifier implements Verifier {
     this.#scratch = Buffer.alloc(4 * maxPacketBytes);
   }
 
-  async verifyPacket(packet: Uint8Array, atSeconds: number): Promise<PacketVerdict> {
-    const verdict = await this.#verifier.verifyPacket(packet, atSeconds);
-    if (verdict.ok) this.#memory.note(this.#digestOf(KIND.packet, [packet]), verdict);
-    return verdict;
+  verifyPacket(packet: Uint8Array, atSeconds: number): Promise<PacketVerdict> {
+    return this.#verifier.verifyPacket(packet, atSeconds).then((verdict) => {
+      if (verdict.ok) this.#memory.note(this.#digestOf(KIND.packet, [packet]), verdict);
+      return verdict;
+    });
   }
 
   async verifySignature(

@@ -68,7 +68,7 @@ export class MessageChannel {
 
   /** Sends a message. @throws EnvelopeError for one that cannot be encoded; LinkError of the channel */
   async send(message: DiscoveryMessage): Promise<void> {
-    await this.sendEncoded(message.event, encodeDiscoveryBody(message));
+    return this.sendEncoded(message.event, encodeDiscoveryBody(message));
   }
 
   /**

@@ -126,9 +126,9 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
     rule: '§4: what a leader takes out of the list, those who attested it bring back',
     edits: [
       {
-        file: 'runtime/publish-desk',
-        find: 'if (signature === undefined || this.queue.get(identity) !== undefined || this.#isListed(own))',
-        replace: 'if (this.queue.size >= 0)',
+        file: 'runtime/own-entries',
+        find: 'if (signature === undefined || this.#queue.get(identity) !== undefined || this.#isListed(own))',
+        replace: 'if (this.#queue.size >= 0)',
       },
     ],
   },

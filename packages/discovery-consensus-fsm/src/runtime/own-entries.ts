@@ -1,0 +1,262 @@
+import type { DiscoverySignature } from '@discovery-raft/protocol';
+import type { Steps } from '@discovery-raft/psp-envelope';
+import { listedWord } from '../policy/listed-word.js';
+import type { ListedItem } from '../policy/listing.js';
+import { sameBytes } from '../policy/listing.js';
+import type { ListedRecord } from '../ports.js';
+import type { Context } from './context.js';
+import { describeFailure, raiseAlarm } from './context.js';
+import type { ForwardQueue } from './forward-queue.js';
+import type { BookEntry } from './book-entry.js';
+import type { RecordBook } from './record-book.js';
+import { Pace } from './slices.js';
+import { whenJudged } from './verification-queue.js';
+
+/** What this node attested of an identity: the newest packet. */
+export interface OwnEntry {
+  readonly identity: string;
+  entry: BookEntry;
+  /** Unix seconds. */
+  readonly expiration: number;
+  /** When this node attested it, in elapsed seconds. */
+  readonly attestedAt: number;
+  /** Undefined while it is being made, and when it could not be made. */
+  signature: DiscoverySignature | undefined;
+  /** Told the signature when it is there; undefined from then on. */
+  waiting: ((signature: DiscoverySignature | undefined) => void)[] | undefined;
+  /** The record that it was found in last. */
+  listedIn: ListedRecord | undefined;
+}
+
+/** A packet that has passed all checks, and what is known of it. */
+export interface AcceptedPacket {
+  readonly identity: string;
+  readonly entry: BookEntry;
+  readonly packet: Uint8Array;
+  /** Unix seconds. */
+  readonly expiration: number;
+}
+
+/** Pause between two looks for what has expired. */
+const SWEEP_SECONDS = 30;
+
+/**
+ * What this node attested: the newest packet of each identity. It answers for it towards the list, where it has to be, and
+ * towards a leader's listing, which has to hold a share of it.
+ */
+export class OwnEntries {
+  readonly #context: Context;
+  readonly #book: RecordBook;
+  readonly #queue: ForwardQueue;
+  readonly #own = new Map<string, OwnEntry>();
+  /** Signatures that are being made; each may need a place in the queue. */
+  #signing = 0;
+  #nextSweepAt = -Infinity;
+  #requeueing: Promise<void> | undefined;
+  #requeueAgain = false;
+
+  constructor(context: Context, book: RecordBook, queue: ForwardQueue) {
+    this.#context = context;
+    this.#book = book;
+    this.#queue = queue;
+  }
+
+  get(identity: string): OwnEntry | undefined {
+    return this.#own.get(identity);
+  }
+
+  /** What is lacking to attest a packet of this size, beside the one that its identity has here. */
+  lackFor(packetBytes: number, held: OwnEntry | undefined): 'forwards' | 'items' | undefined {
+    if (!this.#queue.hasRoom(packetBytes, this.#signing)) return 'forwards';
+    return held === undefined && this.#own.size >= this.#context.config.maxItems ? 'items' : undefined;
+  }
+
+  /** Signs an authentic packet, which takes the place of the one that is held, and queues it. See {@link whenSigned}. */
+  attest({ identity, entry, packet, expiration }: AcceptedPacket): OwnEntry {
+    const own = newOwnEntry(identity, entry, expiration, this.#context.time.elapsed());
+    this.#own.set(identity, own);
+    this.#sign(own, packet).then(
+      (signature) => settle(own, signature),
+      (error: unknown) => {
+        if (this.#own.get(identity) === own) this.#own.delete(identity);
+        raiseAlarm(this.#context, 'signerFailed', describeFailure(error));
+        settle(own, undefined);
+      },
+    );
+    return own;
+  }
+
+  async #sign(own: OwnEntry, packet: Uint8Array): Promise<DiscoverySignature> {
+    const { identity, expiration, entry } = own;
+    let signature: DiscoverySignature;
+    this.#signing++;
+    try {
+      signature = await this.#context.ports.signer.sign(packet);
+      const isLearning = this.#book.rememberOwn(entry, signature);
+      if (isLearning !== undefined) await isLearning;
+    } finally {
+      this.#signing--;
+    }
+    own.signature = signature;
+    // A newer packet may have come in while this one was being signed.
+    if (this.#own.get(identity) === own) this.#queue.add({ identity, expiration, packet, signature });
+    return signature;
+  }
+
+  /** Learns from a record of the list what is there already, also what this node attested before it started anew. */
+  learn(record: ListedRecord): void {
+    const { self } = this.#context;
+    const waiting = this.#queue.get(record.identity);
+    const mine = listedWord(record, self);
+    const known = this.#own.get(record.identity);
+    const isNewToMe = mine !== undefined && (known === undefined || known.expiration < record.expiration);
+    if (!isNewToMe && (waiting === undefined || waiting.expiration >= record.expiration)) return;
+
+    const entry = this.#book.enter(record);
+    whenJudged(entry, () => this.#guarded(() => this.#learnFrom(record, entry, mine?.signature)));
+  }
+
+  #learnFrom(record: ListedRecord, entry: BookEntry, mine?: DiscoverySignature): void {
+    const { verdict } = entry;
+    if (verdict?.ok !== true) return;
+    if (verdict.identity !== record.identity || verdict.expiration !== record.expiration) return;
+    this.#queue.superseded(record.identity, record.expiration);
+    if (mine === undefined) return;
+    const { self } = this.#context;
+    const word = this.#book.slotOf(entry, self, mine);
+    if (word === undefined) return;
+    whenJudged(word, (judged) =>
+      this.#guarded(() => {
+        if (judged.ok && judged.identity === self) this.#adopt(record, entry, mine);
+      }),
+    );
+  }
+
+  #guarded(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      raiseAlarm(this.#context, 'internal', describeFailure(error));
+    }
+  }
+
+  #adopt({ identity, expiration }: ListedRecord, entry: BookEntry, signature: DiscoverySignature): void {
+    if ((this.#own.get(identity)?.expiration ?? 0) >= expiration) return;
+    const own = newOwnEntry(identity, entry, expiration, this.#context.time.elapsed());
+    settle(own, signature);
+    this.#own.set(identity, own);
+  }
+
+  /**
+   * What this node attested and the list has no more goes on its way again: whoever leads may have lost it, or taken it
+   * out. A call while one runs has it run once more. O(n).
+   */
+  requeueMissing(): Promise<void> {
+    this.#requeueAgain = true;
+    this.#requeueing ??= this.#requeue().finally(() => {
+      this.#requeueing = undefined;
+    });
+    return this.#requeueing;
+  }
+
+  async #requeue(): Promise<void> {
+    const pace = new Pace(this.#context);
+    while (this.#requeueAgain) {
+      this.#requeueAgain = false;
+      for (const own of this.#own.values()) {
+        this.#requeueIfMissing(own);
+        if (pace.isDue()) await pace.pause();
+      }
+    }
+  }
+
+  #requeueIfMissing(own: OwnEntry): void {
+    const { identity, expiration, signature } = own;
+    if (signature === undefined || this.#queue.get(identity) !== undefined || this.#isListed(own)) return;
+    const { packet } = own.entry;
+    if (this.#queue.hasRoom(packet.length, this.#signing)) this.#queue.add({ identity, expiration, packet, signature });
+  }
+
+  #isListed(own: OwnEntry): boolean {
+    return this.#context.ports.list.get(own.identity).some((record) => {
+      if (record === own.listedIn) return true;
+      if (record.expiration > own.expiration) return this.#book.enter(record).verdict?.ok !== false;
+      const mine = listedWord(record, this.#context.self);
+      if (record.expiration < own.expiration || mine === undefined || own.signature === undefined) return false;
+      const isListed = sameBytes(mine.signature.signature, own.signature.signature);
+      if (isListed) own.listedIn = record;
+      return isListed;
+    });
+  }
+
+  /** The book has forgotten its verdicts: those on what this node attested are made anew. */
+  judgeAnew(): void {
+    for (const own of this.#own.values()) own.entry = this.#book.packet(own.entry.packet);
+  }
+
+  /**
+   * How much of what this node attested, at `attestedBy` (elapsed seconds) or before, may be listed at `creation`, and how much of that is, in
+   * that version or a newer one. An item whose publisher's certificate has run out by then is nobody's omission.
+   *
+   * What is listed is counted first: what gives way to a newer packet while the count is interrupted then weighs for the
+   * leader and not against it.
+   */
+  *ownShare(
+    listing: readonly ListedItem[],
+    creation: number,
+    attestedBy: number,
+  ): Steps<{ readonly own: number; readonly listed: number }> {
+    const { recordsPerSlice } = this.#context.config;
+    const counts = ({ expiration, attestedAt, entry }: OwnEntry): boolean => {
+      if (expiration <= creation || attestedAt > attestedBy) return false;
+      const { verdict } = entry;
+      return verdict?.ok === true && verdict.notBefore <= creation && creation <= verdict.notAfter;
+    };
+    let listed = 0;
+    let looked = 0;
+    for (const { identity, expiration } of listing) {
+      const own = this.#own.get(identity);
+      if (own !== undefined && expiration >= own.expiration && counts(own)) listed++;
+      if (++looked % recordsPerSlice === 0) yield;
+    }
+    let own = 0;
+    for (const entry of this.#own.values()) {
+      if (counts(entry)) own++;
+      if (++looked % recordsPerSlice === 0) yield;
+    }
+    return { own, listed };
+  }
+
+  /** Whether a packet must be remembered although the list does not have it. */
+  needs(entry: BookEntry): boolean {
+    const verdict = entry.verdict;
+    if (verdict?.ok !== true) return false;
+    return this.#own.get(verdict.identity)?.entry.key === entry.key;
+  }
+
+  /** Drops what has expired; it is looked for once in a while only, since there is much of it. */
+  tick(): void {
+    const { time } = this.#context;
+    if (time.elapsed() < this.#nextSweepAt) return;
+    this.#nextSweepAt = time.elapsed() + SWEEP_SECONDS;
+    const wallNow = time.wallNow();
+    for (const own of this.#own.values()) if (own.expiration <= wallNow) this.#own.delete(own.identity);
+  }
+}
+
+/** Tells the signature, undefined when none could be made: at once when it is there. What is told must not throw. */
+export function whenSigned(own: OwnEntry, tell: (signature: DiscoverySignature | undefined) => void): void {
+  if (own.waiting === undefined) tell(own.signature);
+  else own.waiting.push(tell);
+}
+
+function settle(own: OwnEntry, signature: DiscoverySignature | undefined): void {
+  const { waiting } = own;
+  own.signature = signature;
+  own.waiting = undefined;
+  for (const tell of waiting ?? []) tell(signature);
+}
+
+function newOwnEntry(identity: string, entry: BookEntry, expiration: number, attestedAt: number): OwnEntry {
+  return { identity, entry, expiration, attestedAt, signature: undefined, waiting: [], listedIn: undefined };
+}

@@ -105,7 +105,7 @@ describe('PkiVerifier', () => {
   test('a certificate is verified once, and each packet of its publisher after that costs one verification', async () => {
     const pool = new VerifyPool({ threads: 1 });
     try {
-      const verified = jest.spyOn(pool, 'verify');
+      const verified = jest.spyOn(pool, 'verifyThen');
       const counting = new PkiVerifier(oneRoot(root), undefined, pool);
       const costs: number[] = [];
       for (let i = 0; i < 4; i++) {

@@ -49,7 +49,7 @@ export {
 } from './psp/discovery-message.js';
 export { PUBLISH_CODES, publishCodeOf, type PublishCode } from './directory/publish-codes.js';
 export { directoryQuorum, toleratedLiars, type QuorumRule } from './directory/quorum.js';
-export { readDiscoveryItem } from './directory/discovery-item.js';
+export { readDiscoveryItem, readItemClaims, type ItemClaims } from './directory/discovery-item.js';
 export {
   isItemAddress,
   itemShapeFault,

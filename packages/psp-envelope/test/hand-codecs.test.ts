@@ -13,6 +13,7 @@ import {
   encodeDiscoveryBody,
   itemShapeFault,
   readDiscoveryItem,
+  readItemClaims,
 } from '../src/index.js';
 import { codeOf } from './messages.js';
 
@@ -96,6 +97,38 @@ describe('readDiscoveryItem', () => {
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         const item = readDiscoveryItem(bytes);
         if (item !== undefined) itemShapeFault(item);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe('readItemClaims', () => {
+  const claims = (bytes: Uint8Array): unknown => {
+    const item = readDiscoveryItem(bytes);
+    return item === undefined ? undefined : { identity: item.identity, expiration: item.expiration };
+  };
+
+  test('says what the whole item says, also when a byte of it is damaged', () => {
+    const damage = fc.record({ at: fc.nat(), byte: fc.nat(255) });
+    fc.assert(
+      fc.property(items, damage, fc.constantFrom(...UNKNOWN), (fields, { at, byte }, unknown) => {
+        const bytes = new Uint8Array([
+          ...toBinary(DiscoveryItemSchema, create(DiscoveryItemSchema, fields)),
+          ...unknown,
+        ]);
+        expect(readItemClaims(bytes)).toEqual(claims(bytes));
+        bytes[at % bytes.length] = byte;
+        expect(readItemClaims(bytes)).toEqual(claims(bytes));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('of any bytes it says the same', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        expect(readItemClaims(bytes)).toEqual(claims(bytes));
       }),
       { numRuns: 2000 },
     );

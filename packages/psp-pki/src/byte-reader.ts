@@ -50,6 +50,11 @@ export class ByteReader {
     return this.#bytes.subarray(at, at + length);
   }
 
+  /** Passes over the next `length` bytes. */
+  skip(length: number): void {
+    this.#advance(length);
+  }
+
   /** Everything that is left, as a view. */
   rest(): Uint8Array {
     return this.take(this.remaining);

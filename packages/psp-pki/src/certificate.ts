@@ -174,7 +174,7 @@ export function peekCertificateIdentity(bytes: Uint8Array, limits: CertificateLi
   assertCertificateSize(bytes, limits);
   const reader = new ByteReader(bytes);
   readMethod(reader.uint8());
-  reader.take(8 + 8 + ED25519_KEY_BYTES);
+  reader.skip(8 + 8 + ED25519_KEY_BYTES);
   const length = reader.uint16();
   if (length > 255) throw new PkiError('PKI_IDENTITY_MALFORMED', 'the identity is too long');
   return asciiText(reader.take(length));

@@ -115,8 +115,12 @@ function frame(bytes: Uint8Array, limits: SignedMessageLimits) {
  * @throws PkiError `PKI_TOO_LARGE`, `PKI_TRUNCATED`, `PKI_UNKNOWN_METHOD` or `PKI_IDENTITY_MALFORMED`
  */
 export function peekSignedMessage(bytes: Uint8Array, limits: SignedMessageLimits = {}): SignedMessageClaims {
-  const { message, certificate } = frame(bytes, limits);
-  return { message, identity: peekCertificateIdentity(certificate, limits) };
+  assertSize(bytes.length, limits);
+  const reader = new ByteReader(bytes);
+  readMethod(reader.uint8());
+  const message = reader.take(reader.uint32());
+  reader.skip(ED25519_SIGNATURE_BYTES);
+  return { message, identity: peekCertificateIdentity(reader.rest(), limits) };
 }
 
 /** Whether the certificate is to be believed at the moment (Unix seconds) and its key signed the message. */

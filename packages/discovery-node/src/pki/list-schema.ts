@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { readDiscoveryItem } from '@discovery-raft/psp-envelope';
+import { readItemClaims } from '@discovery-raft/psp-envelope';
 import { peekCertificateIdentity, peekSignedMessage } from '@discovery-raft/psp-pki';
 import type { Logger } from '@discovery-raft/raft-core';
 import { SharedList, type ListSchema } from '@discovery-raft/raft-log-list';
@@ -13,7 +13,7 @@ export const discoveryListSchema: ListSchema = {
   describe(packet) {
     const claims = readOrUndefined(() => peekSignedMessage(packet));
     if (claims === undefined) return undefined;
-    const item = readDiscoveryItem(claims.message);
+    const item = readItemClaims(claims.message);
     if (item === undefined || item.identity !== claims.identity) return undefined;
     if (item.expiration > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
     return { identity: item.identity, expiration: Number(item.expiration) };

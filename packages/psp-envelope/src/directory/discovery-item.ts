@@ -14,6 +14,8 @@ const TAG = {
   expiration: 56,
 } as const;
 
+const TEXT_TAGS: readonly number[] = [TAG.version, TAG.fingerprint, TAG.handshake, TAG.mode, TAG.address];
+
 /**
  * Reads an item of a stranger; undefined for bytes that are none. Says nothing about what the item holds, and keeps nothing
  * of the bytes alive. By hand, since the generated code takes several times as long and an item is read several times on its
@@ -28,6 +30,39 @@ export function readDiscoveryItem(bytes: Uint8Array): DiscoveryItem | undefined 
     if (error instanceof EnvelopeError) return undefined;
     throw error;
   }
+}
+
+/** Whose an item is and until when it holds, see {@link readItemClaims}. */
+export interface ItemClaims {
+  readonly identity: string;
+  /** Unix seconds. */
+  readonly expiration: bigint;
+}
+
+/**
+ * Two fields of an item, at a third of the cost of {@link readDiscoveryItem}; undefined for exactly the bytes for which that
+ * is: the other fields are checked, and no text is made of them.
+ */
+export function readItemClaims(bytes: Uint8Array): ItemClaims | undefined {
+  try {
+    return decodeClaims(new ProtoReader(bytes));
+  } catch (error) {
+    if (error instanceof EnvelopeError) return undefined;
+    throw error;
+  }
+}
+
+function decodeClaims(reader: ProtoReader): ItemClaims {
+  let identity = '';
+  let expiration = 0n;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === TAG.identity) identity = decodeStrictText(reader.bytes());
+    else if (tag === TAG.expiration) expiration = reader.uint64();
+    else if (TEXT_TAGS.includes(tag)) reader.checkText();
+    else reader.skip(tag);
+  }
+  return { identity, expiration };
 }
 
 function decodeItem(reader: ProtoReader): DiscoveryItem {

@@ -1,5 +1,5 @@
 import { EnvelopeError, requireAtMost } from '../errors.js';
-import { decodeText } from './text.js';
+import { decodeStrictText, decodeText } from './text.js';
 
 /** Wire types of protobuf that proto3 writes; groups (3 and 4) are refused. */
 export const WireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
@@ -97,6 +97,14 @@ export class ProtoReader {
     const { from, to } = this.#window();
     requireAtMost(field, to - from, maxBytes);
     return from === to ? '' : decodeText(this.#bytes.subarray(from, to));
+  }
+
+  /** Passes over a text, which must be one. @throws EnvelopeError ENVELOPE_MALFORMED when it is not UTF-8 */
+  checkText(): void {
+    const { from, to } = this.#window();
+    let at = from;
+    while (at < to && this.#bytes[at]! < 0x80) at++;
+    if (at < to) decodeStrictText(this.#bytes.subarray(from, to));
   }
 
   /** A reader of the message in this field. */

@@ -67,8 +67,8 @@ export class MessageChannel {
   }
 
   /** Sends a message. @throws EnvelopeError for one that cannot be encoded; LinkError of the channel */
-  async send(message: DiscoveryMessage): Promise<void> {
-    return this.sendEncoded(message.event, encodeDiscoveryBody(message));
+  send(message: DiscoveryMessage): Promise<void> {
+    return this.#sent(() => segmentBody(message.event, [encodeDiscoveryBody(message)], this.#options.limits));
   }
 
   /**
@@ -77,12 +77,22 @@ export class MessageChannel {
    *
    * @throws as {@link MessageChannel.send}
    */
-  async sendEncoded(event: EventName, ...body: readonly Uint8Array[]): Promise<void> {
-    const { counters, limits } = this.#options;
-    const pieces = segmentBody(event, body, limits);
+  sendEncoded(event: EventName, ...body: readonly Uint8Array[]): Promise<void> {
+    return this.#sent(() => segmentBody(event, body, this.#options.limits));
+  }
+
+  /** The channel's own promise, or a rejected one when there are no pieces. */
+  #sent(cut: () => readonly Uint8Array[]): Promise<void> {
+    let pieces: readonly Uint8Array[];
+    try {
+      pieces = cut();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { counters } = this.#options;
     counters.messagesSent++;
     for (const piece of pieces) counters.bytesSent += piece.length;
-    await this.#channel.send(pieces);
+    return this.#channel.send(pieces);
   }
 
   /**

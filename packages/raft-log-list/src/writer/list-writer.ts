@@ -103,10 +103,15 @@ export class ListWriter {
    * LIST_TOO_MANY_ATTESTATIONS, LIST_PACKET_TOO_LARGE, LIST_PACKET_INVALID, LIST_ATTESTATION_INVALID,
    * LIST_PROPOSAL_FAILED, LIST_PROPOSAL_IGNORED
    */
-  async upsert(packet: Uint8Array, attestation: NewAttestation | readonly NewAttestation[]): Promise<UpsertOutcome> {
-    const leadership = this.#leading();
-    const attestations = 'signature' in attestation ? [attestation] : attestation;
-    return leadership.upsert(this.#read(packet, attestations));
+  upsert(packet: Uint8Array, attestation: NewAttestation | readonly NewAttestation[]): Promise<UpsertOutcome> {
+    // No async function: a leader under load writes thousands of records a second.
+    try {
+      const leadership = this.#leading();
+      const attestations = 'signature' in attestation ? [attestation] : attestation;
+      return leadership.upsert(this.#read(packet, attestations));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**

@@ -142,7 +142,7 @@ describe('the listing', () => {
   const header = { version: VERSION, creation: 1000, expiration: 1180 };
   const entry = fc
     .record({
-      identity: fc.constantFrom('a', 'b', 'c', 'd', 'A', 'a.b', 'ab'),
+      identity: fc.constantFrom('a', 'b', 'c', 'd', 'A', 'a.b', 'a.b.c', 'a.c.b', 'ab'),
       expiration: fc.integer({ min: 990, max: 1020 }),
       itemBytes: fc.option(fc.uint8Array({ minLength: 1, maxLength: 4 }), { nil: undefined }),
       attestations: fc.nat(3),
@@ -224,7 +224,8 @@ describe('the listing', () => {
           const input = { entries, header: at, policy: documented, attestationsNeeded: 2, sha256, ...sizes };
           const afresh = runSteps(buildListingSteps(input));
           const built = runSteps(buildListingSteps({ ...input, previous }));
-          expect(built).toEqual(afresh);
+          // Of what is kept for the next one, numbers may be others.
+          expect({ ...built, written: null }).toEqual({ ...afresh, written: null });
           expect(built.bytes).toEqual(encodedByProtobuf(built));
           previous = built.written;
         }

@@ -65,7 +65,7 @@ export {
   ListingWriter,
   type ListingHead,
 } from './directory/listing-writer.js';
-export { subNamespaceOf, subNamespaceOfItem } from './directory/sub-namespace.js';
+export { subNamespaceOf, subNamespaceOfItem, SubNamespaces } from './directory/sub-namespace.js';
 export {
   SHORT_LISTING_BYTES,
   shortListingOf,

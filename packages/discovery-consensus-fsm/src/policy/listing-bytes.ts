@@ -1,4 +1,10 @@
-import { listedItemBytes, ListingWriter, type Steps } from '@discovery-raft/psp-envelope';
+import {
+  listedItemBytes,
+  ListingWriter,
+  subNamespaceOf,
+  SubNamespaces,
+  type Steps,
+} from '@discovery-raft/psp-envelope';
 import type { ListingHeader } from './listing.js';
 import type { JudgedEntry } from './judgement.js';
 
@@ -12,6 +18,10 @@ export interface WrittenListing {
   readonly lengths: Uint32Array;
   /** Where the bytes of each item begin. */
   readonly begins: Uint32Array;
+  /** Sub-namespaces of identities; some may be of no item. */
+  readonly subNamespaces: readonly string[];
+  /** For each item, where the sub-namespace of its identity stands there. */
+  readonly kinds: Uint32Array;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -33,11 +43,18 @@ export function* listingSteps(
 ): Steps<WrittenListing> {
   const places = yield* placesIn(previous?.listed ?? [], listed, perStep);
   const lengths = new Uint32Array(listed.length);
+  const kinds = new Uint32Array(listed.length);
+  const names = new SubNamespaces(namesFrom(previous));
+  const isRenumbered = names.all.length === 0;
   let size = 0;
   for (let at = 0; at < listed.length; at++) {
     const place = places[at]!;
     const length = place === NOWHERE ? (listed[at]!.itemLength ?? 0) : previous!.lengths[place]!;
     lengths[at] = length;
+    kinds[at] =
+      place === NOWHERE || isRenumbered
+        ? names.numberOf(subNamespaceOf(listed[at]!.identity))
+        : previous!.kinds[place]!;
     size += listedItemBytes(length);
     if (at % perStep === perStep - 1) yield;
   }
@@ -58,7 +75,14 @@ export function* listingSteps(
     at = end;
     if (at % perStep === 0) yield;
   }
-  return { bytes: writer.finish(), listed, lengths, begins };
+  return { bytes: writer.finish(), listed, lengths, begins, subNamespaces: names.all, kinds };
+}
+
+/** Sub-namespaces above which they are numbered anew, so that those of no item do not add up. */
+const MAX_SUB_NAMESPACES = 256;
+
+function namesFrom(previous: WrittenListing | undefined): readonly string[] {
+  return previous === undefined || previous.subNamespaces.length > MAX_SUB_NAMESPACES ? [] : previous.subNamespaces;
 }
 
 /** Copies the items from `place` on of the listing before to the places from `at` up to `end`. */

@@ -2,7 +2,6 @@ import {
   runSteps,
   SHORT_LISTING_BYTES,
   shortListingSteps,
-  subNamespaceOf,
   type ShortListing,
   type Steps,
 } from '@discovery-raft/psp-envelope';
@@ -102,25 +101,10 @@ export function* buildListingSteps(input: ListingInput): Steps<BuiltListing> {
     bytes.length <= shortListingBytes
       ? undefined
       : yield* shortListingSteps(
-          { head: header, digest, lengths, itemAt, subNamespaceAt: subNamespacesOf(listed) },
+          { head: header, digest, lengths, itemAt, subNamespaces: written.subNamespaces, kinds: written.kinds },
           { maxBytes: shortListingBytes, sha256 },
         );
   return { bytes, digest, items: listed.length, listed, entries: present, validEntries: valid, short, written };
-}
-
-/** The sub-namespace at a place. That of an entry is mostly the one of the entry before. */
-function subNamespacesOf(listed: readonly JudgedEntry[]): (at: number) => string {
-  let beginning = '';
-  let name = '';
-  return (at) => {
-    const { identity } = listed[at]!;
-    if (beginning === '' || !identity.startsWith(beginning)) {
-      name = subNamespaceOf(identity);
-      const end = identity.indexOf('.', identity.indexOf('.') + 1);
-      beginning = end < 0 ? '' : identity.slice(0, end + 1);
-    }
-    return name;
-  };
 }
 
 /** The entries, those of an identity next to each other. They come in order from a list; from elsewhere they are sorted. */

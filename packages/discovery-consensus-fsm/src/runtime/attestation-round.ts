@@ -66,8 +66,15 @@ export class AttestationRound {
         else if (member === self || records.length < most) records.push(record);
       }
     }
+    // A record gives a copy of its packet each time, and several members may lack the same.
+    const packets = new Map<ListedRecord, Uint8Array>();
+    const packetOf = (record: ListedRecord): Uint8Array => {
+      let packet = packets.get(record);
+      if (packet === undefined) packets.set(record, (packet = record.packet));
+      return packet;
+    };
     const asked = [...missing].map(([member, records]) =>
-      member === self ? this.#attest(records) : this.#ask(member, records),
+      member === self ? this.#attest(records) : this.#ask(member, records, packetOf),
     );
     await Promise.all(asked);
   }
@@ -105,7 +112,11 @@ export class AttestationRound {
     upsert().catch(() => undefined);
   }
 
-  async #ask(peer: string, records: readonly ListedRecord[]): Promise<void> {
+  async #ask(
+    peer: string,
+    records: readonly ListedRecord[],
+    packetOf: (record: ListedRecord) => Uint8Array,
+  ): Promise<void> {
     const { maxAttestationPackets, maxAttestationBytes, protocolVersion: version } = this.#context.config;
     let batch: Uint8Array[] = [];
     let bytes = 0;
@@ -117,7 +128,8 @@ export class AttestationRound {
       requests++;
       return sendCounted(this.#context, peer, { event: 'discoveryRequestAttestation', body });
     };
-    for (const { packet } of records) {
+    for (const record of records) {
+      const packet = packetOf(record);
       if (batch.length > 0 && (batch.length >= maxAttestationPackets || bytes + packet.length > maxAttestationBytes)) {
         if (!(await flush()) || requests >= MAX_REQUESTS_PER_PASS) return;
       }

@@ -12,7 +12,7 @@ import { EnvelopeError } from '../errors.js';
 import { runSteps, type Steps } from '../steps.js';
 import { listedItemBytes, listingHeadBytes, listingHeadOf, ListingWriter, type ListingHead } from './listing-writer.js';
 import { rankSteps } from './place-ranks.js';
-import { subNamespaceOfItem } from './sub-namespace.js';
+import { subNamespaceOfItem, SubNamespaces } from './sub-namespace.js';
 
 /**
  * Most bytes of a listing that goes to deployed clients: their 2 MiB, less 128 KiB for the signatures (31 nodes with
@@ -50,8 +50,10 @@ export interface FullListing {
   readonly lengths: Uint32Array;
   /** The bytes of an item; asked of those that are chosen. */
   readonly itemAt: (at: number) => Uint8Array;
-  /** The sub-namespace of the identity of an item; see `subNamespaceOf`. */
-  readonly subNamespaceAt: (at: number) => string;
+  /** Sub-namespaces of identities, see `subNamespaceOf`: each once, in any order; some may be of no item. */
+  readonly subNamespaces: readonly string[];
+  /** For each item, where the sub-namespace of its identity stands in `subNamespaces`. */
+  readonly kinds: Uint32Array;
 }
 
 /** Items that are looked at between two places where the work may be interrupted. */
@@ -70,17 +72,30 @@ export function shortListingOf(full: Uint8Array, options: ShortListingOptions): 
 }
 
 /** {@link shortListingOf} in steps. The bytes must stay as they are until it is done. */
-export function* shortListingStepsOf(full: Uint8Array, options: ShortListingOptions): Steps<ShortListing | undefined> {
-  if (full.length <= (options.maxBytes ?? SHORT_LISTING_BYTES)) return undefined;
-  const listing = readListing(full);
+export function* shortListingStepsOf(bytes: Uint8Array, options: ShortListingOptions): Steps<ShortListing | undefined> {
+  if (bytes.length <= (options.maxBytes ?? SHORT_LISTING_BYTES)) return undefined;
+  const listing = readListing(bytes);
   yield;
   const { items } = listing;
-  const digest = options.sha256(full);
+  const digest = options.sha256(bytes);
   yield;
-  const subNamespaceAt = (at: number): string => subNamespaceOfItem(items[at]!);
   const lengths = Uint32Array.from(items, ({ length }) => length);
   const itemAt = (at: number): Uint8Array => items[at]!;
-  return yield* shortListingSteps({ head: listingHeadOf(listing), digest, lengths, itemAt, subNamespaceAt }, options);
+  const kinds = new Uint32Array(items.length);
+  const names = new SubNamespaces();
+  for (let at = 0; at < items.length; at++) {
+    kinds[at] = names.numberOf(subNamespaceOfItem(items[at]!));
+    if (at % ITEMS_PER_STEP === ITEMS_PER_STEP - 1) yield;
+  }
+  const full: FullListing = {
+    head: listingHeadOf(listing),
+    digest,
+    lengths,
+    itemAt,
+    subNamespaces: names.all,
+    kinds,
+  };
+  return yield* shortListingSteps(full, options);
 }
 
 /** The short listing of a full one that is over the limit, in steps. */
@@ -110,33 +125,28 @@ function readListing(bytes: Uint8Array): DiscoveryListing {
  * The places of the full listing by sub-namespace, the groups in the order of their names, and each in the order of its
  * ranks; what has the same rank, in the order of the listing.
  */
-function* groupSteps({ lengths, subNamespaceAt }: FullListing, ranks: Uint32Array): Steps<Uint32Array[]> {
+function* groupSteps({ lengths, subNamespaces, kinds }: FullListing, ranks: Uint32Array): Steps<Uint32Array[]> {
   // Rank and place make one number, so that sorting needs no comparison in JavaScript. Above 2^21 items ranks are coarser.
   const places = 2 ** Math.ceil(Math.log2(lengths.length + 1));
   const coarse = Math.max(1, (2 ** 32 * places) / EXACT);
-  const groups = new Map<string, number[]>();
-  let groupName = '';
-  let group: number[] | undefined;
-  for (let at = 0; at < lengths.length; at++) {
+  const sizes = new Uint32Array(subNamespaces.length);
+  for (const kind of kinds) sizes[kind]!++;
+  const groups = Array.from(sizes, (size) => new Float64Array(size));
+  const filled = new Uint32Array(subNamespaces.length);
+  for (let at = 0; at < kinds.length; at++) {
     if (at > 0 && at % ITEMS_PER_STEP === 0) yield;
-    const key = Math.floor(ranks[at]! / coarse) * places + at;
-    const name = subNamespaceAt(at);
-    // The items are in the order of their identities, so the group is mostly that of the item before.
-    if (name !== groupName || group === undefined) {
-      groupName = name;
-      group = groups.get(name);
-      if (group === undefined) groups.set(name, (group = []));
-    }
-    group.push(key);
+    const kind = kinds[at]!;
+    groups[kind]![filled[kind]!++] = Math.floor(ranks[at]! / coarse) * places + at;
   }
   const sorted: Uint32Array[] = [];
   // In the order of the names, so that it does not hang on which group occurs first.
-  for (const [, keys] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  const order = subNamespaces.map((name, kind) => ({ name, kind })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const { kind } of order) {
     yield;
-    const ordered = new Float64Array(keys).sort();
+    const keys = groups[kind]!.sort();
     yield;
-    const at = new Uint32Array(ordered.length);
-    for (let i = 0; i < at.length; i++) at[i] = ordered[i]! % places;
+    const at = new Uint32Array(keys.length);
+    for (let i = 0; i < at.length; i++) at[i] = keys[i]! % places;
     sorted.push(at);
   }
   return sorted;

@@ -35,3 +35,29 @@ export function subNamespaceOfItem(item: Uint8Array): string {
     ? ''
     : String.fromCharCode(...identity.subarray(from, Math.min(to, from + MAX_NAME_LENGTH)));
 }
+
+/** Numbers sub-namespaces, from 0 in the order in which they come. */
+export class SubNamespaces {
+  readonly #numbers = new Map<string, number>();
+  readonly #all: string[] = [];
+
+  /** @param all what is numbered already, in its order */
+  constructor(all: readonly string[] = []) {
+    for (const name of all) this.numberOf(name);
+  }
+
+  /** All that have a number, in its order. */
+  get all(): readonly string[] {
+    return this.#all;
+  }
+
+  /** The number of a sub-namespace; a new one has the next. */
+  numberOf(name: string): number {
+    let number = this.#numbers.get(name);
+    if (number === undefined) {
+      number = this.#all.push(name) - 1;
+      this.#numbers.set(name, number);
+    }
+    return number;
+  }
+}

@@ -33,7 +33,7 @@ describe('upsert', () => {
     const outcomes = ['x', 'y', 'z'].map((name) => writer.upsert(packet, newAttestation(name)));
     await clock.advance(0);
     expect(plain(log.list)).toMatchObject([{ index: 1, attestations: ['x@1000', 'y@1000'] }]);
-    await clock.advance(50);
+    await clock.advance(250);
     expect(plain(log.list)).toMatchObject([{ index: 2, attestations: ['x@1000', 'y@1000', 'z@1000'] }]);
     expect(written()).toMatchObject([{ deleteIndex: 0 }, { deleteIndex: 1, origin: 1 }]);
     expect((await Promise.all(outcomes)).map((outcome) => outcome.kind === 'written' && outcome.record.index)).toEqual([
@@ -134,6 +134,24 @@ describe('upsert', () => {
     expect(plain(log.list)).toMatchObject([{ attestations: ['y@1000', 'x@1000', 'z@1000'] }]);
   });
 
+  it('takes attestations that the packet does not need into one write, five times as long, or to the next marker', async () => {
+    const { clock, log, writer } = setUp();
+    const needed = ['v', 'w'].map((name) => writer.upsert(packet, newAttestation(name)));
+    await clock.resolve(Promise.all(needed), 0);
+    const late = [writer.upsert(packet, newAttestation('x'))];
+    await clock.advance(200);
+    late.push(writer.upsert(packet, newAttestation('y')));
+    await clock.advance(49);
+    expect(log.lastIndex).toBe(1);
+    await clock.advance(1);
+    await Promise.all(late);
+    expect(log.lastIndex).toBe(2);
+    const last = writer.upsert(packet, newAttestation('z'));
+    const { view } = await clock.resolve(writer.freeze(1), 0);
+    await clock.resolve(last, 0);
+    expect([...view.entries()].map(({ attesters }) => attesters)).toEqual([['v', 'w', 'x', 'y', 'z']]);
+  });
+
   it('costs one or two writes an item, not one an attestation', async () => {
     const { clock, log, writer } = setUp();
     const outcomes: Promise<unknown>[] = [];
@@ -141,7 +159,7 @@ describe('upsert', () => {
       for (let i = 0; i < 500; i++) outcomes.push(writer.upsert(packetOf(`id${i}`, 100), newAttestation(name)));
       await clock.advance(10);
     }
-    await clock.advance(50);
+    await clock.advance(250);
     await Promise.all(outcomes);
     expect(log.lastIndex).toBe(1000);
     expect(log.list.size).toBe(500);

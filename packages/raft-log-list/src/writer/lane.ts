@@ -70,6 +70,11 @@ export function countAttesters(
   return attesters.length;
 }
 
+/** Attestations of a packet that are being written. */
+export function attestationsInFlight({ current }: Lane, packet: Uint8Array): readonly Attestation[] {
+  return current?.kind === 'upsert' && sameBytes(current.packet, packet) ? current.attestations : [];
+}
+
 /** Bytes of certificates and signatures. */
 export function attestationBytes(attestations: readonly Attestation[]): number {
   let bytes = 0;

@@ -9,6 +9,7 @@ import { CoalescingWindow } from './coalescing-window.js';
 import {
   addUpsert,
   attestationBytes,
+  attestationsInFlight,
   countAttesters,
   findWaiting,
   namesOf,
@@ -47,6 +48,17 @@ interface Proposal {
   readonly failed: (error: ListError) => void;
 }
 
+/** A write that waits for more to go with it. */
+interface WaitingUpsert {
+  readonly lane: Lane;
+  readonly operation: UpsertOperation;
+}
+
+/**
+ * How much longer an attestation waits that its packet does not need: nobody misses it, and the others of that kind are on
+ * their way, so that one write takes them all.
+ */
+const LATE_FACTOR = 5;
 const OPERATION_OVERHEAD_BYTES = 64;
 const REMOVALS_AT_ONCE = 1024;
 const RECORDS_PER_TURN = 8192;
@@ -59,7 +71,9 @@ const FENCE = new Uint8Array(0);
 export class Leadership {
   readonly #ports: LeadershipPorts;
   readonly #lanes = new Map<string, Lane>();
-  readonly #window: CoalescingWindow<{ readonly lane: Lane; readonly operation: UpsertOperation }>;
+  readonly #window: CoalescingWindow<WaitingUpsert>;
+  /** For attestations of packets that have enough of them. */
+  readonly #lateWindow: CoalescingWindow<WaitingUpsert>;
   /** Promises beside those of the operations, to be rejected at the end. */
   readonly #waiting = new Set<Deferred<never>>();
   #pendingBytes = 0;
@@ -70,10 +84,14 @@ export class Leadership {
 
   constructor(ports: LeadershipPorts) {
     this.#ports = ports;
-    this.#window = new CoalescingWindow(ports.clock, ports.coalesceMs, ({ lane, operation }) => {
+    const due = ({ lane, operation }: WaitingUpsert): void => {
+      // It may have been written before its time, and the identity may have another lane by now.
+      if (operation.ready) return;
       operation.ready = true;
       this.#pump(lane);
-    });
+    };
+    this.#window = new CoalescingWindow(ports.clock, ports.coalesceMs, due);
+    this.#lateWindow = new CoalescingWindow(ports.clock, ports.coalesceMs * LATE_FACTOR, due);
   }
 
   get pendingBytes(): number {
@@ -98,12 +116,13 @@ export class Leadership {
     operation.bytes += cost;
     this.#pendingBytes += cost;
 
-    const before = countAttesters(records, read.packet, waiting === undefined ? [] : operation.attestations);
+    const inFlight = known === undefined ? [] : attestationsInFlight(known, read.packet);
+    const before = countAttesters(records, read.packet, [...inFlight, ...operation.attestations]);
     for (const attestation of read.attestations) addAttestation(operation.attestations, attestation);
-    const after = countAttesters(records, read.packet, operation.attestations);
+    const after = countAttesters(records, read.packet, [...inFlight, ...operation.attestations]);
     const threshold = this.#ports.threshold();
     if (this.#ports.coalesceMs === 0 || (before < threshold && after >= threshold)) operation.ready = true;
-    else if (waiting === undefined) this.#window.add({ lane, operation });
+    else if (waiting === undefined) (before < threshold ? this.#window : this.#lateWindow).add({ lane, operation });
     if (operation.ready) this.#pump(lane);
     return operation.done.promise;
   }
@@ -154,6 +173,7 @@ export class Leadership {
 
   async freeze(round: number): Promise<FrozenList> {
     this.#window.flush();
+    this.#lateWindow.flush();
     const { promise, resolve, reject } = this.#track<FrozenList>();
     const data = encodeEntry({ round });
     this.#pendingBytes += data.length;
@@ -185,6 +205,7 @@ export class Leadership {
     if (this.#ended) return;
     this.#ended = true;
     this.#window.close();
+    this.#lateWindow.close();
     for (const lane of this.#lanes.values()) {
       lane.current?.done.reject(lostError('unknownOutcome'));
       for (const operation of lane.operations) operation.done.reject(lostError('notAppended'));
@@ -233,7 +254,8 @@ export class Leadership {
     while (!lane.busy && !this.#ended) {
       const at = lane.operations.findIndex(({ ready }) => ready);
       if (at < 0) {
-        if (lane.operations.length === 0 && !lane.uncertain) this.#lanes.delete(lane.identity);
+        const isDone = lane.operations.length === 0 && !lane.uncertain;
+        if (isDone && this.#lanes.get(lane.identity) === lane) this.#lanes.delete(lane.identity);
         return;
       }
       if (lane.uncertain) return this.#fence(lane);

@@ -21,7 +21,10 @@ export interface ListWriterOptions {
   readonly clock: Clock;
   /** Attestations that make a packet complete, so that it takes the place of older ones; asked at each decision. */
   readonly attestationThreshold: number | (() => number);
-  /** Attestations of one packet that come within this time are written together. Default 50; 0 writes each at once. */
+  /**
+   * Attestations of one packet that come within this time are written together, or five times this when it has as many as
+   * it needs. Default 50; 0 writes each at once.
+   */
   readonly coalesceMs?: number;
   /** Most bytes that wait or are in flight. Default 64 MiB. */
   readonly maxPendingBytes?: number;

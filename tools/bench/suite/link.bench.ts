@@ -215,7 +215,7 @@ const mib = directoryBytes / MIB;
 
 /** The pieces of a large message to an anonymous client; beside it, the bytes by TLS alone. */
 const stream = compared('link/stream/8MiB', 'MiB/s', overStreams(false, pieceRound, directory), directory, mib);
-/** A directory as a client pulls it from a node: asked for, answered in parts, put together, its digest compared. */
+/** A directory as a client pulls it from a node: asked for, answered in parts, put together, decoded. */
 const pull = compared(
   'link/pull/8MiB',
   'MiB/s',

@@ -132,6 +132,8 @@ export class AttestationRound {
       const packet = packetOf(record);
       if (batch.length > 0 && (batch.length >= maxAttestationPackets || bytes + packet.length > maxAttestationBytes)) {
         if (!(await flush()) || requests >= MAX_REQUESTS_PER_PASS) return;
+        // A link may take every message at once, and each is of hundreds of copies.
+        await this.#context.ports.yieldNow?.();
       }
       batch.push(packet);
       bytes += packet.length;

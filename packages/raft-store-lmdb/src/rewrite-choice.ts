@@ -5,13 +5,13 @@ import type { BlockReader } from './block-reader.js';
 import type { RedactionPlan, Redactions } from './redactions.js';
 
 /** A block is rewritten when that gives back at least this share of its pages. */
-const MIN_GAIN = 0.2;
+const MIN_GAIN = 1 / 6;
 /**
- * Bytes of blocks that one call rewrites for each byte that dies in it; on average it is three. Many blocks that are due at
+ * Bytes of blocks that one call rewrites for each byte that dies in it; on average it is nearly four. Many blocks that are due at
  * once, as when a log that was filled once begins to be updated, take turns: what a commit gives back is free for the commit
  * after the next one only, so that a large commit makes the file grow by what it writes.
  */
-const REWRITTEN_PER_DEAD_BYTE = 4;
+const REWRITTEN_PER_DEAD_BYTE = 5;
 /** A call may rewrite this much in any case. */
 const MIN_REWRITTEN_BYTES = 128 << 10;
 
@@ -20,8 +20,8 @@ const PAGE_BYTES = 4096;
 const VALUE_HEAD_BYTES = 24;
 
 /**
- * Which blocks a redaction rewrites. Each rewriting takes at least a fifth of a block's pages away, so all of them together
- * write at most four times what the block had once, and the log holds at most 5/4 of what is alive, beside whole pages.
+ * Which blocks a redaction rewrites. Each rewriting takes at least a sixth of a block's pages away, so all of them together
+ * write at most five times what the block had once, and the log holds at most 6/5 of what is alive, beside whole pages.
  *
  * When more tombstones wait than may, the blocks with the most of them are rewritten whatever that gives back.
  */

@@ -178,6 +178,29 @@ describe('RecordBook', () => {
     expect([verifier.packets, verifier.signatures]).toEqual([2, 2]);
   });
 
+  test('asks once, and not in every round, for what has expired; a verifier that cannot tell is asked again', async () => {
+    const words = [{ dates: [0, 20] as const, expiration: 90 }];
+    const record = await recordOf({ expiration: 90, authentic: true, dates: [0, 25], words }, 1);
+    const { book, verifier } = makeBook();
+    const view = viewOf([record]);
+    await book.judge(view, 10);
+    for (const time of [30, 31, 40]) {
+      expect(await book.judge(view, time)).toMatchObject([{ itemBytes: undefined, attestations: 0 }]);
+    }
+    expect([verifier.packets, verifier.signatures]).toEqual([2, 2]);
+    // For an earlier time it says nothing.
+    expect(await book.judge(view, 19)).toMatchObject([{ attestations: 1 }]);
+    const failing = makeBook();
+    await failing.book.judge(view, 10);
+    const { verifier: broken } = failing;
+    const works = broken.verifySignature.bind(broken);
+    broken.verifySignature = () => Promise.reject(new Error('no thread'));
+    await failing.book.judge(view, 30);
+    broken.verifySignature = works;
+    await failing.book.judge(view, 31);
+    expect(broken.signatures).toBe(2);
+  });
+
   test('holds the bytes of the newest record only, whatever message or record was verified', async () => {
     const record = await recordOf(
       { expiration: 30, authentic: true, dates: [0, 30], words: [{ dates: [0, 30], expiration: 30 }] },

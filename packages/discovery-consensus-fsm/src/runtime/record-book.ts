@@ -18,7 +18,7 @@ import { KnownCertificates, type KnownCertificate } from './known-certificates.j
 import { KnownPacket, type PacketSource } from './known-packet.js';
 import { inSlices, Pace } from './slices.js';
 import type { Judged } from './verification-queue.js';
-import { verdictOf, VerificationQueue, whenJudged } from './verification-queue.js';
+import { NotJudged, verdictOf, VerificationQueue, whenJudged } from './verification-queue.js';
 
 export type { BookEntry };
 
@@ -45,6 +45,11 @@ export class RecordBook {
   readonly #queue: VerificationQueue;
   readonly #entries = new Map<string, BookEntry>();
   #records = new WeakMap<ListedRecord, JudgedRecord>();
+  /**
+   * Refusals of what was good once, after its period: a certificate that has expired stays so. Each holds from that Unix
+   * second on, or a node whose certificate expires would have all its signatures verified again in every round.
+   */
+  #over = new WeakMap<object, { readonly since: number; readonly refusal: FailedVerdict }>();
   /** Validity period of this node's own certificates, by their bytes: its own signatures are not verified each time. */
   #ownPeriod: { certificate: KnownCertificate; verdict: SignatureVerdict } | undefined;
   readonly #certificates = new KnownCertificates();
@@ -72,6 +77,7 @@ export class RecordBook {
    */
   rostersChanged(isJudgedAnew: boolean): void {
     this.#records = new WeakMap();
+    this.#over = new WeakMap();
     if (isJudgedAnew) return this.#entries.clear();
     // What was not authentic may be so now: it may be a new node's own.
     for (const entry of this.#entries.values()) if (entry.verdict?.ok === false) this.#entries.delete(entry.key);
@@ -285,11 +291,15 @@ export class RecordBook {
       verify: () => Promise<Verdict>,
     ): void => {
       if (!depends(verdict, creation) || again.has(slot)) return;
+      const over = this.#over.get(slot);
+      if (over !== undefined && creation >= over.since) return void again.set(slot, over.refusal);
       again.set(slot, verdict);
       const settle = (fresh: Verdict | FailedVerdict): void => {
         again.set(slot, fresh);
+        if (!verdict.ok || creation <= verdict.notAfter) return;
         // Time goes forward: a verdict whose period is over is of no more use.
-        if (verdict.ok && creation > verdict.notAfter && fresh.ok) slot.verdict = fresh;
+        if (fresh.ok) slot.verdict = fresh;
+        else if (!(fresh instanceof NotJudged)) this.#over.set(slot, { since: creation, refusal: fresh });
       };
       asked.push(this.#queue.ask(verify).then(settle));
     };

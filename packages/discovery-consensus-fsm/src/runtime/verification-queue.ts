@@ -17,7 +17,20 @@ interface Job {
   begun: boolean;
 }
 
-const CLOSED: FailedVerdict = { ok: false, code: 'stopped', timeDependent: true };
+/** No verdict of the verifier's: it was not asked, or failed. */
+export class NotJudged implements FailedVerdict {
+  readonly ok = false;
+  readonly timeDependent = true;
+  readonly code: string;
+  readonly detail?: string;
+
+  constructor(code: string, detail?: string) {
+    this.code = code;
+    if (detail !== undefined) this.detail = detail;
+  }
+}
+
+const CLOSED = new NotJudged('stopped');
 
 /**
  * Verifications with a bound on how many are under way. What somebody waits for goes before what merely stands in the list:
@@ -152,5 +165,5 @@ function started<Verdict>(verify: () => Promise<Verdict>): Promise<Verdict> {
 
 /** A verifier that fails, against its contract, refuses; it is asked again the next time. */
 function failureOf(error: unknown): FailedVerdict {
-  return { ok: false, code: 'verifierFailed', detail: describeFailure(error), timeDependent: true };
+  return new NotJudged('verifierFailed', describeFailure(error));
 }

@@ -118,7 +118,6 @@ test(
     await haveLead(ahead);
     const before = (await network().round())!.round;
     // What is the middle of a slot for the others is the begin of the next one for it.
-    await network().nextSlot();
     network().putAhead(ahead, TEN_MINUTES);
     await network().jump((network().slot + 0.5) * SLOT_SECONDS);
     await untilStatus('its round to fail', ahead, ({ rounds: { last } }) => last?.round === network().slot + 1);

@@ -38,6 +38,7 @@ export async function startNode({ id, keys, members, root, slotSeconds, send }: 
     list,
     clock: systemClock,
     attestationThreshold: attestationsNeeded(POLICIES.safe, members.length),
+    attesters: members.length,
     propose: (entry) => raft.apply(entry),
   });
   const { certificate, key } = keys;

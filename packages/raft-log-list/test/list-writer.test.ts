@@ -41,6 +41,25 @@ describe('upsert', () => {
     ]);
   });
 
+  it('waits for nobody when all have attested, also while a write of the packet is in flight', async () => {
+    const { clock, log, writer } = setUp({ attesters: 4 });
+    for (const name of ['x', 'y', 'z']) void writer.upsert(packet, newAttestation(name));
+    await clock.advance(0);
+    expect(plain(log.list)).toMatchObject([{ attestations: ['x@1000', 'y@1000'] }]);
+    const last = writer.upsert(packet, newAttestation('w'));
+    await clock.resolve(last, 0);
+    expect(plain(log.list)).toMatchObject([{ attestations: ['x@1000', 'y@1000', 'z@1000', 'w@1000'] }]);
+    expect(log.lastIndex).toBe(2);
+    const busy = setUp({ attesters: () => 3 });
+    busy.log.hold = true;
+    const outcomes = ['x', 'y', 'z'].map((name) => busy.writer.upsert(packet, newAttestation(name)));
+    busy.log.hold = false;
+    busy.log.commit();
+    await busy.clock.resolve(Promise.all(outcomes), 0);
+    expect(plain(busy.log.list)).toMatchObject([{ index: 2, attestations: ['x@1000', 'y@1000', 'z@1000'] }]);
+    expect(() => setUp({ attesters: 0 })).toThrow(expect.objectContaining({ code: 'LIST_OPTION_INVALID' }));
+  });
+
   it('takes several attestations in one call', async () => {
     const { clock, log, writer } = setUp();
     const outcome = writer.upsert(packet, [newAttestation('x'), newAttestation('y')]);

@@ -44,7 +44,13 @@ export async function writesPerItem(): Promise<WritesPerItem> {
   const later = (act: () => void, i: number): void => void setTimeout(act, 1 + (i % LONGEST_HOP_MS));
   MEMBERS.forEach((self, at) => {
     const list = log.lists[at]!;
-    const writer = new ListWriter({ list, clock: systemClock, attestationThreshold: 3, propose: log.propose });
+    const writer = new ListWriter({
+      list,
+      clock: systemClock,
+      attestationThreshold: 3,
+      attesters: 5,
+      propose: log.propose,
+    });
     let sent = 0;
     const send = async (to: string, message: DiscoveryMessage): Promise<void> =>
       later(() => void nodes[MEMBERS.indexOf(to)]!.onMessage(self, message), sent++ * 7);

@@ -394,6 +394,7 @@ async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
     list,
     clock,
     attestationThreshold: () => consensus.committee.attestationsNeeded,
+    attesters: () => consensus.committee.members.size,
     propose: (data) => raftOf().apply(data),
   });
   const bridge: RaftBridge = new RaftBridge({

@@ -39,6 +39,7 @@ export interface LeadershipPorts {
   readonly maxPendingBytes: number;
   readonly maxRecordsPerIdentity: number;
   readonly threshold: () => number;
+  readonly attesters: () => number;
 }
 
 /** An entry on its way into the log. */
@@ -121,7 +122,8 @@ export class Leadership {
     for (const attestation of read.attestations) addAttestation(operation.attestations, attestation);
     const after = countAttesters(records, read.packet, [...inFlight, ...operation.attestations]);
     const threshold = this.#ports.threshold();
-    if (this.#ports.coalesceMs === 0 || (before < threshold && after >= threshold)) operation.ready = true;
+    const isEnough = before < threshold && after >= threshold;
+    if (this.#ports.coalesceMs === 0 || isEnough || after >= this.#ports.attesters()) operation.ready = true;
     else if (waiting === undefined) (before < threshold ? this.#window : this.#lateWindow).add({ lane, operation });
     if (operation.ready) this.#pump(lane);
     return operation.done.promise;

@@ -22,6 +22,11 @@ export interface ListWriterOptions {
   /** Attestations that make a packet complete, so that it takes the place of older ones; asked at each decision. */
   readonly attestationThreshold: number | (() => number);
   /**
+   * How many may attest a packet; asked at each decision. The attestation with which it has those of all is written at once, as
+   * there is nobody left to wait for. Default: not known.
+   */
+  readonly attesters?: number | (() => number);
+  /**
    * Attestations of one packet that come within this time are written together, or five times this when it has as many as
    * it needs. Default 50; 0 writes each at once.
    */
@@ -56,12 +61,15 @@ export class ListWriter {
 
   /** @throws ListError LIST_OPTION_INVALID */
   constructor(options: ListWriterOptions) {
-    const { attestationThreshold, coalesceMs = 50, maxPendingBytes = 2 ** 26, maxRecordsPerIdentity = 4 } = options;
+    const { attestationThreshold, attesters = Infinity } = options;
+    const { coalesceMs = 50, maxPendingBytes = 2 ** 26, maxRecordsPerIdentity = 4 } = options;
     requireInteger('coalesceMs', coalesceMs, 0, 60_000);
     requireInteger('maxPendingBytes', maxPendingBytes, 1, Number.MAX_SAFE_INTEGER);
     requireInteger('maxRecordsPerIdentity', maxRecordsPerIdentity, 1, 1024);
     if (typeof attestationThreshold === 'number')
       requireInteger('attestationThreshold', attestationThreshold, 1, 2 ** 20);
+    if (options.attesters !== undefined && typeof attesters === 'number')
+      requireInteger('attesters', attesters, 1, 2 ** 20);
     this.#ports = {
       list: options.list,
       propose: options.propose,
@@ -70,6 +78,7 @@ export class ListWriter {
       maxPendingBytes,
       maxRecordsPerIdentity,
       threshold: typeof attestationThreshold === 'number' ? () => attestationThreshold : attestationThreshold,
+      attesters: typeof attesters === 'number' ? () => attesters : attesters,
     };
   }
 

@@ -19,13 +19,9 @@ export {
   type SignatureRefusal,
 } from './node/packet-signatures.js';
 export { SIGNATURE_POLICIES, type SignaturePolicy } from './node/signature-policy.js';
-export {
-  DiscoveryNode,
-  memoryStores,
-  type DiscoveryNodeOptions,
-  type NodeStores,
-  type PeerLanes,
-} from './node/discovery-node.js';
+export { DiscoveryNode, type PeerLanes } from './node/discovery-node.js';
+export type { DiscoveryNodeOptions } from './node/node-options.js';
+export { memoryStores, type NodeStores } from './node/node-stores.js';
 export type { ClientSource } from './node/client-session.js';
 export type { DirectorySummary, ListSummary, NodeStatus, RootsSummary, StateSummary } from './node/node-status.js';
 export { discoveryListSchema, newDiscoveryList } from './pki/list-schema.js';

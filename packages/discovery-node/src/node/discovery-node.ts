@@ -1,55 +1,20 @@
-import { hash } from 'node:crypto';
-import {
-  DiscoveryConsensus,
-  listLeader,
-  listReader,
-  MemoryDirectoryStore,
-  type ConsensusClock,
-  type ConsensusConfigInput,
-  type DirectoryStore,
-  type Member,
-  type StoredDirectory,
-  type Verifier,
-} from '@discovery-raft/discovery-consensus-fsm';
-import { MemoryTransport } from '@discovery-raft/memory-transport';
-import type { DiscoveryRaftPacket } from '@discovery-raft/protocol';
+import type { ConsensusClock, DiscoveryConsensus, StoredDirectory } from '@discovery-raft/discovery-consensus-fsm';
+import type { MemoryTransport } from '@discovery-raft/memory-transport';
 import {
   decodeDiscoveryBody,
   DEFAULT_LIMITS,
-  firstTrustRoot,
   type ApplicationMessage,
   type EnvelopeLimits,
-  type RaftPacketFields,
 } from '@discovery-raft/psp-envelope';
-import type { TrustRoot, VerifyPool } from '@discovery-raft/psp-pki';
-import {
-  MemoryLogStore,
-  MemorySnapshotStore,
-  MemoryStableStore,
-  Raft,
-  silentLogger,
-  systemClock,
-  type Clock,
-  type Logger,
-  type LogStore,
-  type RaftConfig,
-  type Random,
-  type SnapshotStore,
-  type StableStore,
-} from '@discovery-raft/raft-core';
-import { ListWriter, type ListResult, type SharedList } from '@discovery-raft/raft-log-list';
+import { silentLogger, systemClock, type Logger, type Raft } from '@discovery-raft/raft-core';
+import type { ListResult, ListWriter, SharedList } from '@discovery-raft/raft-log-list';
 import { MessageChannel, newChannelCounters, type ByteChannel, type ChannelCounters } from '@discovery-raft/psp-link';
-import { NodeError } from '../errors.js';
-import type { KnownNode } from '../roots/known-nodes.js';
-import { ChainVerifierRoots } from '../roots/chain-verifier-roots.js';
-import { pkiRootCrypto } from '../roots/pki-root-crypto.js';
-import { RootKeeper } from '../roots/root-keeper.js';
+import type { RootKeeper } from '../roots/root-keeper.js';
 import { RootService } from '../roots/root-service.js';
-import { newDiscoveryList } from '../pki/list-schema.js';
-import { NodeSigner, type NodeIdentity } from '../pki/node-identity.js';
-import { PkiVerifier } from '../pki/pki-verifier.js';
-import { RememberingVerifier, type PeriodMemory } from '../verdicts/remembering-verifier.js';
+import type { NodeIdentity, NodeSigner } from '../pki/node-identity.js';
 import { ClientSession, type ClientSource } from './client-session.js';
+import type { DiscoveryNodeOptions } from './node-options.js';
+import { assembleNode, type NodeParts } from './node-parts.js';
 import {
   summariseDirectory,
   summariseList,
@@ -58,47 +23,9 @@ import {
   type ListSummary,
   type NodeStatus,
 } from './node-status.js';
-import { PeerLinks } from './peer-links.js';
-import { PacketSignatures, type SignatureCounts } from './packet-signatures.js';
-import { RaftBridge } from './raft-bridge.js';
-import type { SignaturePolicy } from './signature-policy.js';
-
-/** Where a node keeps what outlives its process. */
-export interface NodeStores {
-  readonly logStore: LogStore;
-  readonly stableStore: StableStore;
-  readonly snapshotStore: SnapshotStore;
-  readonly directoryStore: DirectoryStore;
-}
-
-/** What a node is made of. */
-export interface DiscoveryNodeOptions {
-  readonly identity: NodeIdentity;
-  /** Whom this node believes. */
-  readonly root: TrustRoot;
-  /** The discovery nodes of `root`, and where they are; each identity is also a Raft server id. */
-  readonly members: readonly KnownNode[];
-  /** What is known of later versions of the root. Default: nothing yet, and in memory. */
-  readonly roots?: RootKeeper;
-  /** Settings of the consensus beside its members. */
-  readonly consensus?: Omit<ConsensusConfigInput, 'members'>;
-  readonly raft?: Partial<RaftConfig>;
-  /** Default: in memory. */
-  readonly stores?: NodeStores;
-  /** Whether Raft packets are signed, and have to be; default `prefer`. */
-  readonly signatures?: SignaturePolicy;
-  /** Bounds on messages; default those of deployed clients. */
-  readonly limits?: EnvelopeLimits;
-  readonly clock?: Clock;
-  /** Time as the consensus sees it; default the clock. Another one lets a demonstration pass a day in a minute. */
-  readonly consensusClock?: ConsensusClock;
-  readonly random?: Random;
-  readonly logger?: Logger;
-  /** Threads that verify and make signatures; may be shared by nodes of one process. Default libuv's pool. The caller closes it. */
-  readonly verifyPool?: VerifyPool;
-  /** Good verdicts of earlier lives of this node. The caller closes it. Default: none are remembered. */
-  readonly verdicts?: PeriodMemory;
-}
+import type { PeerLinks } from './peer-links.js';
+import type { PacketSignatures, SignatureCounts } from './packet-signatures.js';
+import type { RaftBridge } from './raft-bridge.js';
 
 /** A link to a peer: the newest psp-link has both lanes, one stream each. */
 export interface PeerLanes {
@@ -106,16 +33,6 @@ export interface PeerLanes {
   readonly main: ByteChannel;
   /** For snapshots. Left out: they go by `main`, where a heartbeat waits for the chunk before it. */
   readonly bulk?: ByteChannel;
-}
-
-/** Stores in memory: what they hold ends with the process. */
-export function memoryStores(): NodeStores {
-  return {
-    logStore: new MemoryLogStore(),
-    stableStore: new MemoryStableStore(),
-    snapshotStore: new MemorySnapshotStore(),
-    directoryStore: new MemoryDirectoryStore(),
-  };
 }
 
 /**
@@ -149,7 +66,7 @@ export class DiscoveryNode {
   #lastSummary: { readonly at: number; readonly summary: ListSummary } | null = null;
   #stopped = false;
 
-  private constructor(options: DiscoveryNodeOptions, parts: Parts) {
+  private constructor(options: DiscoveryNodeOptions, parts: NodeParts) {
     this.identity = options.identity.identity;
     this.raft = parts.raft;
     this.list = parts.list;
@@ -176,7 +93,7 @@ export class DiscoveryNode {
 
   /** Makes and starts a node. @throws RaftError, ConsensusError, PkiError, ListError of its parts */
   static async create(options: DiscoveryNodeOptions): Promise<DiscoveryNode> {
-    const parts = await assemble(options);
+    const parts = await assembleNode(options);
     const node = new DiscoveryNode(options, parts);
     const tell = (): void => node.#tellConsensus();
     parts.raft.on('stateChange', tell).on('leaderChange', tell).on('shutdown', tell);
@@ -346,144 +263,4 @@ export class DiscoveryNode {
       this.#logger.error('trust roots could not be stored', { peer, error });
     });
   }
-}
-
-interface Parts {
-  readonly raft: Raft<ListResult>;
-  readonly list: SharedList;
-  readonly consensus: DiscoveryConsensus;
-  readonly roots: RootKeeper;
-  readonly signer: NodeSigner;
-  readonly links: PeerLinks;
-  readonly bridge: RaftBridge;
-  readonly signatures: PacketSignatures | undefined;
-  readonly writer: ListWriter;
-  readonly transport: MemoryTransport;
-  readonly consensusClock: ConsensusClock;
-}
-
-/** Without more, what the options say is all that is known, and lasts as long as the process. */
-function defaultRoots({ root, members, logger, verifyPool }: DiscoveryNodeOptions): Promise<RootKeeper> {
-  return RootKeeper.open({
-    first: firstTrustRoot({ ...root, discoveryNodes: members.map(({ identity }) => identity) }),
-    configured: members,
-    crypto: pkiRootCrypto(verifyPool),
-    ...(logger === undefined ? {} : { logger }),
-  });
-}
-
-async function assemble(options: DiscoveryNodeOptions): Promise<Parts> {
-  const { identity, logger = silentLogger, clock = systemClock, consensusClock = clock } = options;
-  const roots = options.roots ?? (await defaultRoots(options));
-  const members = namedWith(roots, identity.identity);
-  const stores = options.stores ?? memoryStores();
-  const limits = options.limits ?? DEFAULT_LIMITS;
-  const self = identity.identity;
-  const links = new PeerLinks();
-  const list = newDiscoveryList(logger);
-  // The bridge serialises every RPC, so the transport need not copy it.
-  const transport = new MemoryTransport({ id: self, address: self, clock, copy: false });
-  const signer = new NodeSigner(identity, options.verifyPool);
-  const verifierRoots = new ChainVerifierRoots(() => roots.chain);
-  const { signatures: policy = 'prefer' } = options;
-  const now = (): number => consensusClock.wallNow() / 1000;
-  const signatures =
-    policy === 'off' ? undefined : new PacketSignatures({ policy, signer, roots: verifierRoots, now, clock, logger });
-  const raftOf = (): Raft<ListResult> => raft;
-  const writer = new ListWriter({
-    list,
-    clock,
-    attestationThreshold: () => consensus.committee.attestationsNeeded,
-    attesters: () => consensus.committee.members.size,
-    propose: (data) => raftOf().apply(data),
-  });
-  const bridge: RaftBridge = new RaftBridge({
-    self,
-    protocolVersion: options.root.profile.discoveryVersion,
-    transport,
-    limits,
-    logger,
-    send: (peer, packet, lane) => links.sendRaftPacket(peer, packet, lane),
-    isMember: (peer) => roots.isNode(peer, now()) || isServer(raftOf(), peer),
-    guard: signatures,
-  });
-  const consensus: DiscoveryConsensus = new DiscoveryConsensus(
-    { protocolVersion: options.root.profile.discoveryVersion, ...options.consensus, members },
-    {
-      list: listReader(list, {
-        incompleteUntil: () => raftOf().incompleteUntil,
-        skipped: (index) => logger.info('a frozen list is incomplete here, since this node is catching up', { index }),
-      }),
-      writer: listLeader(writer, () => raftOf().barrier()),
-      channel: links,
-      signer,
-      rosters: roots,
-      verifier: verifierOf(options, roots, verifierRoots),
-      store: stores.directoryStore,
-      clock: consensusClock,
-      sha256: (bytes) => hash('sha256', bytes, 'buffer'),
-      yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
-      appliedIndex: () => raftOf().appliedIndex,
-      raft: { deliver: async (from, packet) => bridge.receivePacket(from, packetFields(packet)) },
-    },
-  );
-  const raft: Raft<ListResult> = await Raft.create<ListResult>({
-    id: self,
-    address: self,
-    transport,
-    logStore: stores.logStore,
-    stableStore: stores.stableStore,
-    snapshotStore: stores.snapshotStore,
-    stateMachine: list,
-    clock,
-    logger,
-    ...(options.random ? { random: options.random } : {}),
-    ...(options.raft ? { config: options.raft } : {}),
-  });
-  return { raft, list, consensus, roots, signer, links, bridge, signatures, writer, transport, consensusClock };
-}
-
-function isServer(raft: Raft<ListResult>, identity: string): boolean {
-  return raft.getConfiguration().configuration.servers.some(({ id }) => id === identity);
-}
-
-/**
- * The newest members among whom this node is: it may be one of those in force, or of those to come.
- *
- * @throws NodeError NODE_NOT_NAMED
- */
-function namedWith(roots: RootKeeper, self: string): readonly Member[] {
-  const named = roots.rosters().findLast(({ members }) => members.some(({ identity }) => identity === self));
-  if (named !== undefined) return named.members;
-  throw new NodeError('NODE_NOT_NAMED', `no trust root that is known here names this node, ${self}`, {
-    identity: self,
-  });
-}
-
-function verifierOf(
-  { consensus, verifyPool, verdicts }: DiscoveryNodeOptions,
-  roots: RootKeeper,
-  verifierRoots: ChainVerifierRoots,
-): Verifier {
-  const { maxPacketBytes } = consensus ?? {};
-  const verifier = new PkiVerifier(verifierRoots, maxPacketBytes, verifyPool);
-  if (verdicts === undefined) return verifier;
-  return new RememberingVerifier({
-    verifier,
-    memory: verdicts,
-    basis: () => roots.chain.newest.digest,
-    maxPacketBytes,
-  });
-}
-
-function packetFields(packet: DiscoveryRaftPacket): RaftPacketFields {
-  return {
-    version: packet.version,
-    sourceId: packet.sourceID,
-    destinationId: packet.desitnationID,
-    msgType: packet.msgType,
-    packetId: Number(packet.packetID),
-    payload: packet.packet,
-    ...(packet.signature ? { signature: packet.signature } : {}),
-  };
 }

@@ -171,6 +171,22 @@ describe('upsert', () => {
     expect([...view.entries()].map(({ attesters }) => attesters)).toEqual([['v', 'w', 'x', 'y', 'z']]);
   });
 
+  it('lets attestations that the packet does not need wait as long as it is told, or not at all', async () => {
+    const patient = setUp({ coalesceMs: 0, lateCoalesceMs: 1000 });
+    void patient.writer.upsert(packet, [newAttestation('v'), newAttestation('w')]);
+    await patient.clock.advance(0);
+    const late = ['x', 'y'].map((name) => patient.writer.upsert(packet, newAttestation(name)));
+    await patient.clock.advance(999);
+    expect(patient.log.lastIndex).toBe(1);
+    await patient.clock.resolve(Promise.all(late), 1);
+    expect(patient.log.lastIndex).toBe(2);
+    const hasty = setUp({ lateCoalesceMs: 0 });
+    void hasty.writer.upsert(packet, [newAttestation('v'), newAttestation('w')]);
+    await hasty.clock.advance(0);
+    await hasty.clock.resolve(hasty.writer.upsert(packet, newAttestation('x')), 0);
+    expect(hasty.log.lastIndex).toBe(2);
+  });
+
   it('costs one or two writes an item, not one an attestation', async () => {
     const { clock, log, writer } = setUp();
     const outcomes: Promise<unknown>[] = [];
@@ -382,6 +398,7 @@ describe('limits', () => {
 
   it('refuses options out of their range', () => {
     expect(() => setUp({ coalesceMs: -1 })).toThrow(expect.objectContaining({ code: 'LIST_OPTION_INVALID' }));
+    expect(() => setUp({ lateCoalesceMs: 0.5 })).toThrow(expect.objectContaining({ code: 'LIST_OPTION_INVALID' }));
     expect(() => setUp({ attestationThreshold: 0 })).toThrow(expect.objectContaining({ code: 'LIST_OPTION_INVALID' }));
     expect(() => new LogHarness({ limits: { maxPacketBytes: 0 } })).toThrow('LIST_OPTION_INVALID');
   });

@@ -5,8 +5,9 @@ import type { Clock, Timer } from '@discovery-raft/raft-core';
  * in which they came.
  */
 export class CoalescingWindow<T> {
+  /** How long each waits. */
+  readonly waitMs: number;
   readonly #clock: Clock;
-  readonly #waitMs: number;
   readonly #due: (item: T) => void;
   #waiting: { readonly item: T; readonly dueAtMs: number }[] = [];
   #head = 0;
@@ -15,12 +16,12 @@ export class CoalescingWindow<T> {
   /** @param due called once for each item, when its time is over or at {@link flush} */
   constructor(clock: Clock, waitMs: number, due: (item: T) => void) {
     this.#clock = clock;
-    this.#waitMs = waitMs;
+    this.waitMs = waitMs;
     this.#due = due;
   }
 
   add(item: T): void {
-    this.#waiting.push({ item, dueAtMs: this.#clock.now() + this.#waitMs });
+    this.#waiting.push({ item, dueAtMs: this.#clock.now() + this.waitMs });
     if (this.#timer === undefined) this.#arm();
   }
 

@@ -1,4 +1,4 @@
-import type { Clock, LogIndex } from '@discovery-raft/raft-core';
+import type { Clock } from '@discovery-raft/raft-core';
 import { encodeEntry } from '../codec/entry-codec.js';
 import { ListError } from '../errors.js';
 import type { FrozenList } from '../list-events.js';
@@ -6,6 +6,7 @@ import { sameBytes, type StoredRecord } from '../record.js';
 import type { ListResult, SharedList } from '../shared-list.js';
 import { addAttestation } from '../state/apply-entry.js';
 import { CoalescingWindow } from './coalescing-window.js';
+import { EntryGate, type Propose } from './entry-gate.js';
 import {
   addUpsert,
   attestationBytes,
@@ -27,26 +28,19 @@ import {
   type UpsertOperation,
   type UpsertOutcome,
 } from './operations.js';
-import { failedError, ignoredError, lostError } from './write-errors.js';
+import { ignoredError, lostError } from './write-errors.js';
 
 /** What a leader needs in order to write. */
 export interface LeadershipPorts {
   readonly list: SharedList;
-  /** Appends to the log; resolves once the entry is applied to `list`. */
-  readonly propose: (data: Uint8Array) => Promise<{ readonly index: LogIndex; readonly response: ListResult }>;
+  readonly propose: Propose;
   readonly clock: Clock;
   readonly coalesceMs: number;
+  readonly lateCoalesceMs: number;
   readonly maxPendingBytes: number;
   readonly maxRecordsPerIdentity: number;
   readonly threshold: () => number;
   readonly attesters: () => number;
-}
-
-/** An entry on its way into the log. */
-interface Proposal {
-  readonly data: Uint8Array;
-  readonly applied: (result: ListResult) => void;
-  readonly failed: (error: ListError) => void;
 }
 
 /** A write that waits for more to go with it. */
@@ -55,11 +49,6 @@ interface WaitingUpsert {
   readonly operation: UpsertOperation;
 }
 
-/**
- * How much longer an attestation waits that its packet does not need: nobody misses it, and the others of that kind are on
- * their way, so that one write takes them all.
- */
-const LATE_FACTOR = 5;
 const OPERATION_OVERHEAD_BYTES = 64;
 const REMOVALS_AT_ONCE = 1024;
 const RECORDS_PER_TURN = 8192;
@@ -73,18 +62,21 @@ export class Leadership {
   readonly #ports: LeadershipPorts;
   readonly #lanes = new Map<string, Lane>();
   readonly #window: CoalescingWindow<WaitingUpsert>;
-  /** For attestations of packets that have enough of them. */
+  /**
+   * For attestations that their packet does not need: nobody misses them, and the others of that kind are on their way, so
+   * that one write takes them all.
+   */
   readonly #lateWindow: CoalescingWindow<WaitingUpsert>;
   /** Promises beside those of the operations, to be rejected at the end. */
   readonly #waiting = new Set<Deferred<never>>();
-  #pendingBytes = 0;
-  /** Holds that were not released yet, and what they keep from the log, in order. */
-  #holds = 0;
-  #heldBack: Proposal[] = [];
+  readonly #gate: EntryGate;
+  /** Of operations, while they wait and while they are written. */
+  #operationBytes = 0;
   #ended = false;
 
   constructor(ports: LeadershipPorts) {
     this.#ports = ports;
+    this.#gate = new EntryGate(ports.propose);
     const due = ({ lane, operation }: WaitingUpsert): void => {
       // It may have been written before its time, and the identity may have another lane by now.
       if (operation.ready) return;
@@ -92,11 +84,11 @@ export class Leadership {
       this.#pump(lane);
     };
     this.#window = new CoalescingWindow(ports.clock, ports.coalesceMs, due);
-    this.#lateWindow = new CoalescingWindow(ports.clock, ports.coalesceMs * LATE_FACTOR, due);
+    this.#lateWindow = new CoalescingWindow(ports.clock, ports.lateCoalesceMs, due);
   }
 
   get pendingBytes(): number {
-    return this.#pendingBytes;
+    return this.#operationBytes + this.#gate.pendingBytes;
   }
 
   upsert(read: ReadPacket): Promise<UpsertOutcome> {
@@ -107,7 +99,7 @@ export class Leadership {
       if (plan.kind !== 'update') return Promise.resolve(plan);
     }
     const cost = OPERATION_OVERHEAD_BYTES + read.packet.length + attestationBytes(read.attestations);
-    if (this.#pendingBytes + cost > this.#ports.maxPendingBytes) {
+    if (this.pendingBytes + cost > this.#ports.maxPendingBytes) {
       throw new ListError('LIST_OVERLOADED', 'too many bytes wait to be written', { outcome: 'notAppended' });
     }
     const waiting = known === undefined ? undefined : findWaiting(known, read.packet);
@@ -115,7 +107,7 @@ export class Leadership {
     const lane = known ?? this.#createLane(read.identity);
     const operation = waiting ?? addUpsert(lane, read);
     operation.bytes += cost;
-    this.#pendingBytes += cost;
+    this.#operationBytes += cost;
 
     const inFlight = known === undefined ? [] : attestationsInFlight(known, read.packet);
     const before = countAttesters(records, read.packet, [...inFlight, ...operation.attestations]);
@@ -123,8 +115,9 @@ export class Leadership {
     const after = countAttesters(records, read.packet, [...inFlight, ...operation.attestations]);
     const threshold = this.#ports.threshold();
     const isEnough = before < threshold && after >= threshold;
-    if (this.#ports.coalesceMs === 0 || isEnough || after >= this.#ports.attesters()) operation.ready = true;
-    else if (waiting === undefined) (before < threshold ? this.#window : this.#lateWindow).add({ lane, operation });
+    const window = before < threshold ? this.#window : this.#lateWindow;
+    if (window.waitMs === 0 || isEnough || after >= this.#ports.attesters()) operation.ready = true;
+    else if (waiting === undefined) window.add({ lane, operation });
     if (operation.ready) this.#pump(lane);
     return operation.done.promise;
   }
@@ -134,7 +127,7 @@ export class Leadership {
     for (const operation of lane.operations) if (operation.kind === 'upsert') operation.ready = true;
     const bytes = OPERATION_OVERHEAD_BYTES;
     const operation: RemoveOperation = { kind: 'remove', choose, ready: true, bytes, done: createDeferred() };
-    this.#pendingBytes += bytes;
+    this.#operationBytes += bytes;
     lane.operations.push(operation);
     this.#pump(lane);
     return operation.done.promise;
@@ -177,9 +170,7 @@ export class Leadership {
     this.#window.flush();
     this.#lateWindow.flush();
     const { promise, resolve, reject } = this.#track<FrozenList>();
-    const data = encodeEntry({ round });
-    this.#pendingBytes += data.length;
-    this.#send({ data, applied: resolveFrozen, failed: reject });
+    this.#gate.freeze(round, resolveFrozen, reject);
     return promise;
 
     function resolveFrozen(result: ListResult): void {
@@ -188,18 +179,9 @@ export class Leadership {
     }
   }
 
-  /** Keeps everything but freeze markers from the log until each hold is released. @returns releases it; idempotent */
+  /** See {@link EntryGate.hold}. */
   hold(): () => void {
-    this.#holds++;
-    let isHeld = true;
-    return () => {
-      if (!isHeld) return;
-      isHeld = false;
-      if (--this.#holds > 0) return;
-      const heldBack = this.#heldBack;
-      this.#heldBack = [];
-      for (const proposal of heldBack) this.#send(proposal);
-    };
+    return this.#gate.hold();
   }
 
   /** Ends the term: every promise that has not settled is rejected. */
@@ -215,8 +197,8 @@ export class Leadership {
     for (const deferred of this.#waiting) deferred.reject(lostError('unknownOutcome'));
     this.#lanes.clear();
     this.#waiting.clear();
-    this.#heldBack = [];
-    this.#pendingBytes = 0;
+    this.#gate.end();
+    this.#operationBytes = 0;
   }
 
   #checkLimits(
@@ -271,7 +253,7 @@ export class Leadership {
     const records = this.#ports.list.get(lane.identity);
     const plan = planUpsert(records, operation);
     if (plan.kind !== 'update') {
-      this.#pendingBytes -= operation.bytes;
+      this.#operationBytes -= operation.bytes;
       operation.done.resolve(plan);
       return;
     }
@@ -281,7 +263,7 @@ export class Leadership {
     const older = isComplete ? records.findLast(({ expiration }) => expiration < operation.expiration) : undefined;
     const entry = { packet: operation.packet, attestations, ...namesOf(original ?? older) };
     this.#begin(lane, operation);
-    this.#propose(
+    this.#gate.propose(
       encodeEntry(entry),
       (result) => {
         if (result.kind !== 'inserted') {
@@ -326,7 +308,7 @@ export class Leadership {
       if (--open === 0) done(removed, failure);
     };
     for (const record of records) {
-      this.#propose(
+      this.#gate.propose(
         encodeEntry(namesOf(record)),
         (result) => {
           if (result.kind === 'deleted') removed += result.records.length;
@@ -344,7 +326,7 @@ export class Leadership {
   /** Waits until an entry proposed now is applied: by then, whatever was proposed before is applied or never will be. */
   #fence(lane: Lane): void {
     lane.busy = true;
-    this.#propose(
+    this.#gate.propose(
       FENCE,
       () => {
         lane.uncertain = false;
@@ -355,7 +337,7 @@ export class Leadership {
         lane.busy = false;
         const at = lane.operations.findIndex(({ ready }) => ready);
         for (const operation of lane.operations.splice(at, 1)) {
-          this.#pendingBytes -= operation.bytes;
+          this.#operationBytes -= operation.bytes;
           operation.done.reject(error);
         }
         this.#pump(lane);
@@ -369,7 +351,7 @@ export class Leadership {
   }
 
   #end(lane: Lane, operation: Operation): void {
-    this.#pendingBytes -= operation.bytes;
+    this.#operationBytes -= operation.bytes;
     lane.busy = false;
     lane.current = undefined;
     this.#pump(lane);
@@ -377,30 +359,6 @@ export class Leadership {
 
   #fail(lane: Lane, error: ListError): void {
     if (error.details.outcome === 'unknownOutcome') lane.uncertain = true;
-  }
-
-  /** Proposes, at once or when nothing is held back any more. */
-  #propose(data: Uint8Array, applied: Proposal['applied'], failed: Proposal['failed']): void {
-    this.#pendingBytes += data.length;
-    const proposal = { data, applied, failed };
-    if (this.#holds > 0) this.#heldBack.push(proposal);
-    else this.#send(proposal);
-  }
-
-  /** After the end of the term, neither callback is called. */
-  #send({ data, applied, failed }: Proposal): void {
-    this.#ports.propose(data).then(
-      ({ response }) => {
-        if (this.#ended) return;
-        this.#pendingBytes -= data.length;
-        applied(response);
-      },
-      (cause: unknown) => {
-        if (this.#ended) return;
-        this.#pendingBytes -= data.length;
-        failed(failedError(cause));
-      },
-    );
   }
 
   /** A promise that the end of the term rejects. */

@@ -9,6 +9,9 @@ import type { ReadPacket } from './lane.js';
 import { Leadership, type LeadershipPorts } from './leadership.js';
 import type { UpsertOutcome } from './operations.js';
 
+const MAX_COALESCE_MS = 60_000;
+const LATE_FACTOR = 5;
+
 /** Options of a {@link ListWriter}. */
 export interface ListWriterOptions {
   /** This node's replica. */
@@ -26,11 +29,13 @@ export interface ListWriterOptions {
    * there is nobody left to wait for. Default: not known.
    */
   readonly attesters?: number | (() => number);
-  /**
-   * Attestations of one packet that come within this time are written together, or five times this when it has as many as
-   * it needs. Default 50; 0 writes each at once.
-   */
+  /** Attestations of one packet that come within this time are written together. Default 50; 0 writes each at once. */
   readonly coalesceMs?: number;
+  /**
+   * The same for attestations of a packet that has as many as it needs: each write costs an entry, and nobody waits for
+   * these. Default five times `coalesceMs`; 0 writes each at once.
+   */
+  readonly lateCoalesceMs?: number;
   /** Most bytes that wait or are in flight. Default 64 MiB. */
   readonly maxPendingBytes?: number;
   /** Most packets of one identity side by side. Default 4. */
@@ -63,7 +68,9 @@ export class ListWriter {
   constructor(options: ListWriterOptions) {
     const { attestationThreshold, attesters = Infinity } = options;
     const { coalesceMs = 50, maxPendingBytes = 2 ** 26, maxRecordsPerIdentity = 4 } = options;
-    requireInteger('coalesceMs', coalesceMs, 0, 60_000);
+    const { lateCoalesceMs = LATE_FACTOR * coalesceMs } = options;
+    requireInteger('coalesceMs', coalesceMs, 0, MAX_COALESCE_MS);
+    requireInteger('lateCoalesceMs', lateCoalesceMs, 0, LATE_FACTOR * MAX_COALESCE_MS);
     requireInteger('maxPendingBytes', maxPendingBytes, 1, Number.MAX_SAFE_INTEGER);
     requireInteger('maxRecordsPerIdentity', maxRecordsPerIdentity, 1, 1024);
     if (typeof attestationThreshold === 'number')
@@ -75,6 +82,7 @@ export class ListWriter {
       propose: options.propose,
       clock: options.clock,
       coalesceMs,
+      lateCoalesceMs,
       maxPendingBytes,
       maxRecordsPerIdentity,
       threshold: typeof attestationThreshold === 'number' ? () => attestationThreshold : attestationThreshold,

@@ -48,6 +48,22 @@ describe('a walk over a view', () => {
     expect(walk.next().done).toBe(true);
   });
 
+  it('is the same whether the list was viewed after each entry or first when it was full', () => {
+    const names = ['b', '\u{10000}', 'a', '\ue000', '\ud7ff', 'ab', '\u{10ffff}', 'B'];
+    const [viewed, full] = [new LogHarness(), new LogHarness()];
+    for (const harness of [viewed, full]) {
+      for (const [i, each] of [...names, 'gone'].entries()) {
+        harness.append(encodeEntry({ packet: packetOf(each, 1 + i) }));
+        if (harness === viewed) harness.list.view();
+      }
+      harness.append(encodeEntry({ deleteIndex: harness.list.appliedIndex }));
+    }
+    const identities = [...full.list.view().entries()].map(({ identity }) => identity);
+    expect(identities).toEqual(names.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+    expect([...viewed.list.view().entries()].map(({ identity }) => identity)).toEqual(identities);
+    expect(full.list.view().digest()).toEqual(viewed.list.view().digest());
+  });
+
   it('of an empty list is over at once', () => {
     const { list } = new LogHarness();
     expect([...list.view().entries()]).toEqual([]);

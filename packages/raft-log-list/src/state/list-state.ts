@@ -5,7 +5,7 @@ import { LiveRecord, type ReadRecord } from './live-record.js';
 import type { PackedSha256 } from './hashing.js';
 import { compareRecords, IdentityOrder } from './record-order.js';
 import { RecordSlabs } from './record-slabs.js';
-import { createTree } from './sorted-tree.js';
+import { treeOf } from './sorted-tree.js';
 
 /**
  * The live records, found by identity, by origin and, if ever asked, by log index.
@@ -19,7 +19,8 @@ import { createTree } from './sorted-tree.js';
  */
 export class ListState {
   readonly #order = new IdentityOrder();
-  readonly #tree: IdentityTree = createTree(this.#order.compare);
+  /** Made when the first view is taken: a list is filled before, and all of it is sorted at once then. */
+  #tree: IdentityTree | undefined;
   readonly #held = new FreezableArray<Held | undefined>();
   readonly #slots = new Map<string, number>();
   readonly #freeSlots: number[] = [];
@@ -86,13 +87,20 @@ export class ListState {
     this.#forget(record);
     if (rest.length > 0) return;
     this.#slots.delete(identity);
-    this.#tree.delete(identity);
+    this.#tree?.delete(identity);
     this.#freeSlots.push(slot);
   }
 
-  /** Freezes the list as it is, in constant time. */
+  /** Freezes the list as it is, in constant time but for the first view, which puts the identities in order. */
   view(place: ViewPlace, sha256: PackedSha256): TreeView {
+    this.#tree ??= this.#sorted();
     return new TreeView(place, this.size, this.#liveBytes, this.#tree.clone(), this.#held.freeze(), sha256);
+  }
+
+  #sorted(): IdentityTree {
+    const identities = [...this.#slots.keys()].sort(this.#order.compare);
+    const slots = identities.map((identity) => this.#slots.get(identity)!);
+    return treeOf(identities, slots, this.#order.compare);
   }
 
   #at(slot: number): readonly LiveRecord[] {
@@ -103,7 +111,7 @@ export class ListState {
     const slot = this.#freeSlots.pop() ?? this.#slots.size;
     this.#order.admit(identity);
     this.#slots.set(identity, slot);
-    this.#tree.set(identity, slot);
+    this.#tree?.set(identity, slot);
     return slot;
   }
 

@@ -1,18 +1,10 @@
-import { allServers } from '../core/configuration.js';
 import { RaftCore } from '../core/core.js';
 import type { Effect, Failure } from '../core/effects.js';
 import { RaftError, withOutcome } from '../core/errors.js';
 import type { Input } from '../core/inputs.js';
 import type { Observation, RaftEvents } from '../core/observations.js';
 import type { RaftConfig, ReadMode } from '../core/options.js';
-import {
-  entrySize,
-  type Configuration,
-  type LogEntry,
-  type LogIndex,
-  type MonotonicMs,
-  type SnapshotMeta,
-} from '../core/types.js';
+import { entrySize, type Configuration, type LogIndex, type MonotonicMs, type SnapshotMeta } from '../core/types.js';
 import { systemRandom } from '../clock/seeded-random.js';
 import { systemClock } from '../clock/system-clock.js';
 import type { Clock } from '../ports/clock.js';
@@ -21,18 +13,20 @@ import type { Random } from '../ports/random.js';
 import { AppliedWaiters } from './applied-waiters.js';
 import { ApplyLane } from './apply-lane.js';
 import { BatchTimes } from './batch-times.js';
-import { alreadyBootstrapped, checkEmpty, writeFirstEntry } from './bootstrap.js';
+import { Bootstrap } from './bootstrap.js';
 import { CoreLoop } from './core-loop.js';
-import { loadState, type LoadedState } from './load-state.js';
+import { EventQueue } from './event-queue.js';
+import type { LoadedState } from './load-state.js';
 import { LogReader } from './log-reader.js';
 import { countObservation, newCounters, newHistograms } from './metrics.js';
 import { OpenCalls } from './open-calls.js';
 import { ProposalQueue } from './proposal-queue.js';
 import type { RaftOptions, Transferred } from './raft-options.js';
+import { RemovalWatch } from './removal-watch.js';
 import { RestoreStore } from './restore-store.js';
 import { RpcDesk } from './rpc-desk.js';
 import { SnapshotLane } from './snapshot-lane.js';
-import { StorageLane, type Persist } from './storage-lane.js';
+import { appendedBy, StorageLane, type Persist } from './storage-lane.js';
 import { TypedEvents } from './typed-events.js';
 import type { RestoreBegun } from './user-restore.js';
 
@@ -65,10 +59,9 @@ export class Driver<Response> {
   readonly #reads = new OpenCalls<LogIndex>();
   readonly #waiters: AppliedWaiters;
   readonly #appendTimes = new BatchTimes(this.histograms.commitMs);
-  #observations: Observation[] = [];
-  #bootstrapping: Promise<void> | null = null;
-  /** Whether the last applied configuration names this node. */
-  #wasMember = false;
+  readonly #observations: EventQueue;
+  readonly #bootstrap: Bootstrap;
+  readonly #removal: RemovalWatch;
   #stopped = false;
   #failure: RaftError | null = null;
 
@@ -79,6 +72,8 @@ export class Driver<Response> {
     this.#random = options.random ?? systemRandom();
     this.#logger = options.logger ?? silentLogger;
     this.events = new TypedEvents(this.#logger);
+    this.#observations = new EventQueue(this.events);
+    this.#removal = new RemovalWatch(options.id);
     this.#storage = new StorageLane({
       logStore: options.logStore,
       stableStore: options.stableStore,
@@ -87,7 +82,13 @@ export class Driver<Response> {
       failed: (error) => this.#storeFailed(error),
     });
     this.restoreStore = new RestoreStore(options.snapshotStore);
-    this.#reader = new LogReader(options.logStore, () => this.core);
+    this.#bootstrap = new Bootstrap({
+      options,
+      hasTerm: () => this.core.term > 0,
+      restart: (loadedNow) => this.#restart(loadedNow),
+      failed: (error) => this.stop(error),
+    });
+    this.#reader = new LogReader(options.logStore, () => this.core, this.#logger);
     this.#rpcs = new RpcDesk({
       transport: options.transport,
       counters: this.counters,
@@ -111,7 +112,7 @@ export class Driver<Response> {
       clock: this.clock,
       random: this.#random,
       carryOut: (effect) => this.#carryOut(effect),
-      settled: () => this.#tellObservers(),
+      settled: () => this.#settled(),
       late: (lagMs) => this.histograms.eventLoopLagMs.record(lagMs),
       broken: (error) => this.stop(unexplained(error)),
     });
@@ -154,28 +155,9 @@ export class Driver<Response> {
     this.snapshots.start();
   }
 
-  /** Writes the first entry beside the storage lane; meanwhile peers are refused, or a vote could be overwritten. */
-  async bootstrap(configuration: Configuration): Promise<void> {
-    if (this.#bootstrapping !== null || this.core.term > 0) throw alreadyBootstrapped();
-    this.#bootstrapping = this.#bootstrap(configuration).finally(() => {
-      this.#bootstrapping = null;
-    });
-    await this.#bootstrapping;
-  }
-
-  async #bootstrap(configuration: Configuration): Promise<void> {
-    await checkEmpty(this.options);
-    let loaded: LoadedState;
-    try {
-      await writeFirstEntry(this.options, configuration);
-      loaded = await loadState(this.options, this.options.stateMachine);
-    } catch (error) {
-      // What the stores hold now is not what this node was started from: it must not write to them.
-      if (error instanceof RaftError) this.stop(error);
-      throw error;
-    }
-    if (this.#stopped) throw this.stoppedError();
-    this.loop.start(this.#makeCore(loaded));
+  /** Makes a new cluster; meanwhile peers are refused. */
+  bootstrap(configuration: Configuration): Promise<void> {
+    return this.#bootstrap.run(configuration);
   }
 
   /** Stops at once: settles every call, and starts nothing more. */
@@ -200,7 +182,7 @@ export class Driver<Response> {
 
   /** Resolves when nothing is written any more; after `stop`. */
   async idle(): Promise<void> {
-    await this.#bootstrapping?.catch(() => undefined);
+    await this.#bootstrap.idle();
     await this.#storage.idle();
     await this.snapshots.idle();
     await this.restoreStore.idle();
@@ -249,6 +231,11 @@ export class Driver<Response> {
       snapshotIndex: loaded.snapshot?.index ?? 0,
       redactedThrough: loaded.redactedThrough,
     });
+  }
+
+  #restart(loaded: LoadedState): void {
+    if (this.#stopped) throw this.stoppedError();
+    this.loop.start(this.#makeCore(loaded));
   }
 
   #makeApplyLane(snapshot: SnapshotMeta | null): ApplyLane<Response> {
@@ -326,7 +313,7 @@ export class Driver<Response> {
         this.counters.proposalsRefused += effect.ids.length;
         return this.proposals.refused(effect);
       case 'readLog':
-        return this.#readLog(effect);
+        return this.#reader.readFor(effect, (input) => this.feed(input));
       case 'sendSnapshot':
         return this.snapshots.send(effect);
       case 'cancelSnapshot':
@@ -359,7 +346,7 @@ export class Driver<Response> {
   }
 
   #observe(observation: Observation): void {
-    this.#observations.push(observation);
+    this.#observations.add(observation);
     countObservation(this.counters, observation);
     if (observation.event !== 'stateChange' || observation.payload.from !== 'leader') return;
     this.proposals.leadershipEnded();
@@ -367,19 +354,14 @@ export class Driver<Response> {
     this.#waiters.leadershipEnded(this.core.commitIndex);
   }
 
-  /** Tells observers what happened, now that the state has settled. */
-  #tellObservers(): void {
-    while (this.#observations.length > 0) {
-      const observations = this.#observations;
-      this.#observations = [];
-      for (const { event, payload } of observations) this.events.emit(event, payload);
-    }
+  #settled(): void {
+    this.#observations.tell();
     if (this.#stopped) this.events.close();
   }
 
   #refusesRequests(): RaftError | null {
     if (this.#stopped) return this.stoppedError();
-    if (this.#bootstrapping === null) return null;
+    if (!this.#bootstrap.running) return null;
     return new RaftError('RAFT_TRANSPORT_FAILED', 'this node is being bootstrapped; try again');
   }
 
@@ -401,24 +383,9 @@ export class Driver<Response> {
     );
   }
 
-  #readLog({ peerId, epoch, from, to, maxBytes }: Extract<Effect, { type: 'readLog' }>): void {
-    const done = (entries: readonly LogEntry[]): void => this.feed({ type: 'logRead', peerId, epoch, entries });
-    const failed = (error: unknown): void => {
-      this.#logger.warn('the log could not be read for a follower', { peerId, from, to, error });
-      this.feed({ type: 'logReadFailed', peerId, epoch });
-    };
-    Promise.resolve()
-      .then(() => this.#reader.readStored(from, to, maxBytes))
-      .then(done, failed);
-  }
-
   /** A committed configuration without this node ends it, once it has answered what it still knows. */
   #configurationApplied(configuration: Configuration): void {
-    const names = (of: Configuration): boolean => allServers(of).some(({ id }) => id === this.options.id);
-    const removed = this.#wasMember && !names(configuration);
-    this.#wasMember = names(configuration);
-    // A node that starts again also meets configurations of its past.
-    if (!removed || names(this.core.configuration.configuration)) return;
+    if (!this.#removal.applied(configuration, this.core.configuration.configuration)) return;
     if (this.config.shutdownOnRemove) this.clock.defer(() => this.stop(null));
   }
 }
@@ -429,11 +396,4 @@ function toError(failure: Failure): RaftError {
 
 function unexplained(error: unknown): RaftError {
   return new RaftError('RAFT_STORE_FAILED', 'the node met an error that it cannot explain', {}, error);
-}
-
-/** How many entries some writes append. */
-function appendedBy(writes: readonly Persist[]): number {
-  let entries = 0;
-  for (const { log } of writes) for (const write of log) if (write.op === 'append') entries += write.entries.length;
-  return entries;
 }

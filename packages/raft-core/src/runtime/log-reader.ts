@@ -1,17 +1,24 @@
 import type { RaftCore } from '../core/core.js';
+import type { Effect } from '../core/effects.js';
+import type { Input } from '../core/inputs.js';
 import type { LogEntry, LogIndex } from '../core/types.js';
 import type { LogStore, MaybePromise } from '../ports/log-store.js';
+import type { Logger } from '../ports/logger.js';
 import { isPending } from './maybe-promise.js';
 import { storeCall } from './store-call.js';
+
+type ReadLog = Extract<Effect, { readonly type: 'readLog' }>;
 
 /** Reads entries wherever they are: recent ones from the core's memory, older ones from the store. */
 export class LogReader {
   readonly #store: LogStore;
   readonly #core: () => RaftCore;
+  readonly #logger: Logger;
 
-  constructor(store: LogStore, core: () => RaftCore) {
+  constructor(store: LogStore, core: () => RaftCore, logger: Logger) {
     this.#store = store;
     this.#core = core;
+    this.#logger = logger;
   }
 
   /** Entries from `from` to at most `to`; at least one. @throws RaftError RAFT_STORE_FAILED, RAFT_STORE_CORRUPT */
@@ -24,6 +31,18 @@ export class LogReader {
   /** The same from the store alone. */
   readStored(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<readonly LogEntry[]> {
     return storeCall('reading the log', () => this.#store.read(from, to, maxBytes));
+  }
+
+  /** Reads what the core wants to send to a follower, from the store alone; what comes of it is an input for the core. */
+  readFor({ peerId, epoch, from, to, maxBytes }: ReadLog, feed: (input: Input) => void): void {
+    const done = (entries: readonly LogEntry[]): void => feed({ type: 'logRead', peerId, epoch, entries });
+    const failed = (error: unknown): void => {
+      this.#logger.warn('the log could not be read for a follower', { peerId, from, to, error });
+      feed({ type: 'logReadFailed', peerId, epoch });
+    };
+    Promise.resolve()
+      .then(() => this.readStored(from, to, maxBytes))
+      .then(done, failed);
   }
 
   /** One entry; undefined when it is compacted. */

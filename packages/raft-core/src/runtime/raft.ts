@@ -31,8 +31,9 @@ import type {
   Transferred,
 } from './raft-options.js';
 import { histogramsOf, lastContactOf, metricsOf, peerMetricsOf, stateOf, statsOf } from './readings.js';
+import { restorePortsOf } from './restore-ports.js';
 import { transferLeadership } from './transfer-call.js';
-import { userRestore, type RestoreMeta, type UserRestorePorts } from './user-restore.js';
+import { userRestore, type RestoreMeta } from './user-restore.js';
 
 /** One for all calls: an empty object for each would be the garbage of each commit. */
 const NO_OPTIONS: ApplyOptions = Object.freeze({});
@@ -310,7 +311,7 @@ export class Raft<Response = unknown> {
     if (this.#driver.stopped) throw withOutcome(this.#driver.stoppedError(), 'notAppended');
     const { restoring } = this.#driver;
     await restoring.open((id) => {
-      userRestore(this.#restorePorts(options.signal), meta, bytes).then(
+      userRestore(restorePortsOf(this.#driver, options.signal), meta, bytes).then(
         () => restoring.take(id)?.resolve(),
         (error: RaftError) => {
           restoring.take(id)?.reject(error);
@@ -367,26 +368,6 @@ export class Raft<Response = unknown> {
   async shutdown(): Promise<void> {
     this.#driver.stop(null);
     await this.#driver.idle();
-  }
-
-  #restorePorts(signal: AbortSignal | undefined): UserRestorePorts {
-    const driver = this.#driver;
-    return {
-      store: driver.restoreStore,
-      signal,
-      begin: (ask) => driver.restores.open(ask),
-      feed: (input) => driver.feed(input),
-      configuration: () => driver.core.configuration,
-      leads: (epoch) => !driver.stopped && driver.core.leaderEpoch === epoch,
-      settled: async (index) => {
-        await driver.confirmRead();
-        await driver.appliedThrough(index);
-      },
-      install: async (meta) => {
-        await driver.applyLane.restore(meta, () => driver.options.snapshotStore.open(meta.id));
-        driver.snapshots.passed(meta);
-      },
-    };
   }
 
   #propose(type: Proposal['type'], data: Uint8Array, options: ApplyOptions): Promise<Applied<Response>> {

@@ -7,6 +7,13 @@ import { isPending, runInOrder } from './maybe-promise.js';
 /** A write that the core asked for. */
 export type Persist = Extract<Effect, { readonly type: 'persist' }>;
 
+/** How many entries some writes append. */
+export function appendedBy(writes: readonly Persist[]): number {
+  let entries = 0;
+  for (const { log } of writes) for (const write of log) if (write.op === 'append') entries += write.entries.length;
+  return entries;
+}
+
 /**
  * Carries out the core's writes, one at a time and in order; those that come while one runs become a single write
  * (RAFT.md, section 4, rule 4). After a failure it writes nothing more: an index must not be used twice.

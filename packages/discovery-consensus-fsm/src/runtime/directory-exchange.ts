@@ -10,8 +10,8 @@ import {
 } from '@discovery-raft/psp-envelope';
 import type { EnvelopeLimits, PullAnswer, ServedDirectory } from '@discovery-raft/psp-envelope';
 import type { StoredDirectory } from '../ports.js';
-import type { Handled, RefusalCode } from '../refusals.js';
-import { HEEDED } from '../refusals.js';
+import type { Handled } from '../refusals.js';
+import { HEEDED, no } from '../refusals.js';
 import type { Context } from './context.js';
 import { sendCounted } from './context.js';
 import type { DirectoryShelf } from './directory-shelf.js';
@@ -154,8 +154,4 @@ function readDirectory(bytes: Uint8Array): DiscoveryDirectory | undefined {
   } catch {
     return undefined;
   }
-}
-
-function no(code: RefusalCode, detail: string): Handled {
-  return { ok: false, code, detail };
 }

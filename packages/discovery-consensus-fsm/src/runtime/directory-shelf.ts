@@ -9,8 +9,8 @@ import { buildListingSteps, sameBytes } from '../policy/listing.js';
 import { POLICIES } from '../policy/thresholds.js';
 import { roundOfCreation, slotExpiration, slotStart } from '../policy/slots.js';
 import type { StoredDirectory } from '../ports.js';
-import type { Handled, RefusalCode } from '../refusals.js';
-import { HEEDED } from '../refusals.js';
+import type { Handled } from '../refusals.js';
+import { HEEDED, no } from '../refusals.js';
 import type { Context } from './context.js';
 import { describeFailure, raiseAlarm } from './context.js';
 import { Deadline, LATE, within } from './deadline.js';
@@ -232,8 +232,4 @@ function decodeListing(bytes: Uint8Array): DiscoveryListing | undefined {
   } catch {
     return undefined;
   }
-}
-
-function no(code: RefusalCode, detail: string): Handled {
-  return { ok: false, code, detail };
 }

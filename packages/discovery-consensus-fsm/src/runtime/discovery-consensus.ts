@@ -32,12 +32,13 @@ import { checkVoteRequest } from '../policy/request-check.js';
 import { DIRECTORY_LIFETIME_SLOTS, slotAt } from '../policy/slots.js';
 import type { RootPromise, StoredDirectory } from '../ports.js';
 import type { RootSigningResult } from './signing-ledger.js';
-import type { ConsensusCounters, Handled, PublishOutcome, RefusalCode } from '../refusals.js';
-import { HEEDED } from '../refusals.js';
+import type { ConsensusCounters, Handled, PublishOutcome } from '../refusals.js';
+import { HEEDED, no } from '../refusals.js';
 import type { ConsensusPorts, Context } from './context.js';
-import { describeFailure, makeContext } from './context.js';
+import { makeContext } from './context.js';
 import { Deadline } from './deadline.js';
 import { ConsensusDriver } from './consensus-driver.js';
+import { MemberDoor } from './member-door.js';
 import { inSlices } from './slices.js';
 import type { StateAt, StateDivergence } from './state-watch.js';
 import { Tally } from './tally.js';
@@ -62,12 +63,14 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
   readonly #context: Context;
   readonly #events = new EventEmitter();
   readonly #driver: ConsensusDriver;
+  readonly #door: MemberDoor;
 
   /** @throws ConsensusError CONSENSUS_INVALID_OPTION */
   constructor(config: ConsensusConfigInput, ports: ConsensusPorts) {
     this.config = resolveConfig(config, ports.signer.identity);
     this.#context = makeContext(this.config, ports, new Tally(), (name, ...args) => this.#emit(name, args));
     this.#driver = new ConsensusDriver(this.#context);
+    this.#door = new MemberDoor(this.#context, () => this.#driver.machine.name !== 'Nil');
   }
 
   /** Where the state machine is. */
@@ -185,7 +188,7 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
 
   async sendRaftPacket(peer: string, packet: DiscoveryRaftPacket): Promise<void> {
     const body = create(DiscoveryRaftPacketSchema, packet);
-    await this.#send(peer, { event: 'discoveryRaftPacket', body });
+    await this.#door.send(peer, { event: 'discoveryRaftPacket', body });
   }
 
   initiateVoting(): number {
@@ -216,7 +219,7 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
       throw new ConsensusError('CONSENSUS_NO_DIRECTORY', 'this node has led no round to its quorum');
     }
     if (peer === undefined) leader.sendFinal(leader.result);
-    else await this.#send(peer, { event: 'discoveryFinalConsensus', body: leader.finalMessage(leader.result) });
+    else await this.#door.send(peer, { event: 'discoveryFinalConsensus', body: leader.finalMessage(leader.result) });
   }
 
   async signDiscoveryContent(content: Uint8Array): Promise<DiscoverySignature> {
@@ -248,7 +251,7 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
   async sendDirectory(peer: string): Promise<void> {
     const served = await this.getDirectory();
     if (served === null) throw new ConsensusError('CONSENSUS_NO_DIRECTORY', 'there is no directory to serve');
-    await this.#send(peer, { event: 'discoveryDirectory', body: served.directory });
+    await this.#door.send(peer, { event: 'discoveryDirectory', body: served.directory });
   }
 
   signTrustRoot(promise: RootPromise, root: Uint8Array): Promise<RootSigningResult> {
@@ -283,11 +286,11 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
   async onMessage(from: string, message: DiscoveryMessage): Promise<Handled> {
     switch (message.event) {
       case 'pullDiscovery':
-        return this.#heed(from, () => this.#driver.exchange.answerPeer(from, message.body));
+        return this.#door.heed(from, () => this.#driver.exchange.answerPeer(from, message.body));
       case 'discoveryDirectory':
         return this.onReceivedDirectory(from, message.body);
       case 'publishToDiscovery':
-        return this.#heed(from, () => this.#publishOfMember(from, message.body));
+        return this.#door.heed(from, () => this.#publishOfMember(from, message.body));
       case 'discoveryRaftPacket':
         return this.onReceivedRaftPacket(from, message.body);
       case 'discoveryRequestConsensusVote':
@@ -309,12 +312,12 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
       case 'pullTrustRoots':
       case 'trustRoots':
         // Whoever owns the chain takes these before they come here.
-        return this.#heed(from, async () => no('malformed', message.event));
+        return this.#door.heed(from, async () => no('malformed', message.event));
     }
   }
 
   onReceivedRaftPacket(from: string, packet: DiscoveryRaftPacket): Promise<Handled> {
-    return this.#heed(from, async () => {
+    return this.#door.heed(from, async () => {
       const { raft } = this.#context.ports;
       if (raft === undefined) return no('noRaft', '');
       await raft.deliver(from, packet);
@@ -329,39 +332,39 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
   }
 
   onReceivedPublishToDiscoveryForwarded(from: string, message: PublishToDiscoveryForwarded): Promise<Handled> {
-    return this.#heed(from, () => this.#driver.desk.forwarded(from, message));
+    return this.#door.heed(from, () => this.#driver.desk.forwarded(from, message));
   }
 
   onReceivedConsensusVote(from: string, vote: DiscoveryConsensusVote): Promise<Handled> {
-    return this.#heed(from, async () =>
+    return this.#door.heed(from, async () =>
       this.isLeader() ? this.#driver.leader.vote(from, vote) : no('notLeading', 'vote'),
     );
   }
 
   onReceivedRequestConsensusVote(from: string, request: DiscoveryRequestConsensusVote): Promise<Handled> {
-    return this.#heed(from, async () => this.#driver.leaderMessages.voteRequested(from, request));
+    return this.#door.heed(from, async () => this.#driver.leaderMessages.voteRequested(from, request));
   }
 
   onReceivedFinalConsensus(from: string, final: DiscoveryFinalConsensus): Promise<Handled> {
-    return this.#heed(from, async () => this.#driver.leaderMessages.finalReceived(from, final));
+    return this.#door.heed(from, async () => this.#driver.leaderMessages.finalReceived(from, final));
   }
 
   onReceivedRequestAttestation(from: string, request: DiscoveryRequestAttestation): Promise<Handled> {
-    return this.#heed(from, () => this.#driver.leaderMessages.attestationRequested(from, request));
+    return this.#door.heed(from, () => this.#driver.leaderMessages.attestationRequested(from, request));
   }
 
   onReceivedDirectory(from: string, directory: DiscoveryDirectory): Promise<Handled> {
-    return this.#heed(from, () => this.#driver.shelf.offer(from, directory));
+    return this.#door.heed(from, () => this.#driver.shelf.offer(from, directory));
   }
 
   /** A part of a directory that `recover` asked for. */
   onReceivedDirectoryPart(from: string, part: DiscoveryDirectoryPart): Promise<Handled> {
-    return this.#heed(from, () => this.#driver.exchange.takePart(from, part));
+    return this.#door.heed(from, () => this.#driver.exchange.takePart(from, part));
   }
 
   /** What a member's state is at a freeze marker. */
   onReceivedStateDigest(from: string, { version, index, digest }: DiscoveryStateDigest): Promise<Handled> {
-    return this.#heed(from, async () => {
+    return this.#door.heed(from, async () => {
       if (version !== this.config.protocolVersion) return no('unsupportedVersion', '');
       return this.#driver.states.heard(from, Number(index), digest) ? HEEDED : no('malformed', 'stateDigest');
     });
@@ -372,41 +375,7 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     return outcome.code === 'accepted' ? HEEDED : no('packetRefused', outcome.code);
   }
 
-  /** The way of every message of a member: strangers are refused, nothing is thrown, refusals are counted. */
-  async #heed(from: string, handle: () => Promise<Handled>): Promise<Handled> {
-    const { tally, committees, self, emit } = this.#context;
-    let handled: Handled;
-    if (this.#driver.machine.name === 'Nil') handled = no('notRunning', '');
-    else if (!committees.known.has(from) || from === self) handled = no('unknownPeer', from.slice(0, 255));
-    else {
-      try {
-        handled = await handle();
-      } catch (error) {
-        handled = no('internal', describeFailure(error));
-      }
-    }
-    if (!handled.ok) {
-      tally.refusals[handled.code]++;
-      emit('messageRefused', { from, code: handled.code, detail: handled.detail });
-    }
-    return handled;
-  }
-
-  async #send(peer: string, message: DiscoveryMessage): Promise<void> {
-    this.#context.tally.sent++;
-    try {
-      await this.#context.ports.channel.send(peer, message);
-    } catch (error) {
-      this.#context.tally.sendFailures++;
-      throw new ConsensusError('CONSENSUS_CHANNEL_FAILED', 'the peer cannot be reached', { peer }, error);
-    }
-  }
-
   #emit(name: keyof ConsensusEvents, args: readonly unknown[]): void {
     this.#events.emit(name, ...args);
   }
-}
-
-function no(code: RefusalCode, detail: string): Handled {
-  return { ok: false, code, detail };
 }

@@ -10,8 +10,8 @@ import type { NoReason } from '../policy/judgement.js';
 import type { CheckedRequest } from '../policy/request-check.js';
 import { checkVoteRequest } from '../policy/request-check.js';
 import { slotAt, slotStart } from '../policy/slots.js';
-import type { Handled, LeaderFault, RefusalCode } from '../refusals.js';
-import { HEEDED } from '../refusals.js';
+import type { Handled, LeaderFault } from '../refusals.js';
+import { HEEDED, no } from '../refusals.js';
 import type { Context } from './context.js';
 import { raiseAlarm } from './context.js';
 import type { PublishDesk } from './publish-desk.js';
@@ -161,8 +161,4 @@ export class LeaderMessages {
     const first = refused[0];
     return first === undefined ? HEEDED : no('packetRefused', `${refused.length}: ${first.outcome.code}`);
   }
-}
-
-function no(code: RefusalCode, detail: string): Handled {
-  return { ok: false, code, detail };
 }

@@ -9,8 +9,8 @@ import type { MachineEvent } from '../machine/states.js';
 import type { Committee } from '../policy/committee.js';
 import type { BuiltListing } from '../policy/listing.js';
 import { slotExpiration, slotStart } from '../policy/slots.js';
-import type { Handled, RefusalCode } from '../refusals.js';
-import { HEEDED } from '../refusals.js';
+import type { Handled } from '../refusals.js';
+import { HEEDED, no } from '../refusals.js';
 import type { Context } from './context.js';
 import { describeFailure, raiseAlarm, sendCounted } from './context.js';
 import { Deadline, LATE, within } from './deadline.js';
@@ -311,8 +311,4 @@ function verdictOf(vote: DiscoveryConsensusVote): 'yes' | 'no' | 'notReady' {
     default:
       return 'no';
   }
-}
-
-function no(code: RefusalCode, detail: string): Handled {
-  return { ok: false, code, detail };
 }

@@ -1,14 +1,16 @@
-import type { LogIndex } from '@discovery-raft/raft-core';
+import type { LogIndex, Term } from '@discovery-raft/raft-core';
+import type { BlockName } from './keys.js';
 
 /** Where a block lies in the index; valid until the next change. */
 export type BlockSlot = number;
 
 /**
- * Which blocks there are: 16 bytes of memory each. They follow one another without a gap, so that where one ends is where
+ * Which blocks there are: 24 bytes of memory each. They follow one another without a gap, so that where one ends is where
  * the next begins.
  */
 export class BlockIndex {
   #first = new Float64Array(64);
+  #commandTerms = new Float64Array(64);
   /** Bytes of the value; 0 while nobody has read it since the store was opened. */
   #bytes = new Uint32Array(64);
   #tombstones = new Uint32Array(64);
@@ -45,6 +47,17 @@ export class BlockIndex {
     return (slot + 1 < this.#end ? this.#first[slot + 1]! : this.#nextIndex) - this.#first[slot]!;
   }
 
+  /** Term of the block's entries when they are commands all; else 0. */
+  commandTermOf(slot: BlockSlot): Term {
+    return this.#commandTerms[slot]!;
+  }
+
+  /** What the block's key says. */
+  nameOf(slot: BlockSlot): BlockName {
+    const [firstIndex, entries] = [this.firstIndexOf(slot), this.entriesOf(slot)];
+    return { firstIndex, entries, commandTerm: this.commandTermOf(slot) };
+  }
+
   /** Bytes of the value; 0 when unknown. */
   bytesOf(slot: BlockSlot): number {
     return this.#bytes[slot]!;
@@ -60,6 +73,11 @@ export class BlockIndex {
     this.#tombstones[slot] = tombstones;
   }
 
+  /** The block has other entries than commands now. */
+  mix(slot: BlockSlot): void {
+    this.#commandTerms[slot] = 0;
+  }
+
   /** The slot of the block that holds `index`, which must be in one. */
   find(index: LogIndex): BlockSlot {
     let low = this.#begin;
@@ -73,9 +91,10 @@ export class BlockIndex {
   }
 
   /** Adds a block behind the last one. */
-  push(firstIndex: LogIndex, entries: number, bytes: number, tombstones: number): void {
+  push({ firstIndex, entries, commandTerm }: BlockName, bytes: number, tombstones: number): void {
     if (this.#end === this.#first.length) this.#makeRoom();
     this.#first[this.#end] = firstIndex;
+    this.#commandTerms[this.#end] = commandTerm;
     this.measure(this.#end, bytes, tombstones);
     this.#end++;
     this.#nextIndex = firstIndex + entries;
@@ -102,6 +121,7 @@ export class BlockIndex {
       return to;
     };
     this.#first = moved(this.#first, new Float64Array(capacity));
+    this.#commandTerms = moved(this.#commandTerms, new Float64Array(capacity));
     this.#bytes = moved(this.#bytes, new Uint32Array(capacity));
     this.#tombstones = moved(this.#tombstones, new Uint32Array(capacity));
     this.#begin = 0;

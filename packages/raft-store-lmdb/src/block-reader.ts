@@ -1,7 +1,7 @@
-import type { LogEntry, LogIndex } from '@discovery-raft/raft-core';
+import { EntryType, type LogEntry, type LogIndex, type Term } from '@discovery-raft/raft-core';
 import { checkBlock, decodeBlock, rewriteBlock, type BlockHead } from './block-format.js';
 import type { BlockIndex, BlockSlot } from './block-index.js';
-import { entryReader, FormatError, readOutline, type ReadEntry } from './entry-format.js';
+import { commandOutline, entryReader, FormatError, readOutline, type ReadEntry } from './entry-format.js';
 import { blockKey } from './keys.js';
 import { StoreError } from './store-error.js';
 import type { WriteGate } from './write-gate.js';
@@ -35,18 +35,20 @@ export class BlockReader {
     return entries;
   }
 
-  /** The same without the bytes of commands; not kept. @throws StoreError `corrupt`, `io`, `closed` */
+  /** The same without the bytes of commands, and without reading a block that has nothing else; not kept. @throws StoreError `corrupt`, `io`, `closed` */
   outlines(slot: BlockSlot): readonly LogEntry[] {
     const firstIndex = this.#index.firstIndexOf(slot);
     if (this.#held?.firstIndex === firstIndex) return this.#held.entries;
-    return this.#decoded.get(firstIndex) ?? this.#decode(slot, readOutline);
+    const decoded = this.#decoded.get(firstIndex);
+    if (decoded !== undefined) return decoded;
+    const { commandTerm, entries } = this.#index.nameOf(slot);
+    if (commandTerm === 0) return this.#decode(slot, readOutline);
+    return Array.from({ length: entries }, (_, i) => commandOutline(firstIndex + i, commandTerm));
   }
 
   /** Checks a block and measures it. @throws StoreError `corrupt`, `io`, `closed` */
   measure(slot: BlockSlot): void {
-    const bytes = this.#bytes(slot);
-    const head = this.#checked(slot, () => this.#checkHead(slot, bytes));
-    this.#index.measure(slot, bytes.length, head.tombstones);
+    this.#read(slot, (bytes) => void this.#checkHead(slot, bytes));
   }
 
   /** A copy of a block with tombstones in it, and only its first `keep` entries. @throws StoreError */
@@ -55,8 +57,7 @@ export class BlockReader {
     keep: number,
     tombstones: ReadonlyMap<LogIndex, LogEntry>,
   ): { readonly bytes: Uint8Array; readonly head: BlockHead } {
-    const bytes = this.#bytes(slot);
-    return this.#checked(slot, () => rewriteBlock(bytes, keep, tombstones));
+    return this.#read(slot, (bytes) => rewriteBlock(bytes, keep, tombstones));
   }
 
   /** Keeps a block in memory until {@link release}. @param bytes as {@link rewrite} gave them */
@@ -75,19 +76,24 @@ export class BlockReader {
   }
 
   #decode(slot: BlockSlot, read: ReadEntry): readonly LogEntry[] {
-    const bytes = this.#bytes(slot);
-    return this.#checked(slot, () => {
-      const head = this.#checkHead(slot, bytes);
-      this.#index.measure(slot, bytes.length, head.tombstones);
-      return checkIndexes(decodeBlock(bytes, head, read), head.firstIndex);
+    return this.#read(slot, (bytes) => {
+      const entries = decodeBlock(bytes, this.#checkHead(slot, bytes), read);
+      checkEntries(entries, this.#index.firstIndexOf(slot), this.#index.commandTermOf(slot));
+      return entries;
     });
   }
 
-  #bytes(slot: BlockSlot): Uint8Array {
-    const firstIndex = this.#index.firstIndexOf(slot);
-    const bytes = this.#gate.get(blockKey(firstIndex, this.#index.entriesOf(slot)));
-    if (bytes === undefined) throw this.#corrupt(slot, 'it is not there');
-    return bytes;
+  #read<T>(slot: BlockSlot, use: (bytes: Uint8Array) => T): T {
+    const found = (bytes: Uint8Array | undefined): T => {
+      if (bytes === undefined) throw new FormatError('it is not there');
+      return use(bytes);
+    };
+    try {
+      return this.#gate.read(blockKey(this.#index.nameOf(slot)), found);
+    } catch (error) {
+      if (error instanceof FormatError) throw this.#corrupt(slot, error.message, error);
+      throw error;
+    }
   }
 
   #checkHead(slot: BlockSlot, bytes: Uint8Array): BlockHead {
@@ -95,16 +101,8 @@ export class BlockReader {
     if (head.firstIndex !== this.#index.firstIndexOf(slot) || head.entries !== this.#index.entriesOf(slot)) {
       throw new FormatError(`it says that it holds ${head.entries} entries from ${head.firstIndex}`);
     }
+    this.#index.measure(slot, bytes.length, head.tombstones);
     return head;
-  }
-
-  #checked<T>(slot: BlockSlot, read: () => T): T {
-    try {
-      return read();
-    } catch (error) {
-      if (error instanceof FormatError) throw this.#corrupt(slot, error.message, error);
-      throw error;
-    }
   }
 
   #corrupt(slot: BlockSlot, problem: string, cause?: unknown): StoreError {
@@ -115,9 +113,11 @@ export class BlockReader {
   }
 }
 
-function checkIndexes(entries: LogEntry[], firstIndex: LogIndex): LogEntry[] {
-  entries.forEach(({ index }, i) => {
+/** @param commandTerm what the block's key says: of all entries when they are commands all, else 0 */
+function checkEntries(entries: readonly LogEntry[], firstIndex: LogIndex, commandTerm: Term): void {
+  for (const [i, { index, term, type }] of entries.entries()) {
     if (index !== firstIndex + i) throw new FormatError(`entry ${index} stands where ${firstIndex + i} belongs`);
-  });
-  return entries;
+    if (commandTerm === 0 || (term === commandTerm && type === EntryType.command)) continue;
+    throw new FormatError(`its key says that all are commands of term ${commandTerm}, but entry ${index} is not`);
+  }
 }

@@ -20,8 +20,11 @@ export interface DatabaseUsage {
  * real one; tests put one that fails around it.
  */
 export interface Database {
-  /** The value, which belongs to the caller; undefined when there is none. */
-  get(key: Uint8Array): Uint8Array | undefined;
+  /**
+   * What `use` makes of a value; of undefined when there is none. `use` gets the database's own bytes, not a copy: it keeps no
+   * window into them, and does not read the database meanwhile.
+   */
+  read<T>(key: Uint8Array, use: (value: Uint8Array | undefined) => T): T;
   /** The keys of a range, ascending, as of now. */
   keys(range: KeyRange): Iterable<Uint8Array>;
   /** Carries out all changes or none. Resolves when they are durable. Values must not be written to before that. */

@@ -87,8 +87,13 @@ const NO_DATA = new Uint8Array(0);
 export const readOutline: ReadEntry = (bytes, view, cursor) => {
   if (view.getUint8(cursor.offset) !== EntryType.command) return readEntry(bytes, view, cursor, copyOf);
   skipEntry(bytes, view, cursor);
-  return { index: cursor.index - 1, term: cursor.term, type: EntryType.command, data: NO_DATA };
+  return commandOutline(cursor.index - 1, cursor.term);
 };
+
+/** A command without its bytes. */
+export function commandOutline(index: LogIndex, term: Term): LogEntry {
+  return { index, term, type: EntryType.command, data: NO_DATA };
+}
 
 /** Reads whole entries. Who keeps one keeps no more than {@link RUN_BYTES} alive, or the entry's own bytes. */
 export function entryReader(): ReadEntry {

@@ -78,9 +78,10 @@ export class LmdbDatabase implements Database {
     }
   }
 
-  get(key: Uint8Array): Uint8Array | undefined {
-    const value = this.#db.getBinary(asBuffer(key));
-    return value === undefined ? undefined : new Uint8Array(value.buffer, value.byteOffset, value.length);
+  read<T>(key: Uint8Array, use: (value: Uint8Array | undefined) => T): T {
+    // `getBinary` would copy once more. What this gives is overwritten by the next one.
+    const value = this.#db.getBinaryFast(asBuffer(key));
+    return use(value === undefined ? undefined : new Uint8Array(value.buffer, value.byteOffset, value.length));
   }
 
   keys(range: KeyRange): Iterable<Uint8Array> {

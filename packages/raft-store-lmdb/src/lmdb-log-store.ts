@@ -4,9 +4,9 @@ import { BlockIndex, type BlockSlot } from './block-index.js';
 import { BlockReader } from './block-reader.js';
 import type { Change } from './database.js';
 import { maxEncodedBytes } from './entry-format.js';
-import { blockKey, LOG_HEAD_KEY } from './keys.js';
+import { blockKey, LOG_HEAD_KEY, type BlockName } from './keys.js';
 import { loadLog } from './load-log.js';
-import { encodeLogHead } from './record-format.js';
+import { encodeLogHead, FORMAT_VERSION } from './record-format.js';
 import { Redactions, type RedactionPlan } from './redactions.js';
 import { RewriteChoice } from './rewrite-choice.js';
 import { Scratch } from './scratch.js';
@@ -68,9 +68,11 @@ export class LmdbLogStore implements LogStore {
   /** Checks what is there, within bounds, or begins an empty log. @throws StoreError */
   static async open(gate: WriteGate, limits: LogStoreLimits, onClose: () => Promise<void>): Promise<LmdbLogStore> {
     const store = new LmdbLogStore(gate, limits, onClose);
-    const firstIndex = loadLog(gate, store.#index, store.#blocks, store.#redactions);
-    if (firstIndex === null) await gate.commit([{ key: LOG_HEAD_KEY, value: encodeLogHead(1) }]);
-    else store.#firstIndex = firstIndex;
+    const head = loadLog(gate, store.#index, store.#blocks, store.#redactions);
+    store.#firstIndex = head?.firstIndex ?? 1;
+    if (head?.version !== FORMAT_VERSION) {
+      await gate.commit([{ key: LOG_HEAD_KEY, value: encodeLogHead(store.#firstIndex) }]);
+    }
     store.#cache.reset(store.lastIndex + 1);
     return store;
   }
@@ -121,6 +123,7 @@ export class LmdbLogStore implements LogStore {
       const index = this.#index;
       const slot = index.find(from);
       const keep = from - index.firstIndexOf(slot);
+      const { commandTerm } = index.nameOf(slot);
       const changes: Change[] = [];
       const plan = this.#redactions.plan();
       plan.forgetFrom(from);
@@ -135,9 +138,11 @@ export class LmdbLogStore implements LogStore {
       this.#blocks.forget();
       if (shortened !== null) {
         const { bytes, head } = shortened;
-        changes.push({ key: blockKey(head.firstIndex, keep), value: bytes });
-        this.#blocks.hold(head.firstIndex, bytes);
-        index.push(head.firstIndex, keep, bytes.length, head.tombstones);
+        const { firstIndex, tombstones } = head;
+        const name = { firstIndex, entries: keep, commandTerm: tombstones > 0 ? 0 : commandTerm };
+        changes.push({ key: blockKey(name), value: bytes });
+        this.#blocks.hold(firstIndex, bytes);
+        index.push(name, bytes.length, tombstones);
       }
       this.#cache.truncateSuffix(from);
       await this.#gate.commit(changes);
@@ -245,14 +250,13 @@ export class LmdbLogStore implements LogStore {
       const blocks = this.#encode(entries);
       const plan = this.#redactions.plan();
       const rewritten = this.#redacted(plan, inside);
-      const changes: Change[] = [...blocks, ...rewritten].map(({ key, value }) => ({ key, value }));
+      const changes: Change[] = blocks.map(({ name, value }) => ({ key: blockKey(name), value }));
+      for (const { slot, value } of rewritten) changes.push(...this.#replacing(slot, value));
       if (inside.length > 0) changes.push(...plan.changes());
       await this.#gate.commit(changes);
       if (inside.length > 0) plan.apply();
       this.#showRewritten(rewritten);
-      for (const { value, begin, end, tombstones: stones } of blocks) {
-        this.#index.push(entries[begin]!.index, end - begin, value.length, stones);
-      }
+      for (const { name, value, tombstones: stones } of blocks) this.#index.push(name, value.length, stones);
       for (const stone of inside) this.#cache.replace(stone);
       this.#cache.append(entries);
     });
@@ -267,13 +271,21 @@ export class LmdbLogStore implements LogStore {
       const firstIndex = index.firstIndexOf(slot);
       const { bytes, head } = this.#blocks.rewrite(slot, index.entriesOf(slot), plan.allOf(firstIndex));
       plan.dropBlock(firstIndex);
-      return { slot, firstIndex, key: this.#keyOf(slot), value: bytes, tombstones: head.tombstones };
+      return { slot, firstIndex, value: bytes, tombstones: head.tombstones };
     });
+  }
+
+  /** Puts a block in the place of one that had no tombstones, perhaps, and another key for that. */
+  #replacing(slot: BlockSlot, value: Uint8Array): readonly Change[] {
+    const name = this.#index.nameOf(slot);
+    const put: Change = { key: blockKey({ ...name, commandTerm: 0 }), value };
+    return name.commandTerm === 0 ? [put] : [{ key: blockKey(name), value: null }, put];
   }
 
   #showRewritten(rewritten: readonly Rewritten[]): void {
     for (const { slot, firstIndex, value, tombstones } of rewritten) {
       this.#index.measure(slot, value.length, tombstones);
+      this.#index.mix(slot);
       this.#blocks.forget(firstIndex);
       this.#rewrittenBlocks++;
       this.#rewrittenBytes += value.length;
@@ -287,14 +299,17 @@ export class LmdbLogStore implements LogStore {
     for (let begin = 0; begin < entries.length;) {
       let end = begin;
       let tombstones = 0;
+      let { term: commandTerm } = entries[begin]!;
       for (let bytes = BLOCK_HEAD_BYTES; end < entries.length; end++) {
         const entry = entries[end]!;
         bytes += maxEncodedBytes(entry);
         if (bytes > MAX_BLOCK_BYTES && end > begin) break;
         if (entry.type === EntryType.tombstone) tombstones++;
+        if (entry.type !== EntryType.command || entry.term !== commandTerm) commandTerm = 0;
       }
       const value = encodeBlock(target.subarray(offset), entries, begin, end);
-      blocks.push({ key: blockKey(entries[begin]!.index, end - begin), value, begin, end, tombstones });
+      const name = { firstIndex: entries[begin]!.index, entries: end - begin, commandTerm };
+      blocks.push({ name, value, tombstones });
       offset += value.length;
       begin = end;
     }
@@ -323,7 +338,7 @@ export class LmdbLogStore implements LogStore {
   }
 
   #keyOf(slot: BlockSlot): Uint8Array {
-    return blockKey(this.#index.firstIndexOf(slot), this.#index.entriesOf(slot));
+    return blockKey(this.#index.nameOf(slot));
   }
 
   /** Refuses a write while another runs: both would plan on the same state. And after a failed one, before it plans. */
@@ -355,18 +370,13 @@ function buried(entries: readonly LogEntry[], tombstones: readonly LogEntry[]): 
 interface Rewritten {
   readonly slot: BlockSlot;
   readonly firstIndex: LogIndex;
-  readonly key: Uint8Array;
   readonly value: Uint8Array;
   /** In the block now. */
   readonly tombstones: number;
 }
 
 interface Encoded {
-  readonly key: Uint8Array;
+  readonly name: BlockName;
   readonly value: Uint8Array;
-  /** Which of the entries: from here ... */
-  readonly begin: number;
-  /** ... to before here. */
-  readonly end: number;
   readonly tombstones: number;
 }

@@ -17,10 +17,8 @@ export class LmdbStableStore implements StableStore {
 
   /** @throws StoreError `corrupt`, `io`, `closed` */
   load(): HardState | null {
-    const bytes = this.#gate.get(HARD_STATE_KEY);
-    if (bytes === undefined) return null;
     try {
-      return decodeHardState(bytes);
+      return this.#gate.read(HARD_STATE_KEY, (bytes) => (bytes === undefined ? null : decodeHardState(bytes)));
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       const details = { failure: 'corrupt', path: this.#gate.path, part: 'hard state' } as const;

@@ -4,7 +4,7 @@ import type { BlockIndex } from './block-index.js';
 import type { BlockReader } from './block-reader.js';
 import { FormatError } from './entry-format.js';
 import { BLOCK_KEYS, LOG_HEAD_KEY, parseBlockKey, parseRedactionKey, REDACTION_KEYS } from './keys.js';
-import { decodeLogHead } from './record-format.js';
+import { decodeLogHead, type LogHead } from './record-format.js';
 import type { Redactions } from './redactions.js';
 import { StoreError, type StorePart } from './store-error.js';
 import type { WriteGate } from './write-gate.js';
@@ -16,7 +16,7 @@ const CHECKED_TAIL_BLOCKS = 64;
 /**
  * Reads where the blocks lie, and the tombstones that wait; checks that no block is missing, and the newest blocks.
  *
- * @returns the index of the log's first entry; null when the database is new
+ * @returns what the log's head says; null when the database is new
  * @throws StoreError `corrupt`, `io`
  */
 export function loadLog(
@@ -24,24 +24,28 @@ export function loadLog(
   index: BlockIndex,
   blocks: BlockReader,
   redactions: Redactions,
-): LogIndex | null {
+): LogHead | null {
   const corrupt = (message: string, part: StorePart, at?: LogIndex): StoreError =>
     new StoreError(message, { failure: 'corrupt', path: gate.path, part, ...(at === undefined ? {} : { index: at }) });
   gate.eachKey(BLOCK_KEYS, (key) => {
-    const { firstIndex, entries } = parseBlockKey(key);
+    const name = checked(
+      () => parseBlockKey(key),
+      (problem) => corrupt(`a block has no place in the log (${problem})`, 'log'),
+    );
+    const { firstIndex, entries } = name;
     const follows = entries > 0 && (index.size === 0 || firstIndex === index.nextIndex);
     if (!follows) throw corrupt(`the log has a gap: entry ${index.nextIndex} is missing`, 'log', index.nextIndex);
-    index.push(firstIndex, entries, 0, 0);
+    index.push(name, 0, 0);
   });
-  const head = gate.get(LOG_HEAD_KEY);
-  if (head === undefined) {
+  const head = checked(
+    () => gate.read(LOG_HEAD_KEY, (bytes) => (bytes === undefined ? null : decodeLogHead(bytes))),
+    (problem) => corrupt(`the log head is damaged (${problem})`, 'log'),
+  );
+  if (head === null) {
     if (index.size > 0) throw corrupt('the database has entries, but no log head', 'log');
     return null;
   }
-  const firstIndex = checked(
-    () => decodeLogHead(head),
-    (problem) => corrupt(`the log head is damaged (${problem})`, 'log'),
-  );
+  const { firstIndex } = head;
   if (index.size > 0) {
     const from = index.firstIndexOf(index.firstSlot);
     const wrong = firstIndex < from || firstIndex >= from + index.entriesOf(index.firstSlot);
@@ -49,7 +53,7 @@ export function loadLog(
   }
   checkTail(index, blocks);
   loadRedactions(gate, index, firstIndex, redactions, corrupt);
-  return firstIndex;
+  return head;
 }
 
 function checkTail(index: BlockIndex, blocks: BlockReader): void {
@@ -76,14 +80,11 @@ function loadRedactions(
     const sequence = parseRedactionKey(key);
     const refuse = (problem: string): StoreError =>
       corrupt(`redaction record ${sequence} is damaged (${problem})`, 'redactions');
-    const value = gate.get(key);
-    if (value === undefined) throw refuse('it is not there');
-    redactions.load(
-      sequence,
-      value.length,
-      checked(() => decodeBlock(value), refuse),
-      blockOf,
-    );
+    const read = (value: Uint8Array | undefined): void => {
+      if (value === undefined) throw refuse('it is not there');
+      redactions.load(sequence, value.length, decodeBlock(value), blockOf);
+    };
+    checked(() => gate.read(key, read), refuse);
   }
 }
 

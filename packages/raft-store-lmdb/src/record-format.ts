@@ -8,12 +8,23 @@ import { FormatError, readUint64, viewOf, writeUint64 } from './entry-format.js'
  *   hard state: u64 term, u8 whether somebody has the vote, UTF-8 id of who
  */
 
-/** Version of everything that the store keeps in its database. */
-export const FORMAT_VERSION = 1;
+/**
+ * Version of everything that the store keeps in its database. Version 1 differs in that no key of a block names a term: it is read
+ * as it is, and a program that knows no other must not write into what this one has written to.
+ */
+export const FORMAT_VERSION = 2;
+const READ_VERSIONS: readonly number[] = [1, FORMAT_VERSION];
 
 const LOG_HEAD = 0x524c4831;
 const HARD_STATE = 0x52485331;
 const PREFIX_BYTES = 8;
+
+/** What the log's head says. */
+export interface LogHead {
+  readonly version: number;
+  /** Index at which the log begins. */
+  readonly firstIndex: LogIndex;
+}
 
 /** The index at which the log begins, as bytes. */
 export function encodeLogHead(firstIndex: LogIndex): Uint8Array {
@@ -25,11 +36,12 @@ export function encodeLogHead(firstIndex: LogIndex): Uint8Array {
 }
 
 /** @throws FormatError */
-export function decodeLogHead(bytes: Uint8Array): LogIndex {
+export function decodeLogHead(bytes: Uint8Array): LogHead {
   const view = open(bytes, LOG_HEAD, PREFIX_BYTES + 12);
   const version = view.getUint32(PREFIX_BYTES);
-  if (version !== FORMAT_VERSION) throw new FormatError(`format ${version} is not the known ${FORMAT_VERSION}`);
-  return readUint64(view, PREFIX_BYTES + 4);
+  if (!READ_VERSIONS.includes(version))
+    throw new FormatError(`format ${version} is none of the known ${READ_VERSIONS.join(', ')}`);
+  return { version, firstIndex: readUint64(view, PREFIX_BYTES + 4) };
 }
 
 /** Term and vote as bytes. */

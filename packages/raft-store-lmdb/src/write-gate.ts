@@ -1,4 +1,5 @@
 import type { Change, Database, DatabaseUsage } from './database.js';
+import { FormatError } from './entry-format.js';
 import type { KeyRange } from './keys.js';
 import { StoreError, storeErrorOf } from './store-error.js';
 
@@ -44,24 +45,16 @@ export class WriteGate {
     return this.#failure;
   }
 
-  /** @throws StoreError `io`, `corrupt`, `closed` */
-  get(key: Uint8Array): Uint8Array | undefined {
-    this.#checkOpen();
-    try {
-      return this.#database.get(key);
-    } catch (error) {
-      throw storeErrorOf('a read of the database', error, { path: this.path, part: 'database' });
-    }
+  /** As {@link Database.read}. @throws StoreError `io`, `corrupt`, `closed`, and FormatErrors that `use` throws */
+  read<T>(key: Uint8Array, use: (value: Uint8Array | undefined) => T): T {
+    return this.#guarded(() => this.#database.read(key, use));
   }
 
-  /** Visits the keys of a range, ascending. @throws StoreError `io`, `corrupt`, `closed`, and what `visit` throws */
+  /** Visits the keys of a range, ascending. @throws StoreError `io`, `corrupt`, `closed`, and FormatErrors that `visit` throws */
   eachKey(range: KeyRange, visit: (key: Uint8Array) => void): void {
-    this.#checkOpen();
-    try {
+    this.#guarded(() => {
       for (const key of this.#database.keys(range)) visit(key);
-    } catch (error) {
-      throw storeErrorOf('a read of the database', error, { path: this.path, part: 'database' });
-    }
+    });
   }
 
   /** @throws StoreError `poisoned`, `closed` */
@@ -99,6 +92,17 @@ export class WriteGate {
     if (this.#closed) return;
     this.#closed = true;
     await this.#database.close();
+  }
+
+  #guarded<T>(read: () => T): T {
+    this.#checkOpen();
+    try {
+      return read();
+    } catch (error) {
+      // Who asked knows what should have been there.
+      if (error instanceof FormatError) throw error;
+      throw storeErrorOf('a read of the database', error, { path: this.path, part: 'database' });
+    }
   }
 
   #checkOpen(): void {

@@ -16,8 +16,8 @@ class FailingDatabase implements Database {
     this.#database = database;
   }
 
-  get(key: Uint8Array): Uint8Array | undefined {
-    return this.#database.get(key);
+  read<T>(key: Uint8Array, use: (value: Uint8Array | undefined) => T): T {
+    return this.#database.read(key, use);
   }
 
   keys(range: Parameters<Database['keys']>[0]): Iterable<Uint8Array> {

@@ -52,11 +52,6 @@ export type Handled =
 /** The answer of a handler that heeded the message. */
 export const HEEDED: Handled = Object.freeze({ ok: true });
 
-/** The answer of a handler that did not. `detail` is for people. */
-export function no(code: RefusalCode, detail: string): Handled {
-  return { ok: false, code, detail };
-}
-
 /** Something that a person should look at. */
 export const ALARM_CODES = [
   /** The leader asked for two different listings in one round, or froze one round twice. */

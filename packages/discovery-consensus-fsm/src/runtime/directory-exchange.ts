@@ -11,10 +11,11 @@ import {
 import type { EnvelopeLimits, PullAnswer, ServedDirectory } from '@discovery-raft/psp-envelope';
 import type { StoredDirectory } from '../ports.js';
 import type { Handled } from '../refusals.js';
-import { HEEDED, no } from '../refusals.js';
+import { HEEDED } from '../refusals.js';
 import type { Context } from './context.js';
 import { sendCounted } from './context.js';
 import type { DirectoryShelf } from './directory-shelf.js';
+import { no } from './not-heeded.js';
 
 /** Directories in parts that may be half here, in sizes of the largest: more come one after the other. */
 const ASSEMBLED_AT_ONCE = 2;

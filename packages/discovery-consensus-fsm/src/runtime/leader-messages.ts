@@ -11,9 +11,10 @@ import type { CheckedRequest } from '../policy/request-check.js';
 import { checkVoteRequest } from '../policy/request-check.js';
 import { slotAt, slotStart } from '../policy/slots.js';
 import type { Handled, LeaderFault } from '../refusals.js';
-import { HEEDED, no } from '../refusals.js';
+import { HEEDED } from '../refusals.js';
 import type { Context } from './context.js';
 import { raiseAlarm } from './context.js';
+import { no } from './not-heeded.js';
 import type { PublishDesk } from './publish-desk.js';
 import type { RoundVoter } from './round-voter.js';
 

@@ -1,7 +1,8 @@
 import { ConsensusError } from '../errors.js';
 import type { DiscoveryMessage } from '../messages.js';
-import { no, type Handled } from '../refusals.js';
+import type { Handled } from '../refusals.js';
 import { describeFailure, type Context } from './context.js';
+import { no } from './not-heeded.js';
 
 /** The way of every message between this node and the members. */
 export class MemberDoor {

@@ -17,13 +17,21 @@ export {
   type PacketSignaturesOptions,
   type SignatureCounts,
   type SignatureRefusal,
+  type SignatureVerdict,
 } from './node/packet-signatures.js';
 export { SIGNATURE_POLICIES, type SignaturePolicy } from './node/signature-policy.js';
 export { DiscoveryNode, type PeerLanes } from './node/discovery-node.js';
 export type { DiscoveryNodeOptions } from './node/node-options.js';
 export { memoryStores, type NodeStores } from './node/node-stores.js';
 export type { ClientSource } from './node/client-session.js';
-export type { DirectorySummary, ListSummary, NodeStatus, RootsSummary, StateSummary } from './node/node-status.js';
+export type {
+  DirectorySummary,
+  ListSummary,
+  NodeStatus,
+  PeerStatus,
+  RootsSummary,
+  StateSummary,
+} from './node/node-status.js';
 export { discoveryListSchema, newDiscoveryList } from './pki/list-schema.js';
 export { createNodeIdentity, NodeSigner, type NodeIdentity, type NodeIdentityOptions } from './pki/node-identity.js';
 export { PkiVerifier } from './pki/pki-verifier.js';

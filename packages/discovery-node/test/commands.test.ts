@@ -38,7 +38,15 @@ function expectGolden(name: string, text: string): void {
 const STATUS: StatusReport = {
   identity: ADA,
   now: NOW,
-  raft: { state: 'follower', term: 7, leaderId: BEN, lastIndex: 1200, commitIndex: 1200, appliedIndex: 1180 },
+  raft: {
+    state: 'follower',
+    term: 7,
+    leaderId: BEN,
+    lastIndex: 1200,
+    commitIndex: 1200,
+    appliedIndex: 1180,
+    signatures: 'prefer',
+  },
   consensus: { state: 'FollowerRunning', quorum: 2, counters: {} as StatusReport['consensus']['counters'] },
   roots: { inForce: 2, nodes: 3, newest: 3, newestActivation: NOW + 600, signed: 3 },
   list: { index: 1180, records: 12, listable: 10, pending: 2, liveBytes: 34_567 },
@@ -52,8 +60,8 @@ const STATUS: StatusReport = {
     digest: 'ab'.repeat(32),
   },
   peers: [
-    { identity: BEN, linked: true },
-    { identity: 'c', linked: false },
+    { identity: BEN, linked: true, packetSignature: 'good' },
+    { identity: 'c', linked: false, packetSignature: null },
   ],
   clients: 3,
   traffic: { bytesSent: 1, bytesReceived: 2, messagesSent: 3, messagesReceived: 4, malformed: 0 },
@@ -103,6 +111,21 @@ describe('what people see', () => {
     const json = await run(['status', '--socket', socket, '--json']);
     expect(JSON.parse(json.stdout)).toEqual(STATUS);
     expect(json.stdout).toMatch(/^[^\n]+\n$/);
+  });
+
+  test.each([
+    ['prefer', 'good', 'signed'],
+    ['require', 'outsideDates', 'signed, by a certificate outside its dates'],
+    ['prefer', 'none', 'not signed'],
+    ['prefer', 'downgraded', 'REFUSED: downgraded'],
+    ['require', null, 'none yet'],
+    ['off', null, 'not looked at'],
+  ] as const)('status of a peer: %s, %s', async (signatures, packetSignature, said) => {
+    const raft = { ...STATUS.raft, signatures };
+    const peers = [{ identity: BEN, linked: true, packetSignature }];
+    const socket = await node({ status: () => ({ ...STATUS, raft, peers }) });
+    const { stdout } = await run(['status', '--socket', socket]);
+    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(new RegExp(`up +${said}$`));
   });
 
   test('members', async () => {

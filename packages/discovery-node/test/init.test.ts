@@ -64,7 +64,11 @@ describe('a whole network', () => {
       expect(deployment.keys.identity.identity).toBe(node.identity);
       expect(deployment.keys.fingerprint).toBe(node.fingerprint);
       expect(deployment.root).toEqual(made.root);
-      expect(deployment.loaded.config).toMatchObject({ name: node.name, consensus: { slotSeconds: 60 } });
+      expect(deployment.loaded.config).toMatchObject({
+        name: node.name,
+        consensus: { slotSeconds: 60 },
+        raft: { signatures: 'require' },
+      });
       expect(deployment.loaded.config.members.map(({ identity }) => identity)).toEqual(
         made.nodes.map(({ identity }) => identity),
       );
@@ -72,6 +76,19 @@ describe('a whole network', () => {
       expect(expiryWarnings(deployment, DATES.notAfter - 86_400)).toHaveLength(2);
       expect(expiryWarnings(deployment, DATES.notAfter + 1)[0]).toContain('expired');
     }
+  });
+
+  test('settings that are given go before those of a new network, and leave the rest of their section', async () => {
+    const settings = { raft: { signatures: 'off' }, log: { level: 'warn' } };
+    const net = await initNetwork({ ...QUICK, folder: join(newFolder(), 'net'), nodes: 1, settings });
+    const { config } = await loadConfig({ file: net.nodes[0]!.configFile });
+    expect(config).toMatchObject({ raft: { signatures: 'off' }, log: { level: 'warn' } });
+    const timed = { raft: { heartbeatTimeoutMs: 900 } };
+    const slow = await initNode({ ...QUICK, folder: newFolder(), host: 'd.example', port: 9100, settings: timed });
+    expect((await loadConfig({ file: slow.configFile })).config.raft).toEqual({
+      signatures: 'require',
+      heartbeatTimeoutMs: 900,
+    });
   });
 
   test('ports differ, also from those of HTTP', () => {
@@ -120,10 +137,14 @@ describe('one node', () => {
       name: 'one',
       listen: { host: '0.0.0.0', port: 9100 },
       members: [{ identity: alone.identity, fingerprint: alone.fingerprint, host: 'd1.example', port: 9100 }],
+      raft: { signatures: 'require' },
     });
     expect(await isMarkedForBootstrap(join(alone.folder, 'data'))).toBe(true);
     const joining = await initNode({ ...QUICK, folder: newFolder(), host: 'd2.example', port: 9100, join: true });
     expect(await isMarkedForBootstrap(join(joining.folder, 'data'))).toBe(false);
+    // Who is in the network already may be of a time without signatures.
+    const { config: joined } = await loadConfig({ file: joining.configFile });
+    expect(joined.raft.signatures).toBe('prefer');
     await expect(initNode({ ...QUICK, folder: joining.folder, host: 'd2.example', port: 9100 })).rejects.toMatchObject({
       code: 'NODE_EXISTS',
     });

@@ -87,6 +87,13 @@ function takenOf(at: DiscoveryNode, from: DiscoveryNode): Record<string, number>
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
 
+/** What a node says of the packets of others, in the order of the nodes. */
+function saidBy(at: DiscoveryNode): (string | null)[] {
+  const { peers } = at.status();
+  const others = cluster.nodes.filter((node) => node !== at);
+  return others.map(({ identity }) => peers.find((peer) => peer.identity === identity)!.packetSignature);
+}
+
 test('all require signatures: a leader, publishes and a directory; every packet is signed and taken', async () => {
   await start('require', 'require', 'require');
   await cluster.elected();
@@ -123,6 +130,9 @@ test('prefer, and one that knows no signatures, as a deployed node: all take par
   expect(takenOf(ben, ada)).toEqual({ good: wayOf(ada, ben).tap.packets.length });
   expect(takenOf(ben, old)).toEqual({ none: wayOf(old, ben).tap.packets.length });
   expect(old.packetSignatures.size).toBe(0);
+  expect(saidBy(ada)).toEqual(['good', 'none']);
+  expect(saidBy(old)).toEqual([null, null]);
+  expect([ada, old].map((node) => node.status().raft.signatures)).toEqual(['prefer', 'off']);
   expect(cluster.nodes.map(dropped)).toEqual([{}, {}, {}]);
   expect(alarms).toEqual([]);
 });
@@ -142,6 +152,7 @@ test('require, and one without signatures: it has no say, a person is told of wh
   expect(leader.packetAlarms).toBe(1);
   expect(Object.keys(dropped(leader))).toEqual(['unsigned']);
   expect(takenOf(leader, mute)).toEqual({});
+  expect(saidBy(leader).at(-1)).toBe('unsigned');
   // What it is told it believes, as it always did; but nobody hears it, and one more that fails stops the others.
   await cluster.stopNode(other);
   const { commitIndex } = leader.raft;
@@ -193,6 +204,11 @@ test('all certificates run out while the cluster runs: Raft goes on, and what it
   expect(cluster.nodes.map(dropped)).toEqual([{}, {}, {}]);
   const follower = cluster.nodes.find((node) => node !== leader)!;
   expect(takenOf(follower, leader)).toEqual({ good: expect.any(Number), outsideDates: expect.any(Number) });
+  expect(follower.status().peers).toContainEqual({
+    identity: leader.identity,
+    linked: true,
+    packetSignature: 'outsideDates',
+  });
   expect(alarms).toEqual([]);
 });
 

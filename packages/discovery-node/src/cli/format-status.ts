@@ -3,8 +3,13 @@ import { count, formatBytes, formatFacts, formatSpan, formatTable, formatTime, s
 
 /** A status for people. */
 export function formatStatus(report: StatusReport): string {
-  const peers = report.links.map(({ peer, address, state }) => [shortIdentity(peer), address, state]);
-  const links = peers.length === 0 ? '' : `\n${formatTable(['peer', 'address', 'link'], peers)}`;
+  const peers = report.links.map(({ peer, address, state }) => [
+    shortIdentity(peer),
+    address,
+    state,
+    packetsOf(report, peer),
+  ]);
+  const links = peers.length === 0 ? '' : `\n${formatTable(['peer', 'address', 'link', 'raft packets'], peers)}`;
   return formatFacts([...whoIs(report), ...whatItDoes(report)]) + links;
 }
 
@@ -42,6 +47,16 @@ function whatItDoes(report: StatusReport): Facts {
     ['directory', directory === null ? 'none of a round' : describeDirectory(directory, consensus.quorum, now)],
     ['tolerates', tolerance(report)],
   ];
+}
+
+/** What the last Raft packet of a peer says of its signatures. */
+function packetsOf({ raft, peers }: StatusReport, peer: string): string {
+  if (raft.signatures === 'off') return 'not looked at';
+  const verdict = peers.find(({ identity }) => identity === peer)?.packetSignature ?? null;
+  if (verdict === null) return 'none yet';
+  if (verdict === 'good') return 'signed';
+  if (verdict === 'outsideDates') return 'signed, by a certificate outside its dates';
+  return verdict === 'none' ? 'not signed' : `REFUSED: ${verdict}`;
 }
 
 function trustRoot({ roots: { inForce, newest, newestActivation }, now }: StatusReport): string {

@@ -1,7 +1,7 @@
 import { POLICIES, type PolicyName } from '@discovery-raft/discovery-consensus-fsm';
 import { DEFAULT_RAFT_CONFIG, type RaftConfig } from '@discovery-raft/raft-core';
 import { z } from 'zod';
-import { SIGNATURE_POLICIES } from '../node/signature-policy.js';
+import { DEFAULT_SIGNATURE_POLICY, SIGNATURE_POLICIES } from '../node/signature-policy.js';
 
 /** Bytes of a message that may come in: a day's directory of a large network is above the 2 MiB of deployed clients. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
@@ -107,7 +107,7 @@ const raft = z.strictObject({
   ) as Record<keyof RaftConfig, z.ZodOptional<z.ZodType<number | boolean | string>>>),
   signatures: z
     .enum(SIGNATURE_POLICIES)
-    .default('prefer')
+    .default(DEFAULT_SIGNATURE_POLICY)
     .describe(
       'signed packets between nodes: require them, prefer them (unsigned is taken of who never signed), or off',
     ),

@@ -93,7 +93,8 @@ export async function initNetwork(options: InitNetworkOptions): Promise<MadeNetw
   );
   for (const node of nodes) {
     await writeNewFile(join(node.folder, NODE_FILES.trustRoot), formatTrustRoot(root), PUBLIC_FILE);
-    await writeNewFile(node.configFile, configText(node, nodes, options), PUBLIC_FILE);
+    const settings = withSections(OF_A_NEW_NETWORK, options.settings ?? {});
+    await writeNewFile(node.configFile, configText(node, nodes, { ...options, settings }), PUBLIC_FILE);
     await markForBootstrap(join(node.folder, NODE_FILES.data));
   }
   return { folder, root, trustRootFile, authorities, authorityFolder, nodes };
@@ -115,7 +116,7 @@ function madeNode(
 function configText(
   node: MadeNode,
   nodes: readonly MadeNode[],
-  { slotSeconds = 900, settings = {} }: InitNetworkOptions,
+  { slotSeconds = 900, settings = {} }: Pick<InitNetworkOptions, 'slotSeconds' | 'settings'>,
 ): string {
   const own = {
     name: node.name,
@@ -143,6 +144,9 @@ function withSections(
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** No node of it is of a time without signatures, so that none has to be taken at its word. */
+const OF_A_NEW_NETWORK = { raft: { signatures: 'require' } } as const;
 
 const CONFIG_HEADER = `# Configuration of a discovery node. Paths are relative to this file.
 # Check it with \`discovery-node config check FILE\`; \`discovery-node config show --settings\` lists every setting.
@@ -186,14 +190,16 @@ export async function initNode(options: InitNodeOptions): Promise<MadeNode> {
   const root = network?.root ?? createTrustRoot({ profile, discoveryNodes: [keys.identity.identity] });
   const node = madeNode(folder, options.name ?? 'node', keys, host, port, 9180);
   await writeNewFile(join(folder, NODE_FILES.trustRoot), formatTrustRoot(root), PUBLIC_FILE);
+  const joins = options.join === true || network !== undefined;
   const own = {
     listen: { host: '0.0.0.0', port },
     http: { host: '127.0.0.1', port: 9180 },
+    ...(joins ? {} : OF_A_NEW_NETWORK),
     ...(network === undefined ? {} : { advertise: { host, port }, join: { peers: network.peers } }),
   };
   const settings = withSections(own, options.settings ?? {});
   const members = network === undefined ? [node] : [];
-  await writeNewFile(node.configFile, configText(node, members, { ...options, nodes: 1, settings }), PUBLIC_FILE);
-  if (options.join !== true && network === undefined) await markForBootstrap(join(folder, NODE_FILES.data));
+  await writeNewFile(node.configFile, configText(node, members, { ...options, settings }), PUBLIC_FILE);
+  if (!joins) await markForBootstrap(join(folder, NODE_FILES.data));
   return node;
 }

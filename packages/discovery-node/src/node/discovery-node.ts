@@ -26,6 +26,7 @@ import {
 import type { PeerLinks } from './peer-links.js';
 import type { PacketSignatures, SignatureCounts } from './packet-signatures.js';
 import type { RaftBridge } from './raft-bridge.js';
+import { DEFAULT_SIGNATURE_POLICY, type SignaturePolicy } from './signature-policy.js';
 
 /** A link to a peer: the newest psp-link has both lanes, one stream each. */
 export interface PeerLanes {
@@ -56,6 +57,7 @@ export class DiscoveryNode {
   readonly #signer: NodeSigner;
   readonly #links: PeerLinks;
   readonly #bridge: RaftBridge;
+  readonly #policy: SignaturePolicy;
   readonly #signatures: PacketSignatures | undefined;
   readonly #writer: ListWriter;
   readonly #transport: MemoryTransport;
@@ -76,6 +78,7 @@ export class DiscoveryNode {
     this.#signer = parts.signer;
     this.#links = parts.links;
     this.#bridge = parts.bridge;
+    this.#policy = options.signatures ?? DEFAULT_SIGNATURE_POLICY;
     this.#signatures = parts.signatures;
     this.#writer = parts.writer;
     this.#transport = parts.transport;
@@ -168,13 +171,25 @@ export class DiscoveryNode {
     return {
       identity,
       now,
-      raft: { state, term, leaderId: leader?.id ?? null, lastIndex, commitIndex, appliedIndex },
+      raft: {
+        state,
+        term,
+        leaderId: leader?.id ?? null,
+        lastIndex,
+        commitIndex,
+        appliedIndex,
+        signatures: this.#policy,
+      },
       consensus: { state: consensus.state, quorum: consensus.quorum, counters: consensus.counters },
       list: this.#listSummary(Math.floor(now)),
       state: summariseState(consensus.lastState),
       directory: summariseDirectory(consensus.currentDirectory),
       roots: summariseRoots(this.roots, this.consensus, now),
-      peers: this.#peers().map((peer) => ({ identity: peer, linked: this.#links.isAuthenticated(peer) })),
+      peers: this.#peers().map((peer) => ({
+        identity: peer,
+        linked: this.#links.isAuthenticated(peer),
+        packetSignature: this.#signatures?.lastOf(peer) ?? null,
+      })),
       clients: this.#clients.size,
       traffic: { ...this.traffic },
       droppedPackets: this.droppedPackets,

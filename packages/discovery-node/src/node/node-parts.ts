@@ -25,6 +25,7 @@ import { memoryStores } from './node-stores.js';
 import { PacketSignatures } from './packet-signatures.js';
 import { PeerLinks } from './peer-links.js';
 import { RaftBridge } from './raft-bridge.js';
+import { DEFAULT_SIGNATURE_POLICY } from './signature-policy.js';
 
 /** What a {@link DiscoveryNode} holds, wired together; Raft runs, the consensus has yet to be started. */
 export interface NodeParts {
@@ -65,7 +66,7 @@ export async function assembleNode(options: DiscoveryNodeOptions): Promise<NodeP
   const transport = new MemoryTransport({ id: self, address: self, clock, copy: false });
   const signer = new NodeSigner(identity, options.verifyPool);
   const verifierRoots = new ChainVerifierRoots(() => roots.chain);
-  const { signatures: policy = 'prefer' } = options;
+  const { signatures: policy = DEFAULT_SIGNATURE_POLICY } = options;
   const now = (): number => consensusClock.wallNow() / 1000;
   const signatures =
     policy === 'off' ? undefined : new PacketSignatures({ policy, signer, roots: verifierRoots, now, clock, logger });

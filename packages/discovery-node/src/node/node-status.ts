@@ -9,7 +9,9 @@ import type { TrustRootChain } from '@discovery-raft/psp-envelope';
 import type { RaftState } from '@discovery-raft/raft-core';
 import type { ListView } from '@discovery-raft/raft-log-list';
 import type { ChannelCounters } from '@discovery-raft/psp-link';
+import type { SignatureVerdict } from './packet-signatures.js';
 import type { PacketRefusal } from './raft-bridge.js';
+import type { SignaturePolicy } from './signature-policy.js';
 
 /** The shared list in numbers. */
 export interface ListSummary {
@@ -79,6 +81,18 @@ export interface StateSummary {
   readonly digest: string;
 }
 
+/** What a node says of another one. */
+export interface PeerStatus {
+  readonly identity: string;
+  /** Whether an authenticated link to it stands. */
+  readonly linked: boolean;
+  /**
+   * What was made of the signature of its last Raft packet: `good`, `outsideDates`, `none`, or why it was refused; null when
+   * none has come since this node started, and where signatures are off.
+   */
+  readonly packetSignature: SignatureVerdict | null;
+}
+
 /** What a node says of itself: plain data. */
 export interface NodeStatus {
   readonly identity: string;
@@ -91,6 +105,8 @@ export interface NodeStatus {
     readonly lastIndex: number;
     readonly commitIndex: number;
     readonly appliedIndex: number;
+    /** Whether this node signs its packets, and takes unsigned ones. */
+    readonly signatures: SignaturePolicy;
   };
   readonly consensus: {
     readonly state: StateName;
@@ -104,8 +120,8 @@ export interface NodeStatus {
   readonly state: StateSummary | null;
   /** That of a round; null while there is none, when the node serves its own list with its own signature. */
   readonly directory: DirectorySummary | null;
-  /** The other members, and whether an authenticated link to each stands. */
-  readonly peers: readonly { readonly identity: string; readonly linked: boolean }[];
+  /** The other members. */
+  readonly peers: readonly PeerStatus[];
   readonly clients: number;
   readonly traffic: ChannelCounters;
   /** Raft packets of peers that were dropped, by reason. */

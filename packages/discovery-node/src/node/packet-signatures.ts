@@ -55,6 +55,9 @@ export interface SignatureCounts {
   none: number;
 }
 
+/** What a node made of a packet's signature: it was taken, as one of these counts, or dropped. */
+export type SignatureVerdict = keyof SignatureCounts | SignatureRefusal;
+
 /** What {@link PacketSignatures} needs. */
 export interface PacketSignaturesOptions {
   readonly policy: Exclude<SignaturePolicy, 'off'>;
@@ -71,6 +74,8 @@ export interface PacketSignaturesOptions {
 /** What is known of a peer that has signed. */
 interface Known {
   readonly counts: SignatureCounts;
+  /** Of its last packet; null before the first. */
+  last: SignatureVerdict | null;
   /** When the newest certificate begins that it has signed with, Unix seconds; null for none yet. */
   newest: number | null;
   /** Begin of the certificate that was last told to be outside its dates. */
@@ -108,6 +113,11 @@ export class PacketSignatures {
     return new Map([...this.#peers].map(([peer, { counts }]) => [peer, { ...counts }]));
   }
 
+  /** What was made of the last packet of a peer; null when none has come. */
+  lastOf(peer: string): SignatureVerdict | null {
+    return this.#peers.get(peer)?.last ?? null;
+  }
+
   /** Signs a packet of this node. */
   sign(packet: UnsignedRaftPacket): PacketSignature {
     return this.#options.signer.signAtOnce(contentOf(packet));
@@ -117,19 +127,22 @@ export class PacketSignatures {
   judge(packet: RaftPacketFields): SignatureRefusal | null {
     const known = this.#knownOf(packet.sourceId);
     const { signature } = packet;
-    const refusal = signature === undefined ? this.#judgeUnsigned(known) : this.#judgeSigned(packet, signature, known);
-    if (refusal !== null) this.#alarms.raise('raftPacketsRefused', packet.sourceId, ADVICE[refusal]);
-    return refusal;
+    const verdict = signature === undefined ? this.#judgeUnsigned(known) : this.#judgeSigned(packet, signature, known);
+    known.last = verdict;
+    if (isTaken(verdict)) {
+      known.counts[verdict]++;
+      return null;
+    }
+    this.#alarms.raise('raftPacketsRefused', packet.sourceId, ADVICE[verdict]);
+    return verdict;
   }
 
-  #judgeUnsigned(known: Known): SignatureRefusal | null {
+  #judgeUnsigned(known: Known): SignatureVerdict {
     if (this.#options.policy === 'require') return 'unsigned';
-    if (known.newest !== null) return 'downgraded';
-    known.counts.none++;
-    return null;
+    return known.newest === null ? 'none' : 'downgraded';
   }
 
-  #judgeSigned(packet: RaftPacketFields, signature: PacketSignature, known: Known): SignatureRefusal | null {
+  #judgeSigned(packet: RaftPacketFields, signature: PacketSignature, known: Known): SignatureVerdict {
     const verifier = this.#certificates.verifier;
     const certificate = readOrUndefined(() => verifier.readCertificate(signature.certificate));
     if (certificate === undefined) return 'badCertificate';
@@ -156,33 +169,33 @@ export class PacketSignatures {
    * A certificate that has run out counts until its node shows a newer one: Raft goes on by links and members alone, and must
    * not end with the certificates of a day or with a clock that is wrong. A key that was replaced ends with its date.
    */
-  #judgeDates(peer: string, certificate: FlatCertificate, known: Known): SignatureRefusal | null {
+  #judgeDates(peer: string, certificate: FlatCertificate, known: Known): SignatureVerdict {
     const { notBefore, notAfter } = validityOf(certificate);
     const now = Math.floor(this.#options.now());
     const outside = now < notBefore || now > notAfter;
     if (outside && known.newest !== null && known.newest > notBefore) return 'outdatedCertificate';
     known.newest = Math.max(known.newest ?? 0, notBefore);
-    if (!outside) {
-      known.counts.good++;
-      return null;
-    }
-    known.counts.outsideDates++;
+    if (!outside) return 'good';
     if (known.told !== notBefore) {
       known.told = notBefore;
       const message = 'Raft packets of a peer are signed with a certificate outside its dates; they count all the same';
       this.#options.logger.warn(message, { peer, notBefore, notAfter });
     }
-    return null;
+    return 'outsideDates';
   }
 
   #knownOf(peer: string): Known {
     let known = this.#peers.get(peer);
     if (known === undefined) {
-      known = { counts: { good: 0, outsideDates: 0, none: 0 }, newest: null, told: null };
+      known = { counts: { good: 0, outsideDates: 0, none: 0 }, last: null, newest: null, told: null };
       this.#peers.set(peer, known);
     }
     return known;
   }
+}
+
+function isTaken(verdict: SignatureVerdict): verdict is keyof SignatureCounts {
+  return verdict === 'good' || verdict === 'outsideDates' || verdict === 'none';
 }
 
 function contentOf(packet: UnsignedRaftPacket): Uint8Array {

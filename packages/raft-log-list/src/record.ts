@@ -40,7 +40,7 @@ export interface Attestation {
 export type NewAttestation = Pick<Attestation, 'signature' | 'expiration'>;
 
 /**
- * One live record. Immutable. The same record is the same object in every view, for as long as it lives.
+ * One record. Immutable, but for `isLive`. The same record is the same object in every view, for as long as it lives.
  *
  * `packet` and `attestations` are decoded each time that they are read, from one packed copy of the bytes: whoever needs them
  * several times keeps them in a variable, and who only compares asks `hasPacket` or looks into `attesters`. What they give is
@@ -59,6 +59,8 @@ export interface ListRecord {
   readonly attestations: readonly Attestation[];
   /** Who made them, in the same order. */
   readonly attesters: readonly string[];
+  /** Whether it is in the list at this moment; it does not come back once it has left. */
+  readonly isLive: boolean;
 }
 
 /** A record together with its place in the chain of updates. */
@@ -67,8 +69,6 @@ export interface StoredRecord extends ListRecord {
   readonly deleteIndex: LogIndex;
   /** First record of the chain of updates that led here; its own index when it began one. */
   readonly origin: LogIndex;
-  /** SHA-256 of its canonical log entry, packed as `PackedSha256` says. */
-  readonly hash: string;
 }
 
 const RECORD_OVERHEAD_BYTES = 32;

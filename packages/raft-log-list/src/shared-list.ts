@@ -18,7 +18,7 @@ import { AttesterBook } from './state/attesters.js';
 import { EntryChain } from './state/entry-chain.js';
 import { HASH_BYTES, packHash, type PackedSha256 } from './state/hashing.js';
 import { ListState } from './state/list-state.js';
-import type { TreeView } from './state/list-view.js';
+import { StateView } from './state/list-view.js';
 
 /** What applying an entry gave; the answer that the proposer gets. */
 export type ListResult =
@@ -66,7 +66,7 @@ export class SharedList implements StateMachine<ListResult> {
   #state = new ListState();
   #chain: EntryChain;
   #appliedIndex: LogIndex = 0;
-  #view: TreeView | undefined;
+  #view: StateView | undefined;
   #lastFrozen: FrozenList | undefined;
   /** An entry without effect whose data is to leave the log; it takes a later entry to say so. 0 for none. */
   #deadOnArrival: LogIndex = 0;
@@ -110,15 +110,23 @@ export class SharedList implements StateMachine<ListResult> {
   }
 
   /** The list as it is now, for good; O(1). */
-  view(): TreeView {
+  view(): StateView {
     const place = { index: this.#appliedIndex, chain: this.#chain.value };
-    this.#view ??= this.#state.view(place, this.#rules.sha256);
+    this.#view ??= new StateView(place, this.#state.freeze(), this.#rules.sha256);
     return this.#view;
   }
 
   /** The live records of an identity, the older packet first; O(1). */
   get(identity: string): readonly StoredRecord[] {
     return this.#state.get(identity);
+  }
+
+  /**
+   * The identities, in order, of which some record may have to go at that Unix second: because it has expired, or because
+   * there is another. O(size), but only a millisecond for a million.
+   */
+  due(nowSeconds: number): readonly string[] {
+    return this.#state.due(nowSeconds);
   }
 
   /** All live records in order, of a view taken now. */
@@ -154,7 +162,7 @@ export class SharedList implements StateMachine<ListResult> {
 
   /** For Raft: freezes the state; constant time. */
   snapshot(): StateMachineSnapshot {
-    let view: TreeView | undefined = this.view();
+    let view: StateView | undefined = this.view();
     const deadOnArrival = this.#deadOnArrival;
     return {
       persist: async (write) => {

@@ -64,8 +64,64 @@ describe('a walk over a view', () => {
     expect(full.list.view().digest()).toEqual(viewed.list.view().digest());
   });
 
+  it('finds each identity of its time, and none of another', () => {
+    const harness = filled();
+    const view = harness.list.view();
+    for (let i = 0; i < IDENTITIES; i += 3) {
+      for (const { index } of harness.list.get(name(i))) harness.append(encodeEntry({ deleteIndex: index }));
+      harness.append(encodeEntry({ packet: packetOf(`later ${i}`, 1) }));
+    }
+    for (let i = 0; i < IDENTITIES; i++) {
+      expect(view.get(name(i)).map(({ identity }) => identity)).toEqual(i % 100 === 0 ? [name(i), name(i)] : [name(i)]);
+      expect(harness.list.view().get(name(i))).toHaveLength(i % 3 === 0 ? 0 : view.get(name(i)).length);
+    }
+    expect(view.get('later 3')).toEqual([]);
+    expect(harness.list.view().get('later 3')).toHaveLength(1);
+  });
+
+  it('shows of each record whether it is still in the list', () => {
+    const harness = filled();
+    const view = harness.list.view();
+    expect([...view.entries()].every(({ isLive }) => isLive)).toBe(true);
+    const [gone, replaced] = [view.get(name(1))[0]!, view.get(name(2))[0]!];
+    harness.append(encodeEntry({ deleteIndex: gone.index }));
+    harness.append(encodeEntry({ packet: packetOf(name(2), 300), deleteIndex: replaced.index }));
+    expect([...view.entries()].filter(({ isLive }) => !isLive)).toEqual([gone, replaced]);
+    expect(harness.list.get(name(2))[0]!.isLive).toBe(true);
+  });
+
   it('of an empty list is over at once', () => {
     const { list } = new LogHarness();
     expect([...list.view().entries()]).toEqual([]);
+  });
+});
+
+describe('what may have to go', () => {
+  it('is found by its date, or because an identity has several records', () => {
+    const harness = new LogHarness();
+    for (const [identity, expiration] of [
+      ['late', 300],
+      ['early', 100],
+      ['two', 200],
+      ['two', 400],
+    ] as const) {
+      harness.append(encodeEntry({ packet: packetOf(identity, expiration) }));
+    }
+    const { list } = harness;
+    expect(list.due(99)).toEqual(['two']);
+    expect(list.due(100)).toEqual(['early', 'two']);
+    harness.append(encodeEntry({ deleteIndex: 3 }));
+    expect(list.due(399)).toEqual(['early', 'late']);
+    harness.append(encodeEntry({ packet: packetOf('early', 500), deleteIndex: 2 }));
+    expect(list.due(400)).toEqual(['late', 'two']);
+    harness.append(encodeEntry({ deleteIndex: 1 }));
+    harness.append(encodeEntry({ packet: packetOf('in the same slot', 900) }));
+    expect(list.due(899)).toEqual(['early', 'two']);
+  });
+
+  it('is found in a list that grew', () => {
+    const { list } = filled();
+    expect(list.due(100)).toHaveLength(IDENTITIES);
+    expect(list.due(99)).toEqual(Array.from({ length: IDENTITIES / 100 }, (_, i) => name(i * 100)));
   });
 });

@@ -1,6 +1,6 @@
 import type { LogIndex, MaybePromise } from '@discovery-raft/raft-core';
 import { crc32 } from '../state/checksum.js';
-import type { TreeView } from '../state/list-view.js';
+import type { StateView } from '../state/list-view.js';
 import {
   BLOCK_HEADER_BYTES,
   BLOCK_TARGET_BYTES,
@@ -16,7 +16,7 @@ import {
  * @param write owns the bytes it is given
  */
 export async function writeSnapshot(
-  view: TreeView,
+  view: StateView,
   deadOnArrival: LogIndex,
   write: (chunk: Uint8Array) => MaybePromise<void>,
 ): Promise<void> {
@@ -58,7 +58,7 @@ export async function writeSnapshot(
   await writeBlock([], 0);
 }
 
-function snapshotHeader(view: TreeView, deadOnArrival: LogIndex): Uint8Array {
+function snapshotHeader(view: StateView, deadOnArrival: LogIndex): Uint8Array {
   const header = new Uint8Array(HEADER_BYTES);
   header.set(SNAPSHOT_MAGIC);
   const fields = new DataView(header.buffer);

@@ -1,10 +1,12 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
 import { Domain, HASH_BYTES, putHash, putInteger, unpackHash, type PackedSha256 } from './hashing.js';
 import type { LiveRecord } from './live-record.js';
+import { ROW_BYTES, ROW_WORDS, type FrozenRows } from './record-rows.js';
 
 /** Records that are hashed together: large enough that the calls do not count, small enough for any cache. */
 const BLOCK_RECORDS = 1024;
-const PLACE_BYTES = 8 + HASH_BYTES;
+/** Where the rows of a block begin, so that they can be copied by words; the byte in front says what is hashed. */
+const ROWS_AT = 4;
 
 /**
  * Digest of a whole state: the chain over the log that led to it, and the live records in list order, each by its log
@@ -14,24 +16,30 @@ const PLACE_BYTES = 8 + HASH_BYTES;
  */
 export class StateDigest {
   readonly #sha256: PackedSha256;
-  readonly #block = new Uint8Array(1 + BLOCK_RECORDS * PLACE_BYTES);
-  readonly #fields = new DataView(this.#block.buffer);
+  readonly #block = new Uint8Array(ROWS_AT + BLOCK_RECORDS * ROW_BYTES);
+  readonly #words = new Uint32Array(this.#block.buffer, ROWS_AT);
+  readonly #fields = new DataView(this.#block.buffer, ROWS_AT);
   readonly #blocks: string[] = [];
   #inBlock = 0;
   #size = 0;
 
   constructor(sha256: PackedSha256) {
     this.#sha256 = sha256;
-    this.#block[0] = Domain.block;
+    this.#block[ROWS_AT - 1] = Domain.block;
   }
 
-  /** The next record in list order. */
-  add(record: LiveRecord): void {
-    const at = 1 + this.#inBlock * PLACE_BYTES;
-    putInteger(this.#fields, at, record.index);
-    record.copyHash(this.#block, at + 8);
-    this.#size++;
-    if (++this.#inBlock === BLOCK_RECORDS) this.#endBlock();
+  /** The next record in list order, whose row is among these. */
+  addRow(rows: FrozenRows, row: number): void {
+    rows.copy(row, this.#words, this.#inBlock * ROW_WORDS);
+    this.#added();
+  }
+
+  /** The next record in list order, by its log index and the packed hash of its entry. */
+  add(index: LogIndex, hash: string): void {
+    const at = this.#inBlock * ROW_BYTES;
+    putInteger(this.#fields, at, index);
+    putHash(this.#block, ROWS_AT + at + 8, hash);
+    this.#added();
   }
 
   /**
@@ -52,28 +60,42 @@ export class StateDigest {
     return unpackHash(this.#sha256(bytes));
   }
 
+  #added(): void {
+    this.#size++;
+    if (++this.#inBlock === BLOCK_RECORDS) this.#endBlock();
+  }
+
   #endBlock(): void {
-    this.#blocks.push(this.#sha256(this.#block.subarray(0, 1 + this.#inBlock * PLACE_BYTES)));
+    this.#blocks.push(this.#sha256(this.#block.subarray(ROWS_AT - 1, ROWS_AT + this.#inBlock * ROW_BYTES)));
     this.#inBlock = 0;
   }
 }
 
+/** A state to be digested. */
+export interface DigestedState {
+  /** In list order. */
+  readonly records: Iterable<LiveRecord>;
+  readonly rows: FrozenRows;
+  /** Last log index that the state covers. */
+  readonly index: LogIndex;
+  /** Value of the `EntryChain`. */
+  readonly chain: string;
+}
+
 /**
- * {@link StateDigest} of records that are there, in steps.
+ * {@link StateDigest} of a state, in steps.
  *
  * @param recordsPerStep from 1: how many records are looked at between two places where the work may be left
  */
 export function* digestSteps(
-  records: Iterable<LiveRecord>,
-  index: LogIndex,
-  chain: string,
+  { records, rows, index, chain }: DigestedState,
   sha256: PackedSha256,
   recordsPerStep: number,
 ): Generator<undefined, Uint8Array, undefined> {
   const digest = new StateDigest(sha256);
   let left = recordsPerStep;
-  for (const record of records) {
-    digest.add(record);
+  for (const { row } of records) {
+    digest.addRow(rows, row);
     if (--left > 0) continue;
     left = recordsPerStep;
     yield;

@@ -1,27 +1,28 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
+import { DueSlots } from './due-slots.js';
 import { FreezableArray } from './freezable-array.js';
-import { TreeView, recordsOf, type Held, type IdentityTree, type ViewPlace } from './list-view.js';
+import { recordsOf, type FrozenState, type Held } from './list-view.js';
 import { LiveRecord, type ReadRecord } from './live-record.js';
-import type { PackedSha256 } from './hashing.js';
-import { compareRecords, IdentityOrder } from './record-order.js';
+import { compareIdentities, compareRecords } from './record-order.js';
+import { RecordRows } from './record-rows.js';
 import { RecordSlabs } from './record-slabs.js';
-import { treeOf } from './sorted-tree.js';
+import { SlotOrder } from './slot-order.js';
 
 /**
  * The live records, found by identity, by origin and, if ever asked, by log index.
  *
  * An identity has a slot, a small number, for as long as it has records. What an update touches is the slot's element alone:
- * the tree that orders identities, and the maps from names and numbers to slots, stay as they are unless an identity or a
- * chain of updates comes or goes. Tree and slots are shared with views; the maps belong to the present alone.
+ * the order of identities, and the maps from names and numbers to slots, stay as they are unless an identity or a
+ * chain of updates comes or goes. Order, slots and rows are shared with views; the rest belongs to the present alone.
  *
  * An honest leader keeps few records of an identity and one of a chain; the arrays here are cheap for that, and merely
  * slow for any other.
  */
 export class ListState {
-  readonly #order = new IdentityOrder();
-  /** Made when the first view is taken: a list is filled before, and all of it is sorted at once then. */
-  #tree: IdentityTree | undefined;
+  readonly #order = new SlotOrder();
+  readonly #rows = new RecordRows();
   readonly #held = new FreezableArray<Held | undefined>();
+  readonly #due = new DueSlots();
   readonly #slots = new Map<string, number>();
   readonly #freeSlots: number[] = [];
   /** Slots that hold a record of the chain; honest chains have one. */
@@ -61,14 +62,23 @@ export class ListState {
     return records.filter((record) => record.origin === origin).sort((a, b) => a.index - b.index);
   }
 
+  /**
+   * The identities, in order, of which some record may have to go at that Unix second: because it has expired, or because
+   * there is another. O(slots), a millisecond for a million.
+   */
+  due(nowSeconds: number): string[] {
+    const identities = this.#due.by(nowSeconds).map((slot) => this.#at(slot)[0]!.identity);
+    return identities.sort(compareIdentities);
+  }
+
   /** Takes `replaced` out, all of them live and of the record's identity, and puts `read` in, whose index is new. */
   replace(replaced: readonly LiveRecord[], read: ReadRecord): LiveRecord {
     const slot = this.#slots.get(read.identity) ?? this.#openSlot(read.identity);
     const before = this.#at(slot);
-    const record = new LiveRecord(read, before[0]?.identity ?? read.identity, this.#slabs);
+    const row = this.#rows.add(read.index, read.hash);
+    const record = new LiveRecord(read, before[0]?.identity ?? read.identity, row, this.#slabs);
     const after = withRecord(before, replaced, record);
-    this.#held.set(slot, after.length === 1 ? record : after);
-    this.#relink(slot, before, after);
+    this.#hold(slot, before, after);
     this.#byIndex?.set(record.index, slot);
     this.#size++;
     this.#liveBytes += record.countedBytes;
@@ -82,36 +92,35 @@ export class ListState {
     const slot = this.#slots.get(identity)!;
     const before = this.#at(slot);
     const rest = before.filter((other) => other !== record);
-    this.#held.set(slot, rest.length > 1 ? rest : rest[0]);
-    this.#relink(slot, before, rest);
+    this.#hold(slot, before, rest);
     this.#forget(record);
     if (rest.length > 0) return;
     this.#slots.delete(identity);
-    this.#tree?.delete(identity);
+    this.#order.close(identity);
     this.#freeSlots.push(slot);
   }
 
-  /** Freezes the list as it is, in constant time but for the first view, which puts the identities in order. */
-  view(place: ViewPlace, sha256: PackedSha256): TreeView {
-    this.#tree ??= this.#sorted();
-    return new TreeView(place, this.size, this.#liveBytes, this.#tree.clone(), this.#held.freeze(), sha256);
-  }
-
-  #sorted(): IdentityTree {
-    const identities = [...this.#slots.keys()].sort(this.#order.compare);
-    const slots = identities.map((identity) => this.#slots.get(identity)!);
-    return treeOf(identities, slots, this.#order.compare);
+  /** The list as it is now, for good; constant time. */
+  freeze(): FrozenState {
+    const [order, held, rows] = [this.#order.freeze(), this.#held.freeze(), this.#rows.freeze()];
+    return { size: this.#size, liveBytes: this.#liveBytes, order, held, rows };
   }
 
   #at(slot: number): readonly LiveRecord[] {
     return recordsOf(this.#held.get(slot));
   }
 
+  /** The records of a slot have become others. */
+  #hold(slot: number, before: readonly LiveRecord[], after: readonly LiveRecord[]): void {
+    this.#held.set(slot, after.length > 1 ? after : after[0]);
+    this.#due.set(slot, after.length > 1 ? 0 : after[0]?.expiration);
+    this.#relink(slot, before, after);
+  }
+
   #openSlot(identity: string): number {
     const slot = this.#freeSlots.pop() ?? this.#slots.size;
-    this.#order.admit(identity);
     this.#slots.set(identity, slot);
-    this.#tree?.set(identity, slot);
+    this.#order.open(identity, slot);
     return slot;
   }
 
@@ -119,10 +128,11 @@ export class ListState {
     this.#byIndex?.delete(record.index);
     this.#size--;
     this.#liveBytes -= record.countedBytes;
+    this.#rows.remove(record.row);
     record.leave(this.#slabs);
   }
 
-  /** The records of a slot have become others: notes which chains have come to it, and which are gone from it. */
+  /** Notes which chains have come to it, and which are gone from it. */
   #relink(slot: number, before: readonly LiveRecord[], after: readonly LiveRecord[]): void {
     for (const { origin } of before) if (!hasOrigin(after, origin)) this.#unlink(origin, slot);
     for (const { origin } of after) if (!hasOrigin(before, origin)) this.#link(origin, slot);

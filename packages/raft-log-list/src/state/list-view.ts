@@ -5,7 +5,8 @@ import type { FrozenArray } from './freezable-array.js';
 import { unpackHash, type PackedSha256 } from './hashing.js';
 import type { LiveRecord } from './live-record.js';
 import { OrderedRecords } from './record-cursor.js';
-import type { SortedTree } from './sorted-tree.js';
+import type { FrozenRows } from './record-rows.js';
+import type { FrozenOrder } from './slot-order.js';
 
 /** The list as it was right after one log entry. Immutable: later writes do not show in it. */
 export interface ListView {
@@ -15,7 +16,10 @@ export interface ListView {
   readonly size: number;
   /** Their bytes, see {@link recordBytes}. */
   readonly liveBytes: number;
-  /** The live records of an identity, the older packet first; O(log size). */
+  /**
+   * The live records of an identity, the older packet first; O(log size), but O(size) the first time, if identities came or
+   * went since the last view that was looked into.
+   */
   get(identity: string): readonly ListRecord[];
   /** All live records: identities in the order of their UTF-8 bytes, then by expiration, then by log index. */
   entries(): Iterable<ListRecord>;
@@ -23,7 +27,7 @@ export interface ListView {
   readonly chain: Uint8Array;
   /**
    * SHA-256 of `index`, `chain` and all records, 32 bytes: equal on replicas that hold the same list by the same log, and
-   * on no others, whatever an attacker writes into the log. O(records) on the first call: about 0.2 ms per 1,000. A
+   * on no others, whatever an attacker writes into the log. O(records) on the first call: about 0.05 ms per 1,000. A
    * replica that has passed over tombstones whose successors it has not applied (`Raft.incompleteUntil`) lacks records, and
    * has another digest until then.
    */
@@ -35,9 +39,6 @@ export interface ListView {
    */
   digestSteps(recordsPerStep: number): Generator<undefined, Uint8Array, undefined>;
 }
-
-/** The identities in order, each with its slot. */
-export type IdentityTree = SortedTree<string, number>;
 
 /** The records of a slot: one, or several in an array in list order. Neither is ever written to. */
 export type Held = LiveRecord | readonly LiveRecord[];
@@ -60,32 +61,32 @@ export interface ViewPlace {
   readonly chain: string;
 }
 
-/** A view over a cloned tree and frozen slots, which nobody writes to. */
-export class TreeView implements ListView {
+/** What a view is made of: the parts of a `ListState`, frozen at one moment. */
+export interface FrozenState {
+  readonly size: number;
+  readonly liveBytes: number;
+  readonly order: FrozenOrder;
+  readonly held: FrozenArray<Held | undefined>;
+  readonly rows: FrozenRows;
+}
+
+/** A view of a frozen state. */
+export class StateView implements ListView {
   readonly index: LogIndex;
   readonly size: number;
   readonly liveBytes: number;
-  readonly #tree: IdentityTree;
-  readonly #held: FrozenArray<Held | undefined>;
+  readonly #state: FrozenState;
   readonly #records: OrderedRecords;
   readonly #chain: string;
   readonly #sha256: PackedSha256;
   #digest: Uint8Array | undefined;
 
-  constructor(
-    { index, chain }: ViewPlace,
-    size: number,
-    liveBytes: number,
-    tree: IdentityTree,
-    held: FrozenArray<Held | undefined>,
-    sha256: PackedSha256,
-  ) {
+  constructor({ index, chain }: ViewPlace, state: FrozenState, sha256: PackedSha256) {
     this.index = index;
-    this.size = size;
-    this.liveBytes = liveBytes;
-    this.#tree = tree;
-    this.#held = held;
-    this.#records = new OrderedRecords(tree, held);
+    this.size = state.size;
+    this.liveBytes = state.liveBytes;
+    this.#state = state;
+    this.#records = new OrderedRecords(state.order, state.held);
     this.#chain = chain;
     this.#sha256 = sha256;
   }
@@ -95,17 +96,13 @@ export class TreeView implements ListView {
   }
 
   get(identity: string): readonly LiveRecord[] {
-    const slot = this.#tree.get(identity);
-    return slot === undefined ? [] : recordsOf(this.#held.get(slot));
+    const { order, held } = this.#state;
+    const slot = order.slotOf(identity);
+    return slot === undefined ? [] : recordsOf(held.get(slot));
   }
 
   entries(): Iterable<LiveRecord> {
     return this.#records;
-  }
-
-  /** The records of each identity, in order. */
-  *identities(): Generator<readonly LiveRecord[]> {
-    for (const slot of this.#tree.values()) yield recordsOf(this.#held.get(slot));
   }
 
   digest(): Uint8Array {
@@ -117,7 +114,11 @@ export class TreeView implements ListView {
   }
 
   *digestSteps(recordsPerStep: number): Generator<undefined, Uint8Array, undefined> {
-    this.#digest ??= yield* digestSteps(this.#records, this.index, this.#chain, this.#sha256, recordsPerStep);
+    if (this.#digest === undefined) {
+      const { rows } = this.#state;
+      const state = { records: this.#records, rows, index: this.index, chain: this.#chain };
+      this.#digest = yield* digestSteps(state, this.#sha256, recordsPerStep);
+    }
     return this.#digest;
   }
 }

@@ -3,7 +3,6 @@ import { decodeEntry, packetRange } from '../codec/entry-codec.js';
 import type { ListLimits } from '../limits.js';
 import type { Attestation, StoredRecord } from '../record.js';
 import type { Attesters } from './attesters.js';
-import { HASH_BYTES, packHash, putHash } from './hashing.js';
 import type { RecordSlabs, Slab, Tenant } from './record-slabs.js';
 
 /** A record as it was read from a log entry, before it is in the list. */
@@ -31,7 +30,7 @@ const NO_LIMITS: ListLimits = {
 };
 
 /**
- * A record of the list: one small object, and the hash and bytes of its canonical entry in a slab. Packet and attestations are
+ * A record of the list: one small object, and the bytes of its canonical entry in a slab. Packet and attestations are
  * taken out of those bytes when somebody asks, as copies, since whoever kept a window would keep the whole slab.
  */
 export class LiveRecord implements StoredRecord, Tenant {
@@ -41,23 +40,29 @@ export class LiveRecord implements StoredRecord, Tenant {
   readonly deleteIndex: LogIndex;
   readonly origin: LogIndex;
   readonly countedBytes: number;
+  /** Where its log index and hash are among the `RecordRows`, while it is in the list and in views of that time. */
+  readonly row: number;
   readonly #attesters: Attesters;
+  #isLive = true;
   #slab!: Slab;
   #place!: number;
 
   /** @param identity that of `read`, perhaps another copy of the text, which others share */
-  constructor(read: ReadRecord, identity: string, slabs: RecordSlabs) {
+  constructor(read: ReadRecord, identity: string, row: number, slabs: RecordSlabs) {
     this.index = read.index;
     this.identity = identity;
     this.expiration = read.expiration;
     this.deleteIndex = read.deleteIndex;
     this.origin = read.origin;
     this.countedBytes = read.countedBytes;
+    this.row = row;
     this.#attesters = read.attesters;
-    slabs.add(this, HASH_BYTES + read.entry.length);
-    const begin = this.#slab.begin(this.#place);
-    putHash(this.#slab.bytes, begin, read.hash);
-    this.#slab.bytes.set(read.entry, begin + HASH_BYTES);
+    slabs.add(this, read.entry.length);
+    this.#slab.bytes.set(read.entry, this.#slab.begin(this.#place));
+  }
+
+  get isLive(): boolean {
+    return this.#isLive;
   }
 
   get packet(): Uint8Array {
@@ -91,21 +96,9 @@ export class LiveRecord implements StoredRecord, Tenant {
     }));
   }
 
-  get hash(): string {
-    const begin = this.#slab.begin(this.#place);
-    return packHash(this.#slab.bytes.subarray(begin, begin + HASH_BYTES));
-  }
-
-  /** Copies the 32 bytes of the hash. */
-  copyHash(target: Uint8Array, at: number): void {
-    const { bytes } = this.#slab;
-    const begin = this.#slab.begin(this.#place);
-    for (let i = 0; i < HASH_BYTES; i++) target[at + i] = bytes[begin + i]!;
-  }
-
   /** Its canonical entry: a window, to be read at once and not kept. */
   get entry(): Uint8Array {
-    return this.#slab.bytes.subarray(this.#slab.begin(this.#place) + HASH_BYTES, this.#slab.end(this.#place));
+    return this.#slab.bytes.subarray(this.#slab.begin(this.#place), this.#slab.end(this.#place));
   }
 
   moveTo(slab: Slab, place: number): void {
@@ -115,11 +108,12 @@ export class LiveRecord implements StoredRecord, Tenant {
 
   /** It has left the list. What still holds it can go on reading it. */
   leave(slabs: RecordSlabs): void {
+    this.#isLive = false;
     slabs.remove(this.#slab, this.#place);
   }
 
   #packetRange(): readonly [begin: number, end: number] {
     const slab = this.#slab;
-    return packetRange(slab.bytes, slab.begin(this.#place) + HASH_BYTES, slab.end(this.#place));
+    return packetRange(slab.bytes, slab.begin(this.#place), slab.end(this.#place));
   }
 }

@@ -145,9 +145,10 @@ export class Leadership {
       removals = [];
       if (failure !== undefined) throw failure;
     };
-    for (const records of this.#ports.list.view().identities()) {
+    for (const identity of this.#ports.list.due(nowSeconds)) {
+      const records = this.#ports.list.get(identity);
       if (choose(records).length > 0) {
-        const removal = this.remove(records[0]!.identity, choose);
+        const removal = this.remove(identity, choose);
         removals.push(
           removal.then(
             (count) => void (removed += count),

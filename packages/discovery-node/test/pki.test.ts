@@ -183,3 +183,23 @@ describe('NodeSigner and createNodeIdentity', () => {
     expect(renewed.certificate.bytes).not.toEqual(NODE.certificate.bytes);
   });
 });
+
+describe('NodeSigner', () => {
+  test('has its pool forget the key before, and signs what was asked of it all the same', async () => {
+    const pool = new VerifyPool({ threads: 1 });
+    const forgotten = jest.spyOn(pool, 'forget');
+    const signer = new NodeSigner(NODE, pool);
+    const content = Uint8Array.of(1, 2, 3);
+    await signer.sign(content);
+    const asked = signer.sign(content);
+    signer.use({ ...NODE, certificate: official('node 0', 'discovery').certificate });
+    expect(forgotten).not.toHaveBeenCalled();
+    const fresh = official('node 0', 'discovery');
+    signer.use(fresh);
+    expect(forgotten.mock.calls).toEqual([[NODE.key]]);
+    expect((await asked).signature).toEqual(NODE.key.sign(content));
+    expect((await signer.sign(content)).signature).toEqual(fresh.key.sign(content));
+    expect(() => signer.use(official('node 1', 'discovery'))).toThrow('another identity');
+    await pool.close();
+  });
+});

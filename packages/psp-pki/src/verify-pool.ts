@@ -39,13 +39,23 @@ interface SignJob {
 
 type Job = VerifyJob | SignJob;
 
+/** What a message asks a thread for; perhaps nothing but to take note of keys. */
+interface Batch {
+  readonly jobs: readonly Job[];
+  /** Called when the thread has answered, or is gone. */
+  readonly done?: () => void;
+}
+
 interface Thread {
   readonly worker: Worker;
   /** Batches that it was given and has not answered, oldest first. */
-  readonly batches: Job[][];
-  /** The highest number of a signing key that it has. */
-  lastKey: number;
+  readonly batches: Batch[];
+  /** Numbers of signing keys that are not to it what they are to the pool. */
+  readonly staleKeys: Set<number>;
 }
+
+/** A number, and the key that it stands for from now on; null for none. */
+type KeyNote = readonly [number, KeyObject | null];
 
 /** So that a thread has work while its answer travels. */
 const BATCHES_AHEAD = 2;
@@ -57,7 +67,7 @@ const MAX_POOLED_MESSAGE_BYTES = 262_144;
 const JOB_HEAD_BYTES = 1 + 4;
 /** Keys to sign with that a pool takes into its threads; others sign in libuv's pool. */
 const MAX_SIGNING_KEYS = 255;
-const NO_KEYS: readonly (readonly [number, KeyObject])[] = [];
+const NO_KEYS: readonly KeyNote[] = [];
 
 /**
  * Verifies and makes Ed25519 signatures on worker threads, many to a message.
@@ -74,7 +84,7 @@ export class VerifyPool {
   readonly #maxKeys: number;
   readonly #threads: Thread[] = [];
   /** Keys that sign here; the place is the number less 1. */
-  readonly #signingKeys: SigningKey[] = [];
+  readonly #signingKeys: (SigningKey | undefined)[] = [];
   #queue: Job[] = [];
   #scheduled = false;
   #closed = false;
@@ -88,7 +98,7 @@ export class VerifyPool {
   /** Signatures that were asked for and are not judged or made yet. */
   get pending(): number {
     return this.#threads.reduce(
-      (sum, { batches }) => sum + batches.reduce((n, jobs) => n + jobs.length, 0),
+      (sum, { batches }) => sum + batches.reduce((n, { jobs }) => n + jobs.length, 0),
       this.#queue.length,
     );
   }
@@ -114,7 +124,7 @@ export class VerifyPool {
   }
 
   /**
-   * Signs; 64 new bytes. The key goes to the threads once. The message is read in a later turn of the event loop, and must
+   * Signs; 64 new bytes. The key goes to the threads once, and stays there until {@link forget}. The message is read in a later turn of the event loop, and must
    * stay as it is until the promise settles.
    */
   sign(key: SigningKey, message: Uint8Array): Promise<Uint8Array> {
@@ -124,19 +134,50 @@ export class VerifyPool {
     return new Promise((resolve, reject) => this.#add({ key, number, message, resolve, reject }));
   }
 
+  /**
+   * Takes a key that signs no more from the threads. What was asked of it is still signed.
+   *
+   * @returns when no thread holds the key; what is left of it in their memory goes with their garbage. Never rejects
+   */
+  async forget(key: SigningKey): Promise<void> {
+    const number = this.#signingKeys.indexOf(key) + 1;
+    if (number === 0) return;
+    this.#signingKeys[number - 1] = undefined;
+    // The number may stand for another key when these would go.
+    const isOfKey = (job: Job): boolean => 'number' in job && job.number === number;
+    for (const job of this.#queue.filter(isOfKey)) void doHere(job);
+    this.#queue = this.#queue.filter((job) => !isOfKey(job));
+    await Promise.all(
+      this.#threads.map(
+        (thread) =>
+          new Promise<void>((resolve) => {
+            thread.staleKeys.add(number);
+            this.#give(thread, { jobs: [], done: resolve });
+          }),
+      ),
+    );
+  }
+
   /** Ends the threads. What is under way, and what comes later, is verified without them. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
     const threads = this.#threads.splice(0);
-    const left = [...threads.flatMap(({ batches }) => batches.splice(0).flat()), ...this.#queue.splice(0)];
+    const given = threads.flatMap(({ batches }) => batches.splice(0));
+    const left = [...given.flatMap(({ jobs }) => jobs), ...this.#queue.splice(0)];
     await Promise.all(threads.map(({ worker }) => worker.terminate()));
+    for (const { done } of given) done?.();
     await Promise.all(left.map(doHere));
   }
 
   #numberOf(key: SigningKey): number | undefined {
     const at = this.#signingKeys.indexOf(key);
     if (at >= 0) return at + 1;
-    return this.#signingKeys.length < MAX_SIGNING_KEYS ? this.#signingKeys.push(key) : undefined;
+    const free = this.#signingKeys.indexOf(undefined);
+    const number = (free >= 0 ? free : this.#signingKeys.length) + 1;
+    if (number > MAX_SIGNING_KEYS) return undefined;
+    this.#signingKeys[number - 1] = key;
+    for (const { staleKeys } of this.#threads) staleKeys.add(number);
+    return number;
   }
 
   #add(job: Job): void {
@@ -159,20 +200,27 @@ export class VerifyPool {
         for (const job of this.#queue.splice(0)) void doHere(job);
       }
       if (thread === undefined) return;
-      const jobs = this.#queue.splice(0, this.#maxBatch);
-      const { buffer, resultBytes } = pack(jobs);
-      if (thread.batches.length === 0) thread.worker.ref();
-      thread.batches.push(jobs);
-      thread.worker.postMessage({ buffer, count: jobs.length, resultBytes, keys: this.#keysFor(thread) }, [buffer]);
+      this.#give(thread, { jobs: this.#queue.splice(0, this.#maxBatch) });
     }
   }
 
-  /** The signing keys that are new to a thread, with their numbers. */
-  #keysFor(thread: Thread): readonly (readonly [number, KeyObject])[] {
-    const known = thread.lastKey;
-    if (known === this.#signingKeys.length) return NO_KEYS;
-    thread.lastKey = this.#signingKeys.length;
-    return this.#signingKeys.slice(known).map((key, i) => [known + i + 1, keyObjectOf(key)] as const);
+  #give(thread: Thread, batch: Batch): void {
+    const { jobs } = batch;
+    const { buffer, resultBytes } = pack(jobs);
+    if (thread.batches.length === 0) thread.worker.ref();
+    thread.batches.push(batch);
+    thread.worker.postMessage({ buffer, count: jobs.length, resultBytes, keys: this.#keysFor(thread) }, [buffer]);
+  }
+
+  /** What a thread has yet to learn of the signing keys. */
+  #keysFor({ staleKeys }: Thread): readonly KeyNote[] {
+    if (staleKeys.size === 0) return NO_KEYS;
+    const notes = [...staleKeys].map((number): KeyNote => {
+      const key = this.#signingKeys[number - 1];
+      return [number, key === undefined ? null : keyObjectOf(key)];
+    });
+    staleKeys.clear();
+    return notes;
   }
 
   /** The thread with the least work, a new one while there may be more; undefined when all have enough. */
@@ -192,7 +240,8 @@ export class VerifyPool {
       workerData: { maxKeys: this.#maxKeys },
       resourceLimits: { maxYoungGenerationSizeMb: THREAD_YOUNG_MB },
     });
-    const thread: Thread = { worker, batches: [], lastKey: 0 };
+    const staleKeys = new Set(this.#signingKeys.flatMap((key, i) => (key === undefined ? [] : [i + 1])));
+    const thread: Thread = { worker, batches: [], staleKeys };
     worker.on('message', (results: Uint8Array) => this.#answered(thread, results));
     // A thread that dies takes nothing with it: its jobs are done here, and the next batch starts another thread.
     worker.on('error', () => this.#lost(thread));
@@ -203,16 +252,21 @@ export class VerifyPool {
   }
 
   #answered(thread: Thread, results: Uint8Array): void {
-    const jobs = thread.batches.shift();
+    const batch = thread.batches.shift();
     if (thread.batches.length === 0) thread.worker.unref();
     this.#dispatch();
-    if (jobs !== undefined) settle(jobs, results);
+    if (batch === undefined) return;
+    settle(batch.jobs, results);
+    batch.done?.();
   }
 
   #lost(thread: Thread): void {
     const at = this.#threads.indexOf(thread);
     if (at >= 0) this.#threads.splice(at, 1);
-    for (const job of thread.batches.splice(0).flat()) void doHere(job);
+    for (const { jobs, done } of thread.batches.splice(0)) {
+      for (const job of jobs) void doHere(job);
+      done?.();
+    }
     if (!this.#closed) this.#dispatch();
   }
 }

@@ -2,8 +2,8 @@
  * The program of a worker thread of {@link VerifyPool}, as text: so the package needs no second entry file that bundlers
  * would have to know of.
  *
- * A message is a buffer of jobs, their number, the bytes of their results, and keys to sign with that are new to the
- * thread. A job is `number of a key 1 | message length 4 | message`, for number 0 followed by `public key 32 |
+ * A message is a buffer of jobs, their number, the bytes of their results, and what is new of the keys to sign with: numbers,
+ * and the key that each stands for from now on, or null for none. A job is `number of a key 1 | message length 4 | message`, for number 0 followed by `public key 32 |
  * signature 64`, which are to be verified. The results are one byte a job, 1 when it is good, and the signature after it
  * for a job that signs. Public keys that were imported are kept, up to a bound (1.5 KiB each): whoever publishes comes
  * again and again, and importing costs a twelfth of a verification.
@@ -39,7 +39,7 @@ function signInto(results, at, key, message) {
   }
 }
 parentPort.on('message', ({ buffer, count, resultBytes, keys }) => {
-  for (const [number, key] of keys) signingKeys[number] = key;
+  for (const [number, key] of keys) signingKeys[number] = key ?? undefined;
   const bytes = Buffer.from(buffer);
   const results = new Uint8Array(resultBytes);
   let at = 0;

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
+import { keyObjectOf } from '../src/ed25519.js';
 import { CertificateVerifier, SigningKey, VerifyPool } from '../src/index.js';
+import { VERIFY_WORKER_SOURCE } from '../src/verify-worker-source.js';
 import { ANNA, BERT, CLEO, RELAY, ROOT, keyOf, regular } from './network.js';
 import { NOW } from './vectors.js';
 
@@ -32,6 +35,24 @@ function signedMessages(count: number): Signed[] {
 async function verdictsOf(pool: VerifyPool, signed: readonly Signed[]): Promise<boolean[]> {
   return Promise.all(signed.map(({ publicKey, message, signature }) => pool.verify(publicKey, message, signature)));
 }
+
+/** Has a thread sign with a number; null when it has no key for it. */
+async function signedInThread(worker: Worker, keys: readonly unknown[], number: number): Promise<Uint8Array | null> {
+  const job = Uint8Array.of(number, 0, 0, 0, 1, 42);
+  worker.postMessage({ buffer: job.buffer, count: 1, resultBytes: 65, keys }, [job.buffer]);
+  const [results] = (await once(worker, 'message')) as [Uint8Array];
+  return results[0] === 1 ? results.slice(1) : null;
+}
+
+test('a thread signs with the key that a number stands for, and with none that it was told to forget', async () => {
+  const worker = new Worker(VERIFY_WORKER_SOURCE, { eval: true, workerData: { maxKeys: 1 } });
+  const [first, second] = [keyOf('first'), keyOf('second')];
+  expect(await signedInThread(worker, [], 1)).toBeNull();
+  expect(await signedInThread(worker, [[1, keyObjectOf(first)]], 1)).toEqual(first.sign(Uint8Array.of(42)));
+  expect(await signedInThread(worker, [[1, null]], 1)).toBeNull();
+  expect(await signedInThread(worker, [[1, keyObjectOf(second)]], 1)).toEqual(second.sign(Uint8Array.of(42)));
+  await worker.terminate();
+});
 
 describe('VerifyPool', () => {
   let pool: VerifyPool;
@@ -124,6 +145,49 @@ describe('VerifyPool', () => {
     await pool.close();
     expect(await underWay).toEqual(expected);
     expect(await signAll()).toEqual(expected);
+  });
+
+  it('forgets a key: its number stands for nothing in the threads, then for the next key, and what was asked is signed', async () => {
+    pool = new VerifyPool({ threads: 2, maxBatch: 3 });
+    const posted = jest.spyOn(Worker.prototype, 'postMessage');
+    const message = Buffer.from('a message');
+    const messages = Array.from({ length: 30 }, (_, i) => Buffer.from(`message ${String(i)}`));
+    const [old, other, next] = [keyOf('old'), keyOf('other'), keyOf('next')];
+    await Promise.all([pool.sign(old, message), pool.sign(other, message), pool.sign(old, message)]);
+    const signAll = (key: SigningKey): Promise<Uint8Array[]> => Promise.all(messages.map((one) => pool.sign(key, one)));
+    const sent = signAll(old);
+    await new Promise((resolve) => setImmediate(resolve));
+    const waiting = signAll(old);
+    posted.mockClear();
+    const forgotten = pool.forget(old);
+    const threads = new Set(posted.mock.contexts);
+    expect(posted.mock.calls.map(([{ keys }]) => keys as unknown)).toEqual(Array(threads.size).fill([[1, null]]));
+    const after = Promise.all([signAll(next), signAll(other)]);
+    await forgotten;
+    const expectedOf = (key: SigningKey): Uint8Array[] => messages.map((one) => key.sign(one));
+    expect(await sent).toEqual(expectedOf(old));
+    expect(await waiting).toEqual(expectedOf(old));
+    expect(await after).toEqual([expectedOf(next), expectedOf(other)]);
+    const told = posted.mock.calls.flatMap(([{ keys }]) => keys as [number, unknown][]);
+    const numbers = told.filter(([, key]) => key !== null).map(([number]) => number);
+    expect(new Set(numbers)).toEqual(new Set([1]));
+    expect(await signAll(old)).toEqual(expectedOf(old));
+    expect(pool.pending).toBe(0);
+  });
+
+  it('forgets at once what no thread has, also when it is closed or a thread dies', async () => {
+    pool = new VerifyPool({ threads: 1 });
+    await pool.forget(keyOf('a stranger'));
+    const key = keyOf('own');
+    await pool.sign(key, Buffer.from('a message'));
+    jest.spyOn(Worker.prototype, 'postMessage').mockImplementationOnce(function (this: Worker) {
+      void this.terminate();
+    });
+    await pool.forget(key);
+    await pool.sign(key, Buffer.from('a message'));
+    await Promise.all([pool.forget(key), pool.close()]);
+    await pool.forget(key);
+    expect(await pool.sign(key, Buffer.from('a message'))).toEqual(key.sign(Buffer.from('a message')));
   });
 
   it('serves a verifier, which comes to the same verdicts as without it', async () => {

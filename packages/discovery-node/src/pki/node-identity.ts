@@ -58,7 +58,7 @@ export class NodeSigner implements Signer {
   }
 
   /**
-   * Signs with another certificate and key of the same identity from now on.
+   * Signs with another certificate and key of the same identity from now on; the pool forgets the key before.
    *
    * @throws NodeError NODE_KEYS_UNREADABLE for those of another identity
    */
@@ -68,7 +68,9 @@ export class NodeSigner implements Signer {
         identity: node.identity,
       });
     }
+    const { key } = this.#node;
     this.#node = node;
+    if (key !== node.key) void this.#pool?.forget(key);
   }
 
   /** Signs on this thread, about 40 us: for what is short and must keep its order. */

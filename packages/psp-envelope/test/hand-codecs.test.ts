@@ -118,8 +118,10 @@ describe('readItemClaims', () => {
           ...unknown,
         ]);
         expect(readItemClaims(bytes)).toEqual(claims(bytes));
+        expect(readItemClaims(bytes, fields.identity)).toEqual(claims(bytes));
         bytes[at % bytes.length] = byte;
         expect(readItemClaims(bytes)).toEqual(claims(bytes));
+        expect(readItemClaims(bytes, fields.identity)).toEqual(claims(bytes));
       }),
       { numRuns: 1000 },
     );

@@ -33,15 +33,15 @@ export class ByteReader {
   }
 
   uint32(): number {
-    return this.#uint32At(this.#advance(4));
+    return uint32At(this.#bytes, this.#advance(4));
   }
 
   /** Seconds in 8 bytes; `PKI_TIME_OUT_OF_RANGE` above 2^53 - 1, which a number cannot hold exactly. */
   seconds(): number {
     const at = this.#advance(8);
-    const high = this.#uint32At(at);
+    const high = uint32At(this.#bytes, at);
     if (high > 0x1f_ffff) throw new PkiError('PKI_TIME_OUT_OF_RANGE', 'a time lies beyond 2^53 - 1 seconds');
-    return high * 0x1_0000_0000 + this.#uint32At(at + 4);
+    return high * 0x1_0000_0000 + uint32At(this.#bytes, at + 4);
   }
 
   /** The next `length` bytes, as a view. */
@@ -65,27 +65,41 @@ export class ByteReader {
     return this.#bytes.subarray(start, this.#at);
   }
 
-  #uint32At(at: number): number {
-    const bytes = this.#bytes;
-    return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
-  }
-
   #advance(length: number): number {
-    if (length > this.remaining) {
-      throw new PkiError('PKI_TRUNCATED', 'the bytes end too early', { offset: this.#at, needed: length });
-    }
+    if (length > this.remaining) throw truncated(this.#at, length);
     const at = this.#at;
     this.#at += length;
     return at;
   }
 }
 
-/** ASCII bytes as text; `PKI_IDENTITY_MALFORMED` for any other byte, so that distinct bytes never give one text. */
-export function asciiText(bytes: Uint8Array): string {
-  for (let at = 0; at < bytes.length; at++) {
+function truncated(offset: number, needed: number): PkiError {
+  return new PkiError('PKI_TRUNCATED', 'the bytes end too early', { offset, needed });
+}
+
+/** One byte, without a reader; `PKI_TRUNCATED` past the end. */
+export function uint8At(bytes: Uint8Array, at: number): number {
+  const byte = bytes[at];
+  if (byte === undefined) throw truncated(at, 1);
+  return byte;
+}
+
+/** Four bytes, the highest first, without a reader; `PKI_TRUNCATED` past the end. */
+export function uint32At(bytes: Uint8Array, at: number): number {
+  if (at + 4 > bytes.length) throw truncated(at, 4);
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+}
+
+/**
+ * ASCII bytes as text; `PKI_IDENTITY_MALFORMED` for any other byte, so that distinct bytes never give one text, and
+ * `PKI_TRUNCATED` for an `end` past the end.
+ */
+export function asciiText(bytes: Uint8Array, begin = 0, end = bytes.length): string {
+  if (end > bytes.length) throw truncated(begin, end - begin);
+  for (let at = begin; at < end; at++) {
     if (bytes[at]! > 0x7f) throw new PkiError('PKI_IDENTITY_MALFORMED', 'an identity is ASCII');
   }
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  return Buffer.from(bytes.buffer, bytes.byteOffset + begin, end - begin).toString('latin1');
 }
 
 /** Whether two byte strings are equal. Not constant-time: for public data only. */

@@ -6,7 +6,7 @@
  *                '------------------------ signed part ---------------------'
  *                '------------------------------- whole body ---------------------------------'
  */
-import { ByteReader, asciiText, concatBytes } from './byte-reader.js';
+import { ByteReader, asciiText, concatBytes, uint8At } from './byte-reader.js';
 import { ED25519_KEY_BYTES, ED25519_SIGNATURE_BYTES } from './ed25519.js';
 import { PkiError } from './errors.js';
 import { parseIdentity, type Identity } from './identity.js';
@@ -159,9 +159,13 @@ export function parseCertificate(
 }
 
 /** Throws `PKI_TOO_LARGE` for more bytes than the limits allow. */
-export function assertCertificateSize(bytes: Uint8Array, limits: CertificateLimits): void {
+export function assertCertificateSize({ length }: Uint8Array, limits: CertificateLimits): void {
+  assertLength(length, limits);
+}
+
+function assertLength(length: number, limits: CertificateLimits): void {
   const max = limits.maxCertificateBytes ?? DEFAULT_MAX_CERTIFICATE_BYTES;
-  if (bytes.length > max) throw new PkiError('PKI_TOO_LARGE', `the certificate is over ${String(max)} bytes`);
+  if (length > max) throw new PkiError('PKI_TOO_LARGE', `the certificate is over ${String(max)} bytes`);
 }
 
 /**
@@ -171,13 +175,17 @@ export function assertCertificateSize(bytes: Uint8Array, limits: CertificateLimi
  * @throws PkiError `PKI_TOO_LARGE`, `PKI_TRUNCATED`, `PKI_UNKNOWN_METHOD` or `PKI_IDENTITY_MALFORMED`
  */
 export function peekCertificateIdentity(bytes: Uint8Array, limits: CertificateLimits = {}): string {
-  assertCertificateSize(bytes, limits);
-  const reader = new ByteReader(bytes);
-  readMethod(reader.uint8());
-  reader.skip(8 + 8 + ED25519_KEY_BYTES);
-  const length = reader.uint16();
+  return peekIdentityAt(bytes, 0, limits);
+}
+
+/** {@link peekCertificateIdentity} of a certificate that goes from `begin` to the end, without a view of it. */
+export function peekIdentityAt(bytes: Uint8Array, begin: number, limits: CertificateLimits): string {
+  assertLength(bytes.length - begin, limits);
+  readMethod(uint8At(bytes, begin));
+  const lengthAt = begin + 1 + 8 + 8 + ED25519_KEY_BYTES;
+  const length = uint8At(bytes, lengthAt) * 256 + uint8At(bytes, lengthAt + 1);
   if (length > 255) throw new PkiError('PKI_IDENTITY_MALFORMED', 'the identity is too long');
-  return asciiText(reader.take(length));
+  return asciiText(bytes, lengthAt + 2, lengthAt + 2 + length);
 }
 
 function secondsBytes(seconds: number): Uint8Array {

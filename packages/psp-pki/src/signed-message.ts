@@ -3,12 +3,12 @@
  *
  *     method 1 | message 4+n | signature 64 | flat certificate to the end
  */
-import { ByteReader, concatBytes, sameBytes } from './byte-reader.js';
+import { ByteReader, concatBytes, sameBytes, uint32At, uint8At } from './byte-reader.js';
 import type { CertificateVerifier } from './certificate-verifier.js';
 import {
   methodByte,
   parseCertificate,
-  peekCertificateIdentity,
+  peekIdentityAt,
   readMethod,
   type CertificateLimits,
   type CertificateMethod,
@@ -20,6 +20,9 @@ import type { CertificateFinder } from './known-certificates.js';
 
 /** Most bytes of a signed message that a deployed client accepts, and the default here. */
 export const MAX_SIGNED_MESSAGE_BYTES = 10_485_760;
+
+/** Method and length, before the message. */
+const HEAD_BYTES = 5;
 
 /** A signed message as it was read. All byte fields are views of `bytes`; nobody may change those afterwards. */
 export interface SignedMessage {
@@ -116,11 +119,11 @@ function frame(bytes: Uint8Array, limits: SignedMessageLimits) {
  */
 export function peekSignedMessage(bytes: Uint8Array, limits: SignedMessageLimits = {}): SignedMessageClaims {
   assertSize(bytes.length, limits);
-  const reader = new ByteReader(bytes);
-  readMethod(reader.uint8());
-  const message = reader.take(reader.uint32());
-  reader.skip(ED25519_SIGNATURE_BYTES);
-  return { message, identity: peekCertificateIdentity(reader.rest(), limits) };
+  readMethod(uint8At(bytes, 0));
+  const end = HEAD_BYTES + uint32At(bytes, 1);
+  const identity = peekIdentityAt(bytes, end + ED25519_SIGNATURE_BYTES, limits);
+  // A plain Uint8Array even of a Buffer.
+  return { message: new Uint8Array(bytes.buffer, bytes.byteOffset + HEAD_BYTES, end - HEAD_BYTES), identity };
 }
 
 /** Whether the certificate is to be believed at the moment (Unix seconds) and its key signed the message. */

@@ -33,6 +33,12 @@ describe('the book of attesters', () => {
     expect(asked()).toBe(3);
   });
 
+  it('tells certificates apart that differ in one byte, wherever that is', () => {
+    const names = Array.from({ length: 200 }, (_, at) => `${'n'.repeat(at)}x${'n'.repeat(199 - at)}`);
+    const { book } = countingBook();
+    for (const name of [...names, ...names]) expect(nameOf(book, attestationBy(name).signature.certificate)).toBe(name);
+  });
+
   it('takes a throw and an empty name for nobody', () => {
     const { book } = countingBook();
     expect(nameOf(book, Uint8Array.of(0xff))).toBeUndefined();

@@ -13,7 +13,7 @@ export const discoveryListSchema: ListSchema = {
   describe(packet) {
     const claims = readOrUndefined(() => peekSignedMessage(packet));
     if (claims === undefined) return undefined;
-    const item = readItemClaims(claims.message);
+    const item = readItemClaims(claims.message, claims.identity);
     if (item === undefined || item.identity !== claims.identity) return undefined;
     if (item.expiration > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
     return { identity: item.identity, expiration: Number(item.expiration) };

@@ -1,5 +1,5 @@
 import { EnvelopeError, requireAtMost } from '../errors.js';
-import { decodeStrictText, decodeText } from './text.js';
+import { decodeStrictText, decodeText, isAsciiOf } from './text.js';
 
 /** Wire types of protobuf that proto3 writes; groups (3 and 4) are refused. */
 export const WireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
@@ -97,6 +97,12 @@ export class ProtoReader {
     const { from, to } = this.#window();
     requireAtMost(field, to - from, maxBytes);
     return from === to ? '' : decodeText(this.#bytes.subarray(from, to));
+  }
+
+  /** A text; `expected` itself where that is what stands there. @throws EnvelopeError ENVELOPE_MALFORMED when it is not UTF-8 */
+  strictText(expected: string): string {
+    const { from, to } = this.#window();
+    return isAsciiOf(expected, this.#bytes, from, to) ? expected : decodeStrictText(this.#bytes.subarray(from, to));
   }
 
   /** Passes over a text, which must be one. @throws EnvelopeError ENVELOPE_MALFORMED when it is not UTF-8 */

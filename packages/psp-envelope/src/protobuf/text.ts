@@ -30,6 +30,16 @@ function isAscii(bytes: Uint8Array): boolean {
   return true;
 }
 
+/** Whether the bytes from `from` to before `to` are a text, of ASCII alone. */
+export function isAsciiOf(text: string, bytes: Uint8Array, from: number, to: number): boolean {
+  if (text.length !== to - from) return false;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit !== bytes[from + i] || unit > 0x7f) return false;
+  }
+  return true;
+}
+
 /** The text of UTF-8 bytes. @throws EnvelopeError ENVELOPE_MALFORMED */
 export function decodeText(bytes: Uint8Array): string {
   const text = getTextEncoding().decodeUtf8(bytes);

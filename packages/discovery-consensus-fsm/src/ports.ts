@@ -75,17 +75,32 @@ export type SignatureVerdict = VerifiedSignature | FailedVerdict;
  * and `atSeconds` alone, so that honest nodes agree, and never rejects because of what the bytes say.
  */
 export interface Verifier {
-  /** Judges a publisher's signed packet at a Unix time in seconds. */
-  verifyPacket(packet: Uint8Array, atSeconds: number): Promise<PacketVerdict>;
-  /** Judges a discovery node's signature over `content` at a Unix time in seconds. */
-  verifySignature(signature: DiscoverySignature, content: Uint8Array, atSeconds: number): Promise<SignatureVerdict>;
+  /**
+   * Judges a publisher's signed packet at a Unix time in seconds.
+   *
+   * @param digest SHA-256 of the packet: with it, the verdict may be recalled later
+   */
+  verifyPacket(packet: Uint8Array, atSeconds: number, digest?: Uint8Array): Promise<PacketVerdict>;
+  /**
+   * Judges a discovery node's signature over `content` at a Unix time in seconds.
+   *
+   * @param digest SHA-256 of the content: with it, the verdict may be recalled later
+   */
+  verifySignature(
+    signature: DiscoverySignature,
+    content: Uint8Array,
+    atSeconds: number,
+    digest?: Uint8Array,
+  ): Promise<SignatureVerdict>;
   /**
    * The good verdict on a packet that was verified before, perhaps in an earlier life of the process, at a fraction of the
    * cost; undefined when it has to be verified. It rests upon the same trust root.
+   *
+   * @param digest SHA-256 of the packet
    */
-  recallPacket?(packet: Uint8Array): VerifiedPacket | undefined;
-  /** The same of a signature over `content`. */
-  recallSignature?(signature: DiscoverySignature, content: Uint8Array): VerifiedSignature | undefined;
+  recallPacket?(packet: Uint8Array, digest: Uint8Array): VerifiedPacket | undefined;
+  /** The same of a signature over the content with that SHA-256. */
+  recallSignature?(signature: DiscoverySignature, digest: Uint8Array): VerifiedSignature | undefined;
 }
 
 /** A directory as it is kept: with what is needed to compare it without decoding. */
@@ -168,6 +183,8 @@ export interface ListedRecord {
   readonly identity: string;
   /** The publisher's signed packet. */
   readonly packet: Uint8Array;
+  /** Whether this is its packet; nothing is copied for it. */
+  hasPacket(packet: Uint8Array): boolean;
   /** Claimed, Unix seconds. */
   readonly expiration: number;
   readonly attestations: readonly ListedAttestation[];

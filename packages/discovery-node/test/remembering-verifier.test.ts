@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { NodeSigner, oneRoot, PkiVerifier } from '../src/index.js';
 import { RememberingVerifier, type PeriodMemory } from '../src/verdicts/remembering-verifier.js';
@@ -8,7 +9,9 @@ import { newFolder, removeFolders } from './fixtures/folder.js';
 afterAll(removeFolders);
 
 const { root, identities } = network(2);
+const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer');
 const PACKET = packetOf(relay('ada'));
+const DIGEST = sha256(PACKET);
 const signer = new NodeSigner(identities[0]!);
 
 const BASIS = new Uint8Array(32).fill(1);
@@ -24,24 +27,24 @@ test('recalls in another life exactly what it had found, and nothing that it had
   const memory = await openMemory(folder);
   const first = verifierWith(memory);
   const signature = await signer.sign(PACKET);
-  expect(first.recallPacket(PACKET)).toBeUndefined();
-  const packetVerdict = await first.verifyPacket(PACKET, NOON);
-  const word = await first.verifySignature(signature, PACKET, NOON);
+  expect(first.recallPacket(PACKET, DIGEST)).toBeUndefined();
+  const packetVerdict = await first.verifyPacket(PACKET, NOON, DIGEST);
+  const word = await first.verifySignature(signature, PACKET, NOON, DIGEST);
   expect([packetVerdict, word]).toMatchObject([{ ok: true }, { ok: true, identity: signer.identity }]);
   await memory.close();
 
   const again = await openMemory(folder);
   const second = verifierWith(again);
-  expect(second.recallPacket(PACKET)).toEqual(packetVerdict);
-  expect(second.recallSignature(signature, PACKET)).toEqual(word);
+  expect(second.recallPacket(PACKET, DIGEST)).toEqual(packetVerdict);
+  expect(second.recallSignature(signature, DIGEST)).toEqual(word);
   for (let at = 0; at < PACKET.length; at++) {
     const other = tampered(PACKET, at);
-    expect(second.recallPacket(other)).toBeUndefined();
-    expect(second.recallSignature(signature, other)).toBeUndefined();
+    expect(second.recallPacket(other, sha256(other))).toBeUndefined();
+    expect(second.recallSignature(signature, sha256(other))).toBeUndefined();
   }
   const { certificate } = identities[1]!;
-  expect(second.recallSignature({ ...signature, certificate: certificate.bytes }, PACKET)).toBeUndefined();
-  expect(second.recallSignature({ ...signature, signature: tampered(signature.signature, 0) }, PACKET)).toBeUndefined();
+  expect(second.recallSignature({ ...signature, certificate: certificate.bytes }, DIGEST)).toBeUndefined();
+  expect(second.recallSignature({ ...signature, signature: tampered(signature.signature, 0) }, DIGEST)).toBeUndefined();
   await again.close();
 });
 
@@ -49,20 +52,23 @@ test('what is refused, and what does not hold at that time, is not remembered', 
   const noted: Uint8Array[] = [];
   const memory = { recall: () => undefined, note: (digest: Uint8Array) => void noted.push(digest) };
   const verifier = verifierWith(memory);
-  expect(await verifier.verifyPacket(tampered(PACKET, 20), NOON)).toMatchObject({ ok: false });
-  expect(await verifier.verifyPacket(PACKET, DATES.notAfter + 1)).toMatchObject({ ok: false, timeDependent: true });
+  const forged = tampered(PACKET, 20);
+  expect(await verifier.verifyPacket(forged, NOON, sha256(forged))).toMatchObject({ ok: false });
+  expect(await verifier.verifyPacket(PACKET, DATES.notAfter + 1, DIGEST)).toMatchObject({
+    ok: false,
+    timeDependent: true,
+  });
   const signature = await signer.sign(PACKET);
-  expect(await verifier.verifySignature(signature, tampered(PACKET, 20), NOON)).toMatchObject({ ok: false });
-  // A listing is signed once and never comes again.
+  expect(await verifier.verifySignature(signature, forged, NOON, sha256(forged))).toMatchObject({ ok: false });
+  // A listing is signed once and never comes again: the consensus gives no digest of it.
   const listing = new Uint8Array(5000);
   expect(await verifier.verifySignature(await signer.sign(listing), listing, NOON)).toMatchObject({ ok: true });
   expect(noted).toEqual([]);
-  expect(verifier.recallSignature(signature, listing)).toBeUndefined();
 });
 
-test('a packet is never taken for a signature: what is hashed says what it is, and how long each part is', async () => {
-  const digests = new Set<string>();
-  const memory = { recall: (digest: Uint8Array) => void digests.add(String(digest)), note: () => undefined };
+test('a packet is never taken for a signature: a key says what it is of, and how long each part is', async () => {
+  const keys = new Set<string>();
+  const memory = { recall: (digest: Uint8Array) => void keys.add(String(digest)), note: () => undefined };
   const verifier = verifierWith(memory);
   const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
   const word = (certificate: Uint8Array, signature: Uint8Array) => ({
@@ -70,24 +76,27 @@ test('a packet is never taken for a signature: what is hashed says what it is, a
     certificate,
     signature,
   });
-  verifier.recallPacket(bytes(1, 2, 3));
-  verifier.recallSignature(word(bytes(1), bytes(2)), bytes(3));
-  verifier.recallSignature(word(bytes(1, 2), bytes()), bytes(3));
-  verifier.recallSignature(word(bytes(1), bytes()), bytes(2, 3));
-  verifier.recallSignature(word(bytes(), bytes()), bytes(1, 2, 3));
-  expect(digests.size).toBe(5);
+  verifier.recallSignature(word(bytes(1), bytes(2)), DIGEST);
+  verifier.recallSignature(word(bytes(1, 2), bytes()), DIGEST);
+  verifier.recallSignature(word(bytes(), bytes(1, 2)), DIGEST);
+  // The bytes of which a signature's key is made, sent as a packet.
+  const packet = Buffer.concat([bytes(0, 0, 0, 1, 1, 0, 0, 0, 1, 2), DIGEST]);
+  verifier.recallPacket(packet, sha256(packet));
+  verifier.recallPacket(PACKET, DIGEST);
+  verifier.recallSignature(word(new Uint8Array(5000), bytes()), DIGEST);
+  expect(keys.size).toBe(6);
 });
 
 test('under another trust root nothing is recalled, be it new since the start or while the node runs', async () => {
   const folder = newFolder();
   const memory = await openMemory(folder);
-  await verifierWith(memory).verifyPacket(PACKET, NOON);
+  await verifierWith(memory).verifyPacket(PACKET, NOON, DIGEST);
   await memory.close();
   const again = await openMemory(folder);
   let basis = BASIS;
   const verifier = verifierWith(again, () => basis);
-  expect(verifier.recallPacket(PACKET)).toBeDefined();
+  expect(verifier.recallPacket(PACKET, DIGEST)).toBeDefined();
   basis = new Uint8Array(32).fill(2);
-  expect(verifier.recallPacket(PACKET)).toBeUndefined();
+  expect(verifier.recallPacket(PACKET, DIGEST)).toBeUndefined();
   await again.close();
 });

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
 
-import { BoundedCache } from './bounded-cache.js';
 import {
   isTrustedSigner,
   refusalByClaims,
@@ -11,6 +10,8 @@ import {
 } from './certificate-rules.js';
 import {
   assertCertificateSize,
+  DEFAULT_MAX_TRUST_SIGNATURES,
+  methodByte,
   parseCertificate,
   type CertificateLimits,
   type FlatCertificate,
@@ -18,13 +19,14 @@ import {
 import { refuse, type Refusal, type Verdict } from './errors.js';
 import { certificateKey, KnownCertificates, type CertificateFinder } from './known-certificates.js';
 import { SignatureVerifier } from './signature-verifier.js';
+import { SoundCertificates } from './sound-certificates.js';
 import { createTrustRoot, type TrustRoot } from './trust-root.js';
 import type { VerifyPool } from './verify-pool.js';
 
 /** Options of a {@link CertificateVerifier}. */
 export interface CertificateVerifierOptions {
   readonly root: TrustRoot;
-  /** Sound certificates to remember, by their digest; default 16,384 (about 2 MiB). */
+  /** Sound certificates to remember, as they were read; default 16,384 (about 3 KiB each). */
   readonly cacheEntries?: number;
   /** Imported public keys to keep; default 1,024 (about 1.5 MiB). */
   readonly keyCacheEntries?: number;
@@ -48,6 +50,10 @@ const SIGNER_CACHE_ENTRIES = 1_024;
 
 const SOUND: Sound = Object.freeze({ ok: true, delegated: false });
 
+function isSelfSigned(bytes: Uint8Array): boolean {
+  return bytes[0] === methodByte('selfSigned');
+}
+
 function digestOf(certificate: FlatCertificate): string {
   return hash('sha256', certificate.bytes, 'binary');
 }
@@ -66,7 +72,8 @@ export class CertificateVerifier {
   /** The trust root, as validated. */
   readonly root: TrustRoot;
   readonly #signatures: SignatureVerifier;
-  readonly #sound: BoundedCache<Sound>;
+  /** Those that authorities vouch for. */
+  readonly #sound: SoundCertificates;
   /** Self-signed certificates of the root's own identities, all of which hold. */
   readonly #signers = new KnownCertificates(SIGNER_CACHE_ENTRIES);
   /** Verifications under way, by digest or bytes: whoever asks meanwhile waits for the same one. */
@@ -77,7 +84,7 @@ export class CertificateVerifier {
   /** Throws `PKI_INVALID_ARGUMENT` for a root that {@link createTrustRoot} would refuse. */
   constructor(options: CertificateVerifierOptions) {
     this.root = createTrustRoot(options.root);
-    this.#sound = new BoundedCache(options.cacheEntries ?? 16_384);
+    this.#sound = new SoundCertificates(options.cacheEntries ?? 16_384);
     this.#signatures = new SignatureVerifier(options.keyCacheEntries ?? 1_024, options.pool);
   }
 
@@ -97,14 +104,17 @@ export class CertificateVerifier {
   }
 
   /**
-   * Reads a certificate as `parseCertificate` does, but none twice that belongs to the root and was verified here. Says
-   * nothing about trust.
+   * Reads a certificate as `parseCertificate` does, but none twice that was found to be sound here and is remembered: what
+   * is returned then is a view of other bytes. Says nothing about trust.
    *
    * @throws PkiError as `parseCertificate`
    */
   readCertificate(bytes: Uint8Array, limits: CertificateLimits = {}): FlatCertificate {
     assertCertificateSize(bytes, limits);
-    return this.#signers.find(bytes) ?? parseCertificate(bytes, limits, this.#signers);
+    const known = isSelfSigned(bytes) ? this.#signers.find(bytes) : this.#sound.find(bytes);
+    const most = limits.maxTrustSignatures ?? DEFAULT_MAX_TRUST_SIGNATURES;
+    if (known !== undefined && known.trustSignatures.length <= most) return known;
+    return parseCertificate(bytes, limits, this.#signers);
   }
 
   /** Whether the certificate is to be believed at a moment in Unix seconds; both ends of its validity are inclusive. */
@@ -166,10 +176,9 @@ export class CertificateVerifier {
       if (!verdict.ok) return tell(verdict);
       this.#signatures.verifyThen(certificate.publicKey, content, signature, (good) => tell(messageVerdict(good)));
     };
-    const digest = this.#isKnown(certificate) ? undefined : digestOf(certificate);
-    const known = digest === undefined ? SOUND : this.#remembered(digest);
+    const known = this.#remembered(certificate);
     if (known !== undefined) conclude(known);
-    else void this.#verifySoundness(certificate, digest!).then(conclude);
+    else void this.#verifySoundness(certificate).then(conclude);
   }
 
   #conclude(certificate: FlatCertificate, sound: Sound | Refusal, atSeconds: number): Verdict {
@@ -178,49 +187,40 @@ export class CertificateVerifier {
   }
 
   #soundness(certificate: FlatCertificate): Sound | Refusal {
-    if (this.#isKnown(certificate)) return SOUND;
-    const digest = digestOf(certificate);
-    const known = this.#remembered(digest);
+    const known = this.#remembered(certificate);
     if (known !== undefined) return known;
     const checks = soundness(certificate);
     let step = checks.next();
     while (step.done !== true) step = checks.next(step.value.find((check) => !this.#check(check)));
-    return this.#remember(certificate, digest, step.value);
+    return this.#remember(certificate, step.value);
   }
 
   async #soundnessAsync(certificate: FlatCertificate): Promise<Sound | Refusal> {
-    if (this.#isKnown(certificate)) return SOUND;
-    const digest = digestOf(certificate);
-    return this.#remembered(digest) ?? this.#verifySoundness(certificate, digest);
+    return this.#remembered(certificate) ?? this.#verifySoundness(certificate);
   }
 
-  #verifySoundness(certificate: FlatCertificate, digest: string): Promise<Sound | Refusal> {
-    return sharePending(this.#pendingSound, digest, async () => {
+  #verifySoundness(certificate: FlatCertificate): Promise<Sound | Refusal> {
+    return sharePending(this.#pendingSound, digestOf(certificate), async () => {
       const checks = soundness(certificate);
       let step = checks.next();
       while (step.done !== true) step = checks.next(await this.#firstFailed(step.value));
-      return this.#remember(certificate, digest, step.value);
+      return this.#remember(certificate, step.value);
     });
   }
 
-  /** Whether it is one of the root's own certificates and was verified before. */
-  #isKnown(certificate: FlatCertificate): boolean {
-    if (certificate.method !== 'selfSigned' || !this.#signers.has(certificate)) return false;
-    this.#cacheHits++;
-    return true;
-  }
-
-  #remembered(digest: string): Sound | undefined {
-    const sound = this.#sound.get(digest);
+  /** That it was verified before. */
+  #remembered(certificate: FlatCertificate): Sound | undefined {
+    const isSigner = certificate.method === 'selfSigned' && this.#signers.has(certificate);
+    const sound = isSigner ? SOUND : this.#sound.soundOf(certificate);
     if (sound !== undefined) this.#cacheHits++;
     return sound;
   }
 
   /** A self-signed certificate comes this far only when the root names its identity. */
-  #remember(certificate: FlatCertificate, digest: string, sound: Sound | Refusal): Sound | Refusal {
+  #remember(certificate: FlatCertificate, sound: Sound | Refusal): Sound | Refusal {
     if (!sound.ok) return sound;
     if (certificate.method === 'selfSigned') this.#addSigner(certificate);
-    else this.#sound.set(digest, sound);
+    else this.#sound.add(certificate, sound, this.#signers);
     return sound;
   }
 

@@ -67,6 +67,8 @@ export const DEFAULT_MAX_CERTIFICATE_BYTES = 262_144;
 export const DEFAULT_MAX_TRUST_SIGNATURES = 16;
 
 const MAX_FIELD_BYTES = 65_535;
+/** Where the identity begins: behind method, dates and key. */
+const IDENTITY_OFFSET = 1 + 8 + 8 + ED25519_KEY_BYTES;
 
 /** The method that a byte on the wire stands for; `PKI_UNKNOWN_METHOD` for any other byte. */
 export function readMethod(byte: number): CertificateMethod {
@@ -182,10 +184,18 @@ export function peekCertificateIdentity(bytes: Uint8Array, limits: CertificateLi
 export function peekIdentityAt(bytes: Uint8Array, begin: number, limits: CertificateLimits): string {
   assertLength(bytes.length - begin, limits);
   readMethod(uint8At(bytes, begin));
-  const lengthAt = begin + 1 + 8 + 8 + ED25519_KEY_BYTES;
+  const lengthAt = begin + IDENTITY_OFFSET;
   const length = uint8At(bytes, lengthAt) * 256 + uint8At(bytes, lengthAt + 1);
   if (length > 255) throw new PkiError('PKI_IDENTITY_MALFORMED', 'the identity is too long');
   return asciiText(bytes, lengthAt + 2, lengthAt + 2 + length);
+}
+
+/** The master signature in a certificate, without looking at anything else; undefined when the bytes end before it does. */
+export function peekMasterSignature(bytes: Uint8Array): Uint8Array | undefined {
+  const lengthAt = (at: number): number => (at + 2 <= bytes.length ? bytes[at]! * 0x100 + bytes[at + 1]! : Infinity);
+  const payload = IDENTITY_OFFSET + 2 + lengthAt(IDENTITY_OFFSET);
+  const at = payload + 2 + lengthAt(payload);
+  return at + ED25519_SIGNATURE_BYTES <= bytes.length ? bytes.subarray(at, at + ED25519_SIGNATURE_BYTES) : undefined;
 }
 
 function secondsBytes(seconds: number): Uint8Array {

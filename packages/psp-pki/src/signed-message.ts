@@ -16,7 +16,6 @@ import {
 } from './certificate.js';
 import { ED25519_SIGNATURE_BYTES, type SigningKey } from './ed25519.js';
 import { PkiError, refusalOf, type Refusal, type Verdict } from './errors.js';
-import type { CertificateFinder } from './known-certificates.js';
 
 /** Most bytes of a signed message that a deployed client accepts, and the default here. */
 export const MAX_SIGNED_MESSAGE_BYTES = 10_485_760;
@@ -24,7 +23,10 @@ export const MAX_SIGNED_MESSAGE_BYTES = 10_485_760;
 /** Method and length, before the message. */
 const HEAD_BYTES = 5;
 
-/** A signed message as it was read. All byte fields are views of `bytes`; nobody may change those afterwards. */
+/**
+ * A signed message as it was read. All byte fields are views of `bytes`, but for those of a certificate that was known
+ * before; nobody may change them afterwards.
+ */
 export interface SignedMessage {
   readonly method: CertificateMethod;
   /** The content that the signature covers. */
@@ -85,17 +87,17 @@ export function buildSignedMessage(parts: SignedMessageParts): Uint8Array {
  * {@link verifySignedMessage}.
  *
  * @param bytes - not copied: the result holds views of them
- * @param known - as {@link parseCertificate} takes it
+ * @param reader - a verifier, which need not read a certificate again that it knows
  * @throws PkiError `PKI_TOO_LARGE`, `PKI_TRUNCATED`, `PKI_UNKNOWN_METHOD`, `PKI_METHOD_MISMATCH`, and those of
  *   `parseCertificate`
  */
 export function parseSignedMessage(
   bytes: Uint8Array,
   limits: SignedMessageLimits = {},
-  known?: CertificateFinder,
+  reader?: Pick<CertificateVerifier, 'readCertificate'>,
 ): SignedMessage {
   const { method, message, signature, certificate: certificateBytes, whole } = frame(bytes, limits);
-  const certificate = parseCertificate(certificateBytes, limits, known);
+  const certificate = reader?.readCertificate(certificateBytes, limits) ?? parseCertificate(certificateBytes, limits);
   if (certificate.method !== method) {
     throw new PkiError('PKI_METHOD_MISMATCH', 'message and certificate name different methods');
   }
@@ -170,7 +172,7 @@ export function openSignedMessageThen(
 ): void {
   let signed: SignedMessage;
   try {
-    signed = parseSignedMessage(bytes, limits, verifier.signers);
+    signed = parseSignedMessage(bytes, limits, verifier);
   } catch (error) {
     return tell(refusalOf(error));
   }

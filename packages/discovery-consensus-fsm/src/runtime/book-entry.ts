@@ -80,6 +80,11 @@ export class BookEntry implements Judged<PacketVerdict> {
     this.source = source;
   }
 
+  /** The key as bytes, made anew each time. */
+  get digest(): Uint8Array {
+    return bytesOf(this.key);
+  }
+
   /** The bytes; of a record, a copy each time. */
   get packet(): Uint8Array {
     return this.source.packet;

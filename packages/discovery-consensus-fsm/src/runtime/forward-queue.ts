@@ -14,22 +14,40 @@ export interface PendingForward {
   readonly signature: DiscoverySignature;
 }
 
-interface Pending extends PendingForward {
+const RECORD_OVERHEAD_BYTES = 256;
+const MAX_BACKOFF_DOUBLINGS = 5;
+
+/** Who is told whether a packet reached the list. */
+interface Waiter {
+  readonly deadline: Deadline;
+  readonly tell: (seen: boolean) => void;
+}
+
+/** A class and no object spread into another: thousands a second are made, and all must have one shape. */
+class Pending implements PendingForward {
+  readonly identity: string;
+  readonly expiration: number;
+  readonly packet: Uint8Array;
+  readonly signature: DiscoverySignature;
   readonly bytes: number;
   /** Sends so far to the present leader. */
-  attempts: number;
+  attempts = 0;
   /** Elapsed seconds; not sent again before. */
-  nextAt: number;
-  ready: boolean;
-  /** Told whether the packet reached the list. */
-  readonly waiters: { readonly deadline: Deadline; readonly tell: (seen: boolean) => void }[];
+  nextAt = -Infinity;
+  ready = false;
+  waiters: Waiter[] = [];
+
+  constructor({ identity, expiration, packet, signature }: PendingForward) {
+    this.identity = identity;
+    this.expiration = expiration;
+    this.packet = packet;
+    this.signature = signature;
+    this.bytes = RECORD_OVERHEAD_BYTES + packet.length + signature.certificate.length + signature.signature.length;
+  }
 }
 
 /** Takes one packet on its way; however that ends, it is done again until the packet is seen in the list. */
 export type Deliver = (pending: PendingForward) => Promise<unknown>;
-
-const RECORD_OVERHEAD_BYTES = 256;
-const MAX_BACKOFF_DOUBLINGS = 5;
 
 /**
  * What this node accepted and has not seen in the shared list yet: the newest packet of each identity. Each is delivered
@@ -75,11 +93,9 @@ export class ForwardQueue {
   /** Takes a packet over; an older one of the same identity gives way. */
   add(forward: PendingForward): void {
     this.#remove(forward.identity, true);
-    const { packet, signature } = forward;
-    const bytes = RECORD_OVERHEAD_BYTES + packet.length + signature.certificate.length + signature.signature.length;
-    const pending: Pending = { ...forward, bytes, attempts: 0, nextAt: -Infinity, ready: false, waiters: [] };
+    const pending = new Pending(forward);
     this.#pending.set(forward.identity, pending);
-    this.#bytes += bytes;
+    this.#bytes += pending.bytes;
     this.#makeReady(pending);
     this.pump();
   }
@@ -119,7 +135,7 @@ export class ForwardQueue {
     if (pending === undefined || record.expiration !== pending.expiration) return;
     const own = listedWord(record, this.#context.self);
     if (own === undefined || !sameBytes(own.signature.signature, pending.signature.signature)) return;
-    if (sameBytes(record.packet, pending.packet)) this.#remove(record.identity, true);
+    if (record.hasPacket(pending.packet)) this.#remove(record.identity, true);
   }
 
   /** An authentic newer packet is in the list: what waits is out of date. */
@@ -148,7 +164,7 @@ export class ForwardQueue {
   /** Tells everybody who waits that it is over. */
   stop(): void {
     this.#deliver = undefined;
-    for (const pending of this.#pending.values()) for (const waiter of pending.waiters.splice(0)) waiter.tell(false);
+    for (const pending of this.#pending.values()) tellAll(pending, false);
   }
 
   /** Delivers what is ready, as far as the limit allows. */
@@ -191,6 +207,12 @@ export class ForwardQueue {
     if (pending === undefined) return;
     this.#pending.delete(identity);
     this.#bytes -= pending.bytes;
-    for (const waiter of pending.waiters.splice(0)) waiter.tell(seen);
+    tellAll(pending, seen);
   }
+}
+
+function tellAll(pending: Pending, seen: boolean): void {
+  const { waiters } = pending;
+  pending.waiters = [];
+  for (const { tell } of waiters) tell(seen);
 }

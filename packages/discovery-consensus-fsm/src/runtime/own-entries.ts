@@ -10,7 +10,7 @@ import type { ForwardQueue } from './forward-queue.js';
 import type { BookEntry } from './book-entry.js';
 import type { RecordBook } from './record-book.js';
 import { Pace } from './slices.js';
-import { whenJudged } from './verification-queue.js';
+import { begun, whenJudged } from './verification-queue.js';
 
 /** What this node attested of an identity: the newest packet. */
 export interface OwnEntry {
@@ -75,32 +75,42 @@ export class OwnEntries {
   attest({ identity, entry, packet, expiration }: AcceptedPacket): OwnEntry {
     const own = newOwnEntry(identity, entry, expiration, this.#context.time.elapsed());
     this.#own.set(identity, own);
-    this.#sign(own, packet).then(
-      (signature) => settle(own, signature),
-      (error: unknown) => {
-        if (this.#own.get(identity) === own) this.#own.delete(identity);
-        raiseAlarm(this.#context, 'signerFailed', describeFailure(error));
-        settle(own, undefined);
-      },
-    );
+    this.#signing++;
+    const failed = (error: unknown): void => this.#notSigned(own, error);
+    begun(() => this.#context.ports.signer.sign(packet)).then((signature) => {
+      // No chain of promises, of which each publish would have all.
+      try {
+        const isLearning = this.#book.rememberOwn(entry, signature);
+        if (isLearning === undefined) this.#signed(own, packet, signature);
+        else isLearning.then(() => this.#signed(own, packet, signature)).catch(failed);
+      } catch (error) {
+        failed(error);
+      }
+    }, failed);
     return own;
   }
 
-  async #sign(own: OwnEntry, packet: Uint8Array): Promise<DiscoverySignature> {
-    const { identity, expiration, entry } = own;
-    let signature: DiscoverySignature;
-    this.#signing++;
-    try {
-      signature = await this.#context.ports.signer.sign(packet);
-      const isLearning = this.#book.rememberOwn(entry, signature);
-      if (isLearning !== undefined) await isLearning;
-    } finally {
-      this.#signing--;
-    }
+  #signed(own: OwnEntry, packet: Uint8Array, signature: DiscoverySignature): void {
+    const { identity, expiration } = own;
     own.signature = signature;
     // A newer packet may have come in while this one was being signed.
     if (this.#own.get(identity) === own) this.#queue.add({ identity, expiration, packet, signature });
-    return signature;
+    this.#settle(own, signature);
+  }
+
+  #notSigned(own: OwnEntry, error: unknown): void {
+    if (this.#own.get(own.identity) === own) this.#own.delete(own.identity);
+    raiseAlarm(this.#context, 'signerFailed', describeFailure(error));
+    this.#settle(own, undefined);
+  }
+
+  #settle(own: OwnEntry, signature: DiscoverySignature | undefined): void {
+    const { waiting } = own;
+    if (waiting === undefined) return;
+    this.#signing--;
+    own.signature = signature;
+    own.waiting = undefined;
+    for (const tell of waiting) tell(signature);
   }
 
   /** Learns from a record of the list what is there already, also what this node attested before it started anew. */
@@ -143,7 +153,8 @@ export class OwnEntries {
   #adopt({ identity, expiration }: ListedRecord, entry: BookEntry, signature: DiscoverySignature): void {
     if ((this.#own.get(identity)?.expiration ?? 0) >= expiration) return;
     const own = newOwnEntry(identity, entry, expiration, this.#context.time.elapsed());
-    settle(own, signature);
+    own.signature = signature;
+    own.waiting = undefined;
     this.#own.set(identity, own);
   }
 
@@ -248,13 +259,6 @@ export class OwnEntries {
 export function whenSigned(own: OwnEntry, tell: (signature: DiscoverySignature | undefined) => void): void {
   if (own.waiting === undefined) tell(own.signature);
   else own.waiting.push(tell);
-}
-
-function settle(own: OwnEntry, signature: DiscoverySignature | undefined): void {
-  const { waiting } = own;
-  own.signature = signature;
-  own.waiting = undefined;
-  for (const tell of waiting ?? []) tell(signature);
 }
 
 function newOwnEntry(identity: string, entry: BookEntry, expiration: number, attestedAt: number): OwnEntry {

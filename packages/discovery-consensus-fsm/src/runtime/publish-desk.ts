@@ -2,7 +2,6 @@ import { create } from '@bufbuild/protobuf';
 import { PublishToDiscoveryForwardedSchema } from '@discovery-raft/protocol';
 import type { DiscoverySignature, PublishToDiscovery, PublishToDiscoveryForwarded } from '@discovery-raft/protocol';
 import { itemFault, lifetimeFault } from '../policy/item-rules.js';
-import { sameBytes } from '../policy/listing.js';
 import type { FailedVerdict, ListedAttestation, ListedRecord } from '../ports.js';
 import type { PublishSource } from '../operations.js';
 import type { Handled, PublishCode, PublishOutcome, RefusalCode } from '../refusals.js';
@@ -139,7 +138,7 @@ export class PublishDesk {
 
   /** A refused packet is remembered only if the list or this node has it: refusals must not fill the memory. */
   #release(entry: BookEntry, packet: Uint8Array, { identity }: KnownPacket): void {
-    const isListed = this.#context.ports.list.get(identity).some((record) => sameBytes(record.packet, packet));
+    const isListed = this.#context.ports.list.get(identity).some((record) => record.hasPacket(packet));
     if (!isListed && !this.own.needs(entry)) this.#book.forget(entry);
   }
 

@@ -116,7 +116,7 @@ export class RecordBook {
     if (slot === undefined) {
       const others = entry.attestations.filter((other) => other.attester === attester);
       if (others.length >= MAX_SIGNATURES_PER_ATTESTER) return TOO_MANY_SIGNATURES;
-      slot = this.#attestation(entry, entry.packet, attester, signature, true);
+      slot = this.#attestation(entry, attester, signature, true);
     }
     this.#queue.hurry(slot);
     return slot.verdict ?? verdictOf(slot);
@@ -329,7 +329,7 @@ export class RecordBook {
     const { known } = this.#context.committees;
     for (const { attester, signature, expiration } of record.attestations) {
       if (!known.has(attester) || slots.some((slot) => slot.attester === attester)) continue;
-      const slot = this.#attestation(entry, packet, attester, signature, false);
+      const slot = this.#attestation(entry, attester, signature, false);
       slot.liveIn = this.#prunings;
       slots.push(slot);
       expirations.push(expiration);
@@ -341,7 +341,8 @@ export class RecordBook {
 
   #entryOf(source: PacketSource, packet: Uint8Array, isUrgent: boolean): BookEntry {
     const { ports, time } = this.#context;
-    const key = textOf(ports.sha256(packet));
+    const digest = ports.sha256(packet);
+    const key = textOf(digest);
     const held = this.#entries.get(key);
     if (held !== undefined) {
       held.liveIn = this.#prunings;
@@ -350,7 +351,7 @@ export class RecordBook {
     const entry = new BookEntry(this.#prunings, key, source, time.elapsed());
     this.#entries.set(key, entry);
     const atSeconds = Math.floor(time.wallNow());
-    const recalled = validAt(ports.verifier.recallPacket?.(packet), atSeconds);
+    const recalled = validAt(ports.verifier.recallPacket?.(packet, digest), atSeconds);
     if (recalled !== undefined) entry.verdict = this.#kept(entry, packet, recalled);
     else this.#queue.judge<KeptVerdict>(entry, isUrgent, () => this.#verifyPacket(entry, atSeconds));
     return entry;
@@ -358,7 +359,6 @@ export class RecordBook {
 
   #attestation(
     entry: BookEntry,
-    packet: Uint8Array,
     attester: string,
     signature: DiscoverySignature,
     isUrgent: boolean,
@@ -369,7 +369,7 @@ export class RecordBook {
     const certificate = this.#certificates.of(attester, signature.certificate);
     const slot = new JudgedAttestation(this.#prunings, certificate, textOf(signature.signature));
     entry.add(slot);
-    const recalled = validAt(this.#context.ports.verifier.recallSignature?.(signature, packet), atSeconds);
+    const recalled = validAt(this.#context.ports.verifier.recallSignature?.(signature, entry.digest), atSeconds);
     if (recalled !== undefined) slot.verdict = certificate.shared(recalled);
     else this.#queue.judge(slot, isUrgent, () => this.#verifySignature(entry, slot, atSeconds));
     return slot;
@@ -377,7 +377,7 @@ export class RecordBook {
 
   async #verifyPacket(entry: BookEntry, atSeconds: number): Promise<KeptVerdict> {
     const { packet } = entry;
-    const verdict = await this.#context.ports.verifier.verifyPacket(packet, atSeconds);
+    const verdict = await this.#context.ports.verifier.verifyPacket(packet, atSeconds, entry.digest);
     return verdict.ok ? this.#kept(entry, packet, verdict) : verdict;
   }
 
@@ -388,7 +388,8 @@ export class RecordBook {
 
   async #verifySignature(entry: BookEntry, slot: JudgedAttestation, atSeconds: number): Promise<SignatureVerdict> {
     const { signature, certificate } = slot;
-    return certificate.shared(await this.#context.ports.verifier.verifySignature(signature, entry.packet, atSeconds));
+    const { verifier } = this.#context.ports;
+    return certificate.shared(await verifier.verifySignature(signature, entry.packet, atSeconds, entry.digest));
   }
 }
 

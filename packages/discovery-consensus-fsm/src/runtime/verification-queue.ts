@@ -118,7 +118,7 @@ export class VerificationQueue {
       job.tell(verdict);
       this.#pump();
     };
-    started(job.verify).then(settle, (error: unknown) => settle(failureOf(error)));
+    begun(job.verify).then(settle, (error: unknown) => settle(failureOf(error)));
   }
 }
 
@@ -154,10 +154,10 @@ class Line<T> {
   }
 }
 
-/** The work, whether it rejects or throws. */
-function started<Verdict>(verify: () => Promise<Verdict>): Promise<Verdict> {
+/** Work that somebody else does, as a promise: also when it throws, against its contract. */
+export function begun<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
-    return verify();
+    return work();
   } catch (error) {
     return Promise.reject(error);
   }

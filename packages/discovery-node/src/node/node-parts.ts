@@ -146,15 +146,9 @@ function verifierOf(
   roots: RootKeeper,
   verifierRoots: ChainVerifierRoots,
 ): Verifier {
-  const { maxPacketBytes } = consensus ?? {};
-  const verifier = new PkiVerifier(verifierRoots, maxPacketBytes, verifyPool);
+  const verifier = new PkiVerifier(verifierRoots, consensus?.maxPacketBytes, verifyPool);
   if (verdicts === undefined) return verifier;
-  return new RememberingVerifier({
-    verifier,
-    memory: verdicts,
-    basis: () => roots.chain.newest.digest,
-    maxPacketBytes,
-  });
+  return new RememberingVerifier({ verifier, memory: verdicts, basis: () => roots.chain.newest.digest });
 }
 
 function packetFields(packet: DiscoveryRaftPacket): RaftPacketFields {

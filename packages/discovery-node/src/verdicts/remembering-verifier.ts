@@ -14,6 +14,7 @@ import { readOrUndefined } from '../pki/read-or-undefined.js';
 
 /** Where good verdicts are kept; see `VerdictMemory`. */
 export interface PeriodMemory {
+  /** The digest is good for the time of the call only; so is that of `note`. */
   recall(digest: Uint8Array): VerdictPeriod | undefined;
   note(digest: Uint8Array, period: VerdictPeriod): void;
 }
@@ -22,15 +23,14 @@ export interface PeriodMemory {
 export interface RememberingVerifierOptions {
   readonly verifier: Verifier;
   readonly memory: PeriodMemory;
-  /** Digest of whom the node believes at this moment; under another one nothing is recalled. */
+  /** Digest of whom the node believes at this moment, 32 bytes; under another one nothing is recalled. The same while it holds. */
   readonly basis: () => Uint8Array;
-  /** Signatures over more are not remembered: a listing is signed once and never comes again. Default 4,096. */
-  readonly maxPacketBytes?: number | undefined;
 }
 
-/** The first byte of what is hashed, so that no packet can be taken for a signature. */
-const KIND = { packet: 1, signature: 2 } as const;
+const DIGEST_BYTES = 32;
 const LENGTH_BYTES = 4;
+/** What most signatures with their certificates need. */
+const SCRATCH_BYTES = 1024;
 
 /**
  * Remembers the good verdicts of another verifier, and recalls them without a single signature check: what the bytes say is
@@ -40,20 +40,21 @@ export class RememberingVerifier implements Verifier {
   readonly #verifier: Verifier;
   readonly #memory: PeriodMemory;
   readonly #basis: () => Uint8Array;
-  readonly #maxContentBytes: number;
-  #scratch: Buffer;
+  #masks: Masks | undefined;
+  readonly #key = new Uint8Array(DIGEST_BYTES);
+  #scratch = Buffer.alloc(SCRATCH_BYTES);
 
-  constructor({ verifier, memory, basis, maxPacketBytes = 4096 }: RememberingVerifierOptions) {
+  constructor({ verifier, memory, basis }: RememberingVerifierOptions) {
     this.#verifier = verifier;
     this.#memory = memory;
     this.#basis = basis;
-    this.#maxContentBytes = maxPacketBytes;
-    this.#scratch = Buffer.alloc(4 * maxPacketBytes);
   }
 
-  verifyPacket(packet: Uint8Array, atSeconds: number): Promise<PacketVerdict> {
-    return this.#verifier.verifyPacket(packet, atSeconds).then((verdict) => {
-      if (verdict.ok) this.#memory.note(this.#digestOf(KIND.packet, [packet]), verdict);
+  verifyPacket(packet: Uint8Array, atSeconds: number, digest?: Uint8Array): Promise<PacketVerdict> {
+    const judged = this.#verifier.verifyPacket(packet, atSeconds);
+    if (digest === undefined) return judged;
+    return judged.then((verdict) => {
+      if (verdict.ok) this.#memory.note(this.#packetKey(digest), verdict);
       return verdict;
     });
   }
@@ -62,15 +63,15 @@ export class RememberingVerifier implements Verifier {
     signature: DiscoverySignature,
     content: Uint8Array,
     atSeconds: number,
+    digest?: Uint8Array,
   ): Promise<SignatureVerdict> {
     const verdict = await this.#verifier.verifySignature(signature, content, atSeconds);
-    if (verdict.ok && content.length <= this.#maxContentBytes)
-      this.#memory.note(this.#signatureDigest(signature, content), verdict);
+    if (verdict.ok && digest !== undefined) this.#memory.note(this.#signatureKey(signature, digest), verdict);
     return verdict;
   }
 
-  recallPacket(packet: Uint8Array): VerifiedPacket | undefined {
-    const period = this.#memory.recall(this.#digestOf(KIND.packet, [packet]));
+  recallPacket(packet: Uint8Array, digest: Uint8Array): VerifiedPacket | undefined {
+    const period = this.#memory.recall(this.#packetKey(digest));
     if (period === undefined) return undefined;
     const claims = readOrUndefined(() => peekSignedMessage(packet));
     const item = claims === undefined ? undefined : readDiscoveryItem(claims.message);
@@ -78,32 +79,58 @@ export class RememberingVerifier implements Verifier {
     return { ok: true, item, itemBytes: claims.message.slice(), signer: claims.identity, ...period };
   }
 
-  recallSignature(signature: DiscoverySignature, content: Uint8Array): VerifiedSignature | undefined {
-    if (content.length > this.#maxContentBytes) return undefined;
-    const period = this.#memory.recall(this.#signatureDigest(signature, content));
+  recallSignature(signature: DiscoverySignature, digest: Uint8Array): VerifiedSignature | undefined {
+    const period = this.#memory.recall(this.#signatureKey(signature, digest));
     if (period === undefined) return undefined;
     const identity = readOrUndefined(() => peekCertificateIdentity(signature.certificate));
     return identity === undefined ? undefined : { ok: true, identity, ...period };
   }
 
-  #signatureDigest({ certificate, signature }: DiscoverySignature, content: Uint8Array): Uint8Array {
-    return this.#digestOf(KIND.signature, [certificate, signature, content]);
+  #packetKey(digest: Uint8Array): Uint8Array {
+    return this.#masked(digest, this.#masksNow().packet);
   }
 
-  /** SHA-256 of the kind and, each with its length before it, the basis and the parts. */
-  #digestOf(kind: number, content: readonly Uint8Array[]): Uint8Array {
-    const parts = [this.#basis(), ...content];
-    let size = 1;
-    for (const { length } of parts) size += LENGTH_BYTES + length;
+  /** Of the certificate, the signature and what it covers: SHA-256 of the three, the first two with their length before them. */
+  #signatureKey({ certificate, signature }: DiscoverySignature, digest: Uint8Array): Uint8Array {
+    const size = 2 * LENGTH_BYTES + certificate.length + signature.length + digest.length;
     if (size > this.#scratch.length) this.#scratch = Buffer.alloc(2 * size);
     const scratch = this.#scratch;
-    scratch[0] = kind;
-    let at = 1;
-    for (const part of parts) {
+    let at = 0;
+    for (const part of [certificate, signature]) {
       at = scratch.writeUInt32BE(part.length, at);
       scratch.set(part, at);
       at += part.length;
     }
-    return hash('sha256', scratch.subarray(0, at), 'buffer');
+    scratch.set(digest, at);
+    return this.#masked(hash('sha256', scratch.subarray(0, size), 'buffer'), this.#masksNow().signature);
   }
+
+  /** Good until the next call. */
+  #masked(digest: Uint8Array, mask: Uint8Array): Uint8Array {
+    const key = this.#key;
+    for (let i = 0; i < DIGEST_BYTES; i++) key[i] = digest[i]! ^ mask[i]!;
+    return key;
+  }
+
+  #masksNow(): Masks {
+    const basis = this.#basis();
+    if (this.#masks?.basis !== basis) this.#masks = masksOf(basis);
+    return this.#masks;
+  }
+}
+
+/**
+ * What is laid over digests, so that none is found under another basis, nor a packet's for a signature's. A hash of both
+ * would say the same and cost as much as that of the packet again. For two that are different to meet, their digests would have
+ * to differ by exactly what the masks differ by, which is as hard to find as two of the same digest.
+ */
+interface Masks {
+  readonly basis: Uint8Array;
+  readonly packet: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+function masksOf(basis: Uint8Array): Masks {
+  const mask = (kind: number): Uint8Array => hash('sha256', Buffer.concat([Uint8Array.of(kind), basis]), 'buffer');
+  return { basis, packet: mask(1), signature: mask(2) };
 }

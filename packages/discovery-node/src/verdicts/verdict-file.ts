@@ -8,7 +8,7 @@ import { ENTRY_BYTES } from './digest-table.js';
  * big-endian | the first 16 bytes of SHA-256 of that number and the entries | the entries. What follows a block that is torn
  * or damaged is not read. Losing any of it costs a verification, so nothing is synced.
  */
-const MAGIC = Buffer.from('DRVERD01', 'latin1');
+const MAGIC = Buffer.from('DRVERD02', 'latin1');
 const COUNT_BYTES = 4;
 const CHECK_BYTES = 16;
 const BLOCK_HEAD_BYTES = COUNT_BYTES + CHECK_BYTES;

@@ -8,7 +8,7 @@ import type { ListLeader } from './ports.js';
  */
 export function listLeader(writer: ListWriter, barrier: () => Promise<unknown>): ListLeader {
   return {
-    upsert: (packet, attestation) => writer.upsert(packet, attestation),
+    upsert: (packet, attestation, claims) => writer.upsert(packet, attestation, claims),
     expire: (nowSeconds) => writer.expire(Math.floor(nowSeconds)),
     removeRecords: (identity, isBad) => writer.removeRecords(identity, isBad),
     freeze: (round) => writer.freeze(round),

@@ -229,10 +229,20 @@ export interface ListReader {
   onRestored(listener: () => void): Unsubscribe;
 }
 
+/** Whose a packet is, and until when it holds in Unix seconds, as it says itself. */
+export interface PacketClaims {
+  readonly identity: string;
+  readonly expiration: number;
+}
+
 /** How the leader writes the shared list (`ListWriter` of raft-log-list is one). Every promise may reject. */
 export interface ListLeader {
-  /** Inserts a packet or adds an attestation to it. Resolves when it is committed, or needs no write. */
-  upsert(packet: Uint8Array, attestation: ListedAttestation): Promise<unknown>;
+  /**
+   * Inserts a packet or adds an attestation to it. Resolves when it is committed, or needs no write.
+   *
+   * @param claims what the packet says, which is authentic
+   */
+  upsert(packet: Uint8Array, attestation: ListedAttestation, claims?: PacketClaims): Promise<unknown>;
   /** Removes what has expired at that Unix second. */
   expire(nowSeconds: number): Promise<unknown>;
   /**

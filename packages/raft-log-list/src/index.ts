@@ -13,6 +13,7 @@ export {
   type ListRecord,
   type ListSchema,
   type NewAttestation,
+  type PacketClaims,
   type StoredRecord,
 } from './record.js';
 export type { IgnoredReason } from './state/apply-entry.js';

@@ -1,6 +1,14 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { LogIndex } from '@discovery-raft/raft-core';
 
+/** What a packet says of itself. */
+export interface PacketClaims {
+  /** Whose it is; never empty. */
+  readonly identity: string;
+  /** Until when it holds; Unix seconds, an integer from 0. */
+  readonly expiration: number;
+}
+
 /**
  * What a list is about: the only part that knows what packets and signatures mean. Injected, so that the list itself
  * knows no PKI.
@@ -14,10 +22,9 @@ export interface ListSchema {
    * Reads a packet.
    *
    * @param packet the publisher's bytes; not to be written into
-   * @returns whose it is (never empty) and until when it holds (Unix seconds, an integer from 0), or undefined when it
-   * is no packet of this list
+   * @returns undefined when it is no packet of this list
    */
-  describe(packet: Uint8Array): { readonly identity: string; readonly expiration: number } | undefined;
+  describe(packet: Uint8Array): PacketClaims | undefined;
   /**
    * Names who made an attestation (never empty), or undefined when that cannot be read. Asked once for many attestations
    * that carry the same certificate.

@@ -279,7 +279,7 @@ export class ConsensusDriver {
   #entered(record: ListedRecord): void {
     try {
       this.desk.seen(record);
-      this.book.enter(record);
+      this.book.enter(record, this.desk.own.get(record.identity)?.entry);
       this.desk.own.learn(record);
     } catch (error) {
       raiseAlarm(this.#context, 'internal', describeFailure(error));

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { PublishToDiscoveryForwardedSchema } from '@discovery-raft/protocol';
 import type { DiscoverySignature, PublishToDiscovery, PublishToDiscoveryForwarded } from '@discovery-raft/protocol';
 import { itemFault, lifetimeFault } from '../policy/item-rules.js';
-import type { FailedVerdict, ListedAttestation, ListedRecord } from '../ports.js';
+import type { FailedVerdict, ListedAttestation, ListedRecord, PacketClaims } from '../ports.js';
 import type { PublishSource } from '../operations.js';
 import type { Handled, PublishCode, PublishOutcome, RefusalCode } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
@@ -207,30 +207,29 @@ export class PublishDesk {
     if (!word.ok) return no('badSignature', word.code.slice(0, 200));
     if (word.identity !== from) return no('wrongSigner', word.identity.slice(0, 200));
     if (!this.#leading) return no('notLeading', 'leadership was lost');
-    void this.#upsert(packet, { attester: from, signature, expiration: verdict.expiration });
+    void this.#upsert(packet, { attester: from, signature, expiration: verdict.expiration }, verdict);
     // The leader has just verified the packet, so it can attest it as well; refusals (an older packet) do no harm here.
     if (this.#book.attestationOf(entry, this.#context.self) === 'missing')
       this.#attest(entry, packet, verdict, () => undefined);
     return HEEDED;
   }
 
-  #upsert(packet: Uint8Array, attestation: ListedAttestation): Promise<void> {
+  #upsert(packet: Uint8Array, attestation: ListedAttestation, claims: PacketClaims): Promise<void> {
     this.#upserts++;
     const over = (): void => {
       this.#upserts--;
     };
     // What is not written now is sent again until it is seen, by whoever accepted the packet.
-    return this.#context.ports.writer.upsert(packet, attestation).then(over, over);
+    return this.#context.ports.writer.upsert(packet, attestation, claims).then(over, over);
   }
 
   /** Accepted packets are written by this node from now on. */
   routeToList(): void {
     this.#leading = true;
-    this.queue.route(
-      ({ packet, signature, expiration }) =>
-        this.#upsert(packet, { attester: this.#context.self, signature, expiration }),
-      MAX_OWN_UPSERTS_UNDER_WAY,
-    );
+    this.queue.route((pending) => {
+      const { packet, signature, expiration } = pending;
+      return this.#upsert(packet, { attester: this.#context.self, signature, expiration }, pending);
+    }, MAX_OWN_UPSERTS_UNDER_WAY);
   }
 
   /** Accepted packets go to this leader from now on. */

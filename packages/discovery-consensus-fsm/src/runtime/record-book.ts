@@ -127,9 +127,13 @@ export class RecordBook {
     return this.#records.get(record);
   }
 
-  /** A record entered the list: verifies what is new in it. */
-  enter(record: ListedRecord): BookEntry {
-    return this.#judgedRecord(record).entry;
+  /**
+   * A record entered the list: verifies what is new in it.
+   *
+   * @param likely the entry of its packet, when that may be known: then the packet need not be hashed again
+   */
+  enter(record: ListedRecord, likely?: BookEntry): BookEntry {
+    return this.#judgedRecord(record, likely).entry;
   }
 
   /**
@@ -318,11 +322,11 @@ export class RecordBook {
     return again;
   }
 
-  #judgedRecord(record: ListedRecord): JudgedRecord {
+  #judgedRecord(record: ListedRecord, likely?: BookEntry): JudgedRecord {
     const held = this.#records.get(record);
     if (held !== undefined) return held;
-    const { packet } = record;
-    const entry = this.#entryOf(record, packet, false);
+    const isKnown = likely !== undefined && this.#entries.get(likely.key) === likely && record.hasPacket(likely.packet);
+    const entry = isKnown ? this.#held(likely) : this.#entryOf(record, record.packet, false);
     entry.source = record;
     const slots: JudgedAttestation[] = [];
     const expirations: number[] = [];
@@ -344,16 +348,18 @@ export class RecordBook {
     const digest = ports.sha256(packet);
     const key = textOf(digest);
     const held = this.#entries.get(key);
-    if (held !== undefined) {
-      held.liveIn = this.#prunings;
-      return held;
-    }
+    if (held !== undefined) return this.#held(held);
     const entry = new BookEntry(this.#prunings, key, source, time.elapsed());
     this.#entries.set(key, entry);
     const atSeconds = Math.floor(time.wallNow());
     const recalled = validAt(ports.verifier.recallPacket?.(packet, digest), atSeconds);
     if (recalled !== undefined) entry.verdict = this.#kept(entry, packet, recalled);
     else this.#queue.judge<KeptVerdict>(entry, isUrgent, () => this.#verifyPacket(entry, atSeconds));
+    return entry;
+  }
+
+  #held(entry: BookEntry): BookEntry {
+    entry.liveIn = this.#prunings;
     return entry;
   }
 

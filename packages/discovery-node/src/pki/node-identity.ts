@@ -79,14 +79,15 @@ export class NodeSigner implements Signer {
     return { certificate: certificate.bytes, signature: key.sign(bytes) };
   }
 
-  async sign(bytes: Uint8Array): Promise<DiscoverySignature> {
+  sign(bytes: Uint8Array): Promise<DiscoverySignature> {
     const { certificate, key } = this.#node;
-    const signature = await this.#sign(key, bytes);
-    return { $typeName: 'protocol.DiscoverySignature', certificate: certificate.bytes, signature };
-  }
-
-  #sign(key: SigningKey, bytes: Uint8Array): Promise<Uint8Array> | Uint8Array {
-    if (this.#pool !== undefined) return this.#pool.sign(key, bytes);
-    return bytes.length > MAX_BYTES_HERE ? key.signAsync(bytes) : key.sign(bytes);
+    // One promise a signature: a node under load makes thousands a second.
+    return new Promise((resolve, reject) => {
+      const tell = (signature: Uint8Array): void =>
+        resolve({ $typeName: 'protocol.DiscoverySignature', certificate: certificate.bytes, signature });
+      if (this.#pool !== undefined) this.#pool.signThen(key, bytes, tell, reject);
+      else if (bytes.length > MAX_BYTES_HERE) key.signAsync(bytes).then(tell, reject);
+      else tell(key.sign(bytes));
+    });
   }
 }

@@ -26,6 +26,8 @@ export interface Lane {
   uncertain: boolean;
 }
 
+const NONE: readonly Attestation[] = [];
+
 /** The write of this packet that still waits and may take in more; a removal behind it closes it. */
 export function findWaiting(lane: Lane, packet: Uint8Array): UpsertOperation | undefined {
   for (const operation of lane.operations.toReversed()) {
@@ -55,24 +57,25 @@ export function namesOf(original: StoredRecord | undefined): { deleteIndex: LogI
   return { deleteIndex: original?.index ?? 0, origin: original?.origin ?? 0 };
 }
 
-/** Attesters of a packet: those in the list, and those of `more`. */
-export function countAttesters(
-  records: readonly StoredRecord[],
-  packet: Uint8Array,
-  more: readonly Attestation[],
-): number {
+/**
+ * Attesters of a packet: those in the list, and those of `more`.
+ *
+ * @param same the records with this packet
+ */
+export function countAttesters(same: readonly StoredRecord[], more: readonly (readonly Attestation[])[]): number {
   const attesters: string[] = [];
   const count = (attester: string): void => {
     if (!attesters.includes(attester)) attesters.push(attester);
   };
-  for (const record of records) if (record.hasPacket(packet)) record.attesters.forEach(count);
-  for (const { attester } of more) count(attester);
+  for (const record of same) record.attesters.forEach(count);
+  for (const attestations of more) for (const { attester } of attestations) count(attester);
   return attesters.length;
 }
 
 /** Attestations of a packet that are being written. */
-export function attestationsInFlight({ current }: Lane, packet: Uint8Array): readonly Attestation[] {
-  return current?.kind === 'upsert' && sameBytes(current.packet, packet) ? current.attestations : [];
+export function attestationsInFlight(lane: Lane | undefined, packet: Uint8Array): readonly Attestation[] {
+  const current = lane?.current;
+  return current?.kind === 'upsert' && sameBytes(current.packet, packet) ? current.attestations : NONE;
 }
 
 /** Bytes of certificates and signatures. */

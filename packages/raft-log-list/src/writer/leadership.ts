@@ -22,6 +22,7 @@ import {
   createDeferred,
   dispensable,
   planUpsert,
+  recordsOf,
   type Deferred,
   type Operation,
   type RemoveOperation,
@@ -94,8 +95,9 @@ export class Leadership {
   upsert(read: ReadPacket): Promise<UpsertOutcome> {
     const known = this.#lanes.get(read.identity);
     const records = this.#ports.list.get(read.identity);
+    const same = recordsOf(records, read);
     if (known === undefined && records.length > 0) {
-      const plan = planUpsert(records, read);
+      const plan = planUpsert(records, same, read);
       if (plan.kind !== 'update') return Promise.resolve(plan);
     }
     const cost = OPERATION_OVERHEAD_BYTES + read.packet.length + attestationBytes(read.attestations);
@@ -103,16 +105,16 @@ export class Leadership {
       throw new ListError('LIST_OVERLOADED', 'too many bytes wait to be written', { outcome: 'notAppended' });
     }
     const waiting = known === undefined ? undefined : findWaiting(known, read.packet);
-    this.#checkLimits(read, records, known, waiting);
+    this.#checkLimits(read, records, same, known, waiting);
     const lane = known ?? this.#createLane(read.identity);
     const operation = waiting ?? addUpsert(lane, read);
     operation.bytes += cost;
     this.#operationBytes += cost;
 
-    const inFlight = known === undefined ? [] : attestationsInFlight(known, read.packet);
-    const before = countAttesters(records, read.packet, [...inFlight, ...operation.attestations]);
+    const under = [attestationsInFlight(known, read.packet), operation.attestations];
+    const before = countAttesters(same, under);
     for (const attestation of read.attestations) addAttestation(operation.attestations, attestation);
-    const after = countAttesters(records, read.packet, [...inFlight, ...operation.attestations]);
+    const after = countAttesters(same, under);
     const threshold = this.#ports.threshold();
     const isEnough = before < threshold && after >= threshold;
     const window = before < threshold ? this.#window : this.#lateWindow;
@@ -205,17 +207,18 @@ export class Leadership {
   #checkLimits(
     read: ReadPacket,
     records: readonly StoredRecord[],
+    same: readonly StoredRecord[],
     lane: Lane | undefined,
     waiting: UpsertOperation | undefined,
   ): void {
     const { maxAttestations } = this.#ports.list.limits;
-    const all = [...(waiting?.attestations ?? []), ...read.attestations];
-    if (countAttesters(records, read.packet, all) > maxAttestations) {
+    const all = waiting === undefined ? [read.attestations] : [waiting.attestations, read.attestations];
+    if (countAttesters(same, all) > maxAttestations) {
       throw new ListError('LIST_TOO_MANY_ATTESTATIONS', 'a record holds as many attestations as it may', {
         maxAttestations,
       });
     }
-    if (waiting !== undefined || records.some((record) => record.hasPacket(read.packet))) return;
+    if (waiting !== undefined || same.length > 0) return;
     const { maxRecordsPerIdentity } = this.#ports;
     // Nearly always there are few, and no packet need be taken out of the list to see that.
     if (records.length + 1 + (lane?.operations.length ?? 0) < maxRecordsPerIdentity) return;
@@ -252,7 +255,7 @@ export class Leadership {
 
   #writeUpsert(lane: Lane, operation: UpsertOperation): void {
     const records = this.#ports.list.get(lane.identity);
-    const plan = planUpsert(records, operation);
+    const plan = planUpsert(records, recordsOf(records, operation), operation);
     if (plan.kind !== 'update') {
       this.#operationBytes -= operation.bytes;
       operation.done.resolve(plan);

@@ -2,7 +2,7 @@ import type { Clock, LogIndex } from '@discovery-raft/raft-core';
 import { ListError } from '../errors.js';
 import { requireInteger } from '../limits.js';
 import type { FrozenList } from '../list-events.js';
-import type { Attestation, NewAttestation, StoredRecord } from '../record.js';
+import type { Attestation, NewAttestation, PacketClaims, StoredRecord } from '../record.js';
 import type { ListResult, SharedList } from '../shared-list.js';
 import { describePacket } from '../state/apply-entry.js';
 import type { ReadPacket } from './lane.js';
@@ -118,17 +118,22 @@ export class ListWriter {
    *
    * @param packet owned by the writer from here on
    * @param attestation one or more, verified by the caller
+   * @param claims what the schema says of the packet, when the caller has read it; else it is read here
    * @returns when the record is applied here; at once when there is nothing to write
    * @throws ListError LIST_NOT_LEADER, LIST_LEADERSHIP_LOST, LIST_OVERLOADED, LIST_TOO_MANY_RECORDS,
    * LIST_TOO_MANY_ATTESTATIONS, LIST_PACKET_TOO_LARGE, LIST_PACKET_INVALID, LIST_ATTESTATION_INVALID,
    * LIST_PROPOSAL_FAILED, LIST_PROPOSAL_IGNORED
    */
-  upsert(packet: Uint8Array, attestation: NewAttestation | readonly NewAttestation[]): Promise<UpsertOutcome> {
+  upsert(
+    packet: Uint8Array,
+    attestation: NewAttestation | readonly NewAttestation[],
+    claims?: PacketClaims,
+  ): Promise<UpsertOutcome> {
     // No async function: a leader under load writes thousands of records a second.
     try {
       const leadership = this.#leading();
       const attestations = 'signature' in attestation ? [attestation] : attestation;
-      return leadership.upsert(this.#read(packet, attestations));
+      return leadership.upsert(this.#read(packet, attestations, claims));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -199,13 +204,13 @@ export class ListWriter {
     throw new ListError('LIST_NOT_LEADER', 'this node does not write the list', { outcome: 'notAppended' });
   }
 
-  #read(packet: Uint8Array, attestations: readonly NewAttestation[]): ReadPacket {
+  #read(packet: Uint8Array, attestations: readonly NewAttestation[], claims: PacketClaims | undefined): ReadPacket {
     const { list } = this.#ports;
     const { schema, limits } = list;
     if (packet.length > limits.maxPacketBytes) {
       throw new ListError('LIST_PACKET_TOO_LARGE', 'the packet is too long', { bytes: packet.length });
     }
-    const described = packet.length === 0 ? undefined : describePacket(packet, schema, limits);
+    const described = packet.length === 0 ? undefined : (claims ?? describePacket(packet, schema, limits));
     if (described === undefined) throw new ListError('LIST_PACKET_INVALID', 'the schema does not know the packet');
     const read = attestations.map(({ signature, expiration }): Attestation => {
       const longest = Math.max(signature.certificate.length, signature.signature.length);
@@ -215,6 +220,7 @@ export class ListWriter {
       }
       throw new ListError('LIST_ATTESTATION_INVALID', 'the attestation names nobody, or is over a limit');
     });
-    return { packet, ...described, attestations: read };
+    const { identity, expiration } = described;
+    return { packet, identity, expiration, attestations: read };
   }
 }

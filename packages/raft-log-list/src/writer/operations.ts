@@ -70,17 +70,40 @@ export type UpsertPlan =
   | { readonly kind: 'unchanged'; readonly record: StoredRecord }
   | { readonly kind: 'stale'; readonly newest: StoredRecord };
 
-/** Plans a write. Pure. */
+const NONE: readonly StoredRecord[] = [];
+
+/** What is to be written. */
+interface PacketToWrite {
+  readonly packet: Uint8Array;
+  readonly expiration: number;
+}
+
+/** The records of an identity with this packet; of another expiration it is another packet. */
+export function recordsOf(
+  records: readonly StoredRecord[],
+  { packet, expiration }: PacketToWrite,
+): readonly StoredRecord[] {
+  const has = (record: StoredRecord): boolean => record.expiration === expiration && record.hasPacket(packet);
+  // Mostly there are none: a newer packet takes the place of the one that is listed.
+  return records.some(has) ? records.filter(has) : NONE;
+}
+
+/**
+ * Plans a write. Pure.
+ *
+ * @param records of the identity, the older packet first
+ * @param same those of them with this packet, see {@link recordsOf}
+ */
 export function planUpsert(
   records: readonly StoredRecord[],
-  upsert: { readonly packet: Uint8Array; readonly expiration: number; readonly attestations: readonly Attestation[] },
+  same: readonly StoredRecord[],
+  upsert: PacketToWrite & { readonly attestations: readonly Attestation[] },
 ): UpsertPlan {
-  const same = records.filter((record) => record.hasPacket(upsert.packet));
   const original = same.at(-1);
   if (original === undefined) {
     const newest = records.at(-1);
     if (newest !== undefined && newest.expiration >= upsert.expiration) return { kind: 'stale', newest };
-    return { kind: 'update', original, duplicates: [], attestations: upsert.attestations };
+    return { kind: 'update', original, duplicates: NONE, attestations: upsert.attestations };
   }
   const duplicates = same.slice(0, -1);
   const attestations = [...original.attestations];
@@ -91,8 +114,6 @@ export function planUpsert(
   for (const attestation of upsert.attestations) changed = addAttestation(attestations, attestation) || changed;
   return changed ? { kind: 'update', original, duplicates, attestations } : { kind: 'unchanged', record: original };
 }
-
-const NONE: readonly StoredRecord[] = [];
 
 /**
  * The records of one identity that nobody needs any more: expired ones, those older than a packet that holds and has

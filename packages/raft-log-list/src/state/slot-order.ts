@@ -25,6 +25,8 @@ const NOTHING: SortedSlots = { identities: [], slots: new Uint32Array(0) };
 /** Changes that are sorted in before anybody asks: so many, or this share of all identities; a few milliseconds' work. */
 const MIN_CHANGES = 4096;
 const SHARE_OF_CHANGES = 1 / 64;
+/** The same while nobody has asked, as when a list is filled: one sort of all takes a fraction of many, and memory is the bound. */
+const MIN_UNASKED_CHANGES = 1 << 18;
 
 /**
  * The identities of a list in their order, of which nobody knows until a view is walked over: what comes and goes is noted, and
@@ -35,6 +37,7 @@ export class SlotOrder {
   readonly #order = new IdentityOrder();
   #journal: Journal = { sorted: NOTHING, changes: [] };
   #frozen: FrozenOrder | undefined;
+  #wasAsked = false;
 
   /** An identity that had no slot has this one now. */
   open(identity: string, slot: number): void {
@@ -52,7 +55,11 @@ export class SlotOrder {
     if (this.#frozen === undefined) {
       const journal = this.#journal;
       const { length } = journal.changes;
-      this.#frozen = new FrozenOrder(() => this.#sortedAt(journal, length), this.#order.compare);
+      const sort = (): SortedSlots => {
+        this.#wasAsked ||= length > 0;
+        return this.#sortedAt(journal, length);
+      };
+      this.#frozen = new FrozenOrder(sort, this.#order.compare);
     }
     return this.#frozen;
   }
@@ -61,8 +68,11 @@ export class SlotOrder {
     const { sorted, changes } = this.#journal;
     changes.push(change);
     this.#frozen = undefined;
-    const isMuch = changes.length >= Math.max(MIN_CHANGES, sorted.slots.length * SHARE_OF_CHANGES);
-    if (isMuch) this.#sortedAt(this.#journal, changes.length);
+    const { length } = sorted.slots;
+    const much = this.#wasAsked
+      ? Math.max(MIN_CHANGES, length * SHARE_OF_CHANGES)
+      : Math.max(MIN_UNASKED_CHANGES, length);
+    if (changes.length >= much) this.#sortedAt(this.#journal, changes.length);
   }
 
   /** A journal with its first changes sorted in. If it is still the present one, the next to ask has only the rest to do. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { formatSummary } from '../src/cli/format-summary.js';
-import { EXIT, isGood } from '../src/cli/program.js';
+import { isGood } from '../src/cli/commands/demo.js';
+import { EXIT } from '../src/cli/program.js';
 import { DATA, GOOD, run } from './fixtures/command-line.js';
 
 describe('help', () => {

@@ -9,6 +9,7 @@ import { AdminError } from '../src/admin/admin-error.js';
 import { PACKET_REFUSALS, type StatusReport } from '../src/index.js';
 import { SHELLS } from '../src/cli/completion-script.js';
 import { EXIT, exitCodeOf } from '../src/cli/exit-codes.js';
+import { addAllCommands } from '../src/cli/all-commands.js';
 import { makeProgram } from '../src/cli/program.js';
 import { formatBytes, formatSpan, formatTable, shortIdentity } from '../src/cli/table.js';
 import { NodeError } from '../src/errors.js';
@@ -290,14 +291,9 @@ describe('verify, offline', () => {
 });
 
 describe('help', () => {
-  const program = makeProgram({
-    dataFolder: '',
-    version: '',
-    env: {},
-    stdout: { write: () => true },
-    stderr: { write: () => true },
-    exit: () => {},
-  });
+  const silent = { write: () => true };
+  const context = { dataFolder: '', version: '', env: {}, stdout: silent, stderr: silent, exit: () => {} };
+  const program = makeProgram(context, addAllCommands);
   const commands = program.commands.flatMap((command) =>
     command.commands.length === 0
       ? [[command.name()]]

@@ -1,19 +1,7 @@
 import { Command } from 'commander';
-import { addClusterCommands } from './commands/cluster.js';
-import { addCompletion } from './commands/completion.js';
-import { addConfigCommands } from './commands/config.js';
-import { addDemo } from './commands/demo.js';
-import { addDirectoryCommands } from './commands/directory.js';
-import { addInit } from './commands/init.js';
-import { addKeysCommands } from './commands/keys.js';
-import { addRootCommands } from './commands/root.js';
-import { addRecover } from './commands/recover.js';
-import { addStart } from './commands/start.js';
-import { addStatusCommands } from './commands/status.js';
 import type { CliContext, CliEnvironment } from './context.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 
-export { isGood } from './commands/demo.js';
 export type { CliEnvironment } from './context.js';
 export { EXIT } from './exit-codes.js';
 
@@ -27,7 +15,8 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
     },
   };
   try {
-    await makeProgram(context).parseAsync([...args], { from: 'user' });
+    const program = makeProgram(context, await commandsFor(args[0]));
+    await program.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
     // Commander has said what was wrong, or printed the help that was asked for.
@@ -37,8 +26,17 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
   }
 }
 
-/** The commands, in the order of the help. */
-export function makeProgram(context: CliContext): Command {
+/** Adds commands to the program. */
+type AddCommands = (program: Command, context: CliContext) => void;
+
+/** All commands; the daemon is spared loading those that it is not. */
+async function commandsFor(name: string | undefined): Promise<AddCommands> {
+  if (name === 'start') return (await import('./commands/start.js')).addStart;
+  return (await import('./all-commands.js')).addAllCommands;
+}
+
+/** The program with these commands. */
+export function makeProgram(context: CliContext, addCommands: AddCommands): Command {
   const { stdout, stderr } = context;
   const program = new Command('discovery-node')
     .description('A discovery node of a privacy network: a directory that a quorum has signed.')
@@ -47,17 +45,7 @@ export function makeProgram(context: CliContext): Command {
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
     .showHelpAfterError('(see --help)')
     .addHelpText('after', HELP);
-  addInit(program, context);
-  addStart(program, context);
-  addStatusCommands(program, context);
-  addClusterCommands(program, context);
-  addRootCommands(program, context);
-  addDirectoryCommands(program, context);
-  addRecover(program, context);
-  addKeysCommands(program, context);
-  addConfigCommands(program, context);
-  addDemo(program, context);
-  addCompletion(program, context);
+  addCommands(program, context);
   return program;
 }
 

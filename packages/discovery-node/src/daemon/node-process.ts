@@ -10,8 +10,8 @@ import { adminHandlers, withTimeout, type AdminHost } from '../admin/handlers.js
 import type { RoundReport, StatusReport } from '../admin/protocol.js';
 import { given } from '../config/check-together.js';
 import { FileDirectoryStore } from '../directory/file-directory-store.js';
-import { HttpServer, type HttpHost } from '../http/http-server.js';
-import { nodeMetrics } from '../metrics/node-metrics.js';
+import type { HttpHost, HttpServer } from '../http/http-server.js';
+import type { MetricsHost } from '../metrics/node-metrics.js';
 import { DiscoveryNode } from '../node/discovery-node.js';
 import { VerdictMemory } from '../verdicts/verdict-memory.js';
 import { Closers } from './closers.js';
@@ -19,7 +19,6 @@ import { nodeClocks, type NodeClocks } from './clocks.js';
 import { lockData } from './data-lock.js';
 import { foundCluster } from './found-cluster.js';
 import { expiryWarnings, ROOTS_FILE, type Deployment } from './deployment.js';
-import { learnRoots } from './learn-roots.js';
 import { OwnKeys } from './own-keys.js';
 import { FileRootStore } from '../roots/file-root-store.js';
 import { pkiRootCrypto } from '../roots/pki-root-crypto.js';
@@ -104,9 +103,10 @@ export class NodeProcess {
     node.consensus.on('stateDiverged', (divergence) => this.#diverged(divergence));
     node.rootService.onRemoved(() => this.#raftEnded(null));
     logEvents(node, options.logger);
-    const text = nodeMetrics(this.#metricsHost(), { processMetrics: true });
+    const text = this.#metricsText();
     let http: HttpServer | null = null;
     if (config.http.enabled) {
+      const { HttpServer } = await import('../http/http-server.js');
       http = await HttpServer.listen(this.#httpHost(text), { ...config.http, logger: options.logger });
       const server = http;
       closers.add('the HTTP server', () => server.close());
@@ -171,7 +171,17 @@ export class NodeProcess {
     }
   }
 
-  #metricsHost(): Parameters<typeof nodeMetrics>[0] {
+  /** Everything that is measured. What shows it is loaded when somebody first asks, which spares a start eighty modules. */
+  #metricsText(): () => Promise<string> {
+    let text: Promise<() => Promise<string>> | undefined;
+    const load = async (): Promise<() => Promise<string>> => {
+      const { nodeMetrics } = await import('../metrics/node-metrics.js');
+      return nodeMetrics(this.#metricsHost(), { processMetrics: true });
+    };
+    return async () => (await (text ??= load()))();
+  }
+
+  #metricsHost(): MetricsHost {
     const { node, links, store } = this.#parts;
     return {
       node,
@@ -335,6 +345,7 @@ async function openRoots(
     .at(clocks.consensus.wallNow() / 1000)
     .document.nodes.some((node) => node.identity === identity);
   if (!isNode) {
+    const { learnRoots } = await import('./learn-roots.js');
     await learnRoots({
       ...{ keeper, identity, logger, clock: clocks.clock },
       peers: config.join?.peers ?? [],

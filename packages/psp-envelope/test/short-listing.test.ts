@@ -87,10 +87,11 @@ describe('the short listing', () => {
     expect(seen.size).toBe(100);
   });
 
-  test('of bytes that are no listing is an error, of items that are none it is not', () => {
+  test('of bytes that are no listing is an error, of none or of items that are none it is not', () => {
     expect(codeOf(() => shortListingOf(new Uint8Array(100).fill(255), { sha256, maxBytes: 10 }))).toBe(
       'ENVELOPE_MALFORMED',
     );
+    expect(shortListingOf(listing([]), { sha256, maxBytes: 10 })?.items).toBe(0);
     const bad = listing([new Uint8Array(100).fill(255)]);
     expect(shortListingOf(bad, { sha256, maxBytes: 10 })?.items).toBe(0);
   });

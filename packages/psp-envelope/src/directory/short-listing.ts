@@ -12,6 +12,7 @@ import { EnvelopeError } from '../errors.js';
 import { runSteps, type Steps } from '../steps.js';
 import { listedItemBytes, listingHeadBytes, listingHeadOf, ListingWriter, type ListingHead } from './listing-writer.js';
 import { rankSteps } from './place-ranks.js';
+import { RankedPlaces } from './ranked-places.js';
 import { subNamespaceOfItem, SubNamespaces } from './sub-namespace.js';
 
 /**
@@ -58,8 +59,6 @@ export interface FullListing {
 
 /** Items that are looked at between two places where the work may be interrupted. */
 const ITEMS_PER_STEP = 4096;
-/** What a number holds exactly. */
-const EXACT = 2 ** 53;
 
 /**
  * Derives the short listing from the bytes of a full one. Pure: the same bytes and limit give the same result anywhere.
@@ -121,35 +120,25 @@ function readListing(bytes: Uint8Array): DiscoveryListing {
   }
 }
 
-/**
- * The places of the full listing by sub-namespace, the groups in the order of their names, and each in the order of its
- * ranks; what has the same rank, in the order of the listing.
- */
-function* groupSteps({ lengths, subNamespaces, kinds }: FullListing, ranks: Uint32Array): Steps<Uint32Array[]> {
-  // Rank and place make one number, so that sorting needs no comparison in JavaScript. Above 2^21 items ranks are coarser.
-  const places = 2 ** Math.ceil(Math.log2(lengths.length + 1));
-  const coarse = Math.max(1, (2 ** 32 * places) / EXACT);
+/** The places of the full listing by sub-namespace, the groups in the order of their names. */
+function* groupSteps({ lengths, subNamespaces, kinds }: FullListing, ranks: Uint32Array): Steps<RankedPlaces[]> {
   const sizes = new Uint32Array(subNamespaces.length);
   for (const kind of kinds) sizes[kind]!++;
-  const groups = Array.from(sizes, (size) => new Float64Array(size));
+  const members = Array.from(sizes, (size) => new Uint32Array(size));
   const filled = new Uint32Array(subNamespaces.length);
   for (let at = 0; at < kinds.length; at++) {
     if (at > 0 && at % ITEMS_PER_STEP === 0) yield;
     const kind = kinds[at]!;
-    groups[kind]![filled[kind]!++] = Math.floor(ranks[at]! / coarse) * places + at;
+    members[kind]![filled[kind]!++] = at;
   }
-  const sorted: Uint32Array[] = [];
   // In the order of the names, so that it does not hang on which group occurs first.
   const order = subNamespaces.map((name, kind) => ({ name, kind })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const groups: RankedPlaces[] = [];
   for (const { kind } of order) {
     yield;
-    const keys = groups[kind]!.sort();
-    yield;
-    const at = new Uint32Array(keys.length);
-    for (let i = 0; i < at.length; i++) at[i] = keys[i]! % places;
-    sorted.push(at);
+    groups.push(new RankedPlaces(members[kind]!, ranks, lengths.length));
   }
-  return sorted;
+  return groups;
 }
 
 interface Choice {
@@ -164,15 +153,17 @@ interface Choice {
  * One of each group in turn, until the room is used up: a small group (the authorities, the discovery nodes) is listed
  * whole, and a flood of one kind crowds out only its own.
  */
-function* chooseSteps(lengths: Uint32Array, groups: readonly Uint32Array[], room: number): Steps<Choice> {
+function* chooseSteps(lengths: Uint32Array, groups: readonly RankedPlaces[], room: number): Steps<Choice> {
   const flags = new Uint8Array(lengths.length);
-  const most = groups.reduce((longest, group) => Math.max(longest, group.length), 0);
+  const most = groups.reduce((longest, group) => Math.max(longest, group.size), 0);
+  const least = listedItemBytes(lengths.reduce((shortest, length) => Math.min(shortest, length), lengths[0] ?? 0));
   let left = room;
   let count = 0;
   let looked = 0;
-  for (let turn = 0; turn < most; turn++) {
+  // What comes when nothing fits any more need not be looked at, nor be put in order.
+  for (let turn = 0; turn < most && left >= least; turn++) {
     for (const group of groups) {
-      const at = group[turn];
+      const at = group.at(turn);
       if (at === undefined) continue;
       if (++looked % ITEMS_PER_STEP === 0) yield;
       const bytes = listedItemBytes(lengths[at]!);

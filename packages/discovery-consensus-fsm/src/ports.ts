@@ -181,15 +181,19 @@ export interface ListedAttestation {
 export interface ListedRecord {
   readonly index: number;
   readonly identity: string;
-  /** The publisher's signed packet. */
+  /** The publisher's signed packet; the caller's to keep. */
   readonly packet: Uint8Array;
   /** Whether this is its packet; nothing is copied for it. */
   hasPacket(packet: Uint8Array): boolean;
+  /** The same without a copy: to be read or sent at once, and not to be kept. */
+  peekPacket(): Uint8Array;
   /** Claimed, Unix seconds. */
   readonly expiration: number;
   readonly attestations: readonly ListedAttestation[];
   /** Who made them, in the same order; costs nothing. */
   readonly attesters: readonly string[];
+  /** Whether it is in the list at this moment; once it has left, it does not come back. */
+  readonly isLive: boolean;
 }
 
 /** The list at an index: an immutable snapshot. */

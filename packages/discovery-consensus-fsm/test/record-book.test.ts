@@ -52,8 +52,12 @@ async function recordOf(plan: RecordPlan, index: number): Promise<ListedRecord> 
     }),
   );
   const attesters = attestations.map(({ attester }) => attester);
-  const hasPacket = (other: Uint8Array): boolean => Buffer.compare(packet, other) === 0;
-  return { index, identity: identityOf(name), packet, hasPacket, expiration, attestations, attesters };
+  return listed({ index, identity: identityOf(name), packet, expiration, attestations, attesters });
+}
+
+function listed(fields: Omit<ListedRecord, 'hasPacket' | 'peekPacket' | 'isLive'>): ListedRecord {
+  const hasPacket = (other: Uint8Array): boolean => Buffer.compare(fields.packet, other) === 0;
+  return { ...fields, hasPacket, peekPacket: () => fields.packet, isLive: true };
 }
 
 function viewOf(records: readonly ListedRecord[]): ListedView {
@@ -69,9 +73,10 @@ function plain(entries: readonly JudgedEntry[]): JudgedEntry[] {
 }
 
 /** The same record in a later entry of the log: equal bytes, none of them the same. */
-function repeated(record: ListedRecord): ListedRecord {
-  const { hasPacket, ...data } = record;
-  return { ...structuredClone(data), hasPacket };
+function repeated({ peekPacket, hasPacket, ...fields }: ListedRecord): ListedRecord {
+  expect(peekPacket()).toBe(fields.packet);
+  expect(hasPacket(fields.packet)).toBe(true);
+  return listed(structuredClone(fields));
 }
 
 test('a book that is closed begins no verification any more: what waits is refused, at once and for now only', async () => {

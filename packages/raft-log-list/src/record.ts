@@ -58,6 +58,8 @@ export interface ListRecord {
   readonly index: LogIndex;
   readonly identity: string;
   readonly packet: Uint8Array;
+  /** The same without a copy: to be read or sent at once, since whoever keeps it keeps much more in memory. */
+  peekPacket(): Uint8Array;
   /** Of the packet; Unix seconds. A packet with a greater one is the newer. */
   readonly expiration: number;
   /** Whether this is its packet. */

@@ -181,6 +181,7 @@ export class SharedList implements StateMachine<ListResult> {
    */
   async restore(bytes: SnapshotBytes): Promise<void> {
     const { state, index, deadOnArrival, chain } = await readSnapshot(bytes, this.#rules);
+    this.#state.abandon();
     this.#state = state;
     this.#chain = new EntryChain(this.#rules.sha256, chain);
     this.#appliedIndex = index;

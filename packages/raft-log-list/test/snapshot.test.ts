@@ -46,6 +46,15 @@ describe('a snapshot', () => {
     expect(Buffer.compare(await persist(list), bytes)).toBe(0);
   });
 
+  it('takes the place of what was there: none of those records is in the list any more', async () => {
+    const { list } = filled(100);
+    const before = [...list.entries()];
+    await list.restore(stream(await persist(list)));
+    expect(before.some(({ isLive }) => isLive)).toBe(false);
+    expect([...list.entries()].every(({ isLive }) => isLive)).toBe(true);
+    expect(before[0]!.peekPacket()).toEqual([...list.entries()][0]!.packet);
+  });
+
   it('leaves a replica that goes on exactly as the others do', async () => {
     const log = filled(200);
     const list = textList();

@@ -23,6 +23,8 @@ export class AttestationRound {
   readonly #book: RecordBook;
   readonly #desk: PublishDesk;
   #running: Promise<void> | undefined;
+  /** The identity with which the next pass begins. */
+  #next = '';
 
   constructor(context: Context, book: RecordBook, desk: PublishDesk) {
     this.#context = context;
@@ -43,54 +45,64 @@ export class AttestationRound {
   }
 
   async #pass(isWanted: () => boolean): Promise<void> {
-    const { ports, committees, config, self, time } = this.#context;
+    const { ports, committees, self } = this.#context;
     const members = committees.known;
-    const most = MAX_REQUESTS_PER_PASS * config.maxAttestationPackets;
-    const missing = new Map([...members].map((member): [string, ListedRecord[]] => [member, []]));
-    const now = time.wallNow();
-    const seenBy = time.elapsed() - config.resendSeconds;
+    const lackedBy = new Map([...members].map((member): [string, ListedRecord[]] => [member, []]));
+    const lackingOf = missingFrom(members);
+    const isOpen = this.#openNow();
+    const { records, judged } = await this.#book.table(ports.list.view());
+    const begin = records.findIndex(({ identity }) => identity >= this.#next);
+    this.#next = '';
     const pace = new Pace(this.#context);
-    for (const record of ports.list.view().entries()) {
+    for (let looked = 0; looked < records.length; looked++) {
       if (pace.isDue()) {
         await pace.pause();
         if (!isWanted()) return;
       }
-      if (record.expiration <= now) continue;
-      const judged = this.#lacking(record, members, seenBy);
-      if (judged === undefined) continue;
-      for (const [member, records] of missing) {
-        if (isNamed(record, member)) continue;
-        const word = this.#wordOf(judged, member);
-        if (word === 'underWay') continue;
-        if (word !== undefined) this.#restore(record, member, word);
-        else if (member === self || records.length < most) records.push(record);
-      }
+      const at = (looked + Math.max(0, begin)) % records.length;
+      const [record, known] = [records[at]!, judged[at]!];
+      if (known.completeFor === members || !isOpen(record, known)) continue;
+      const lacking = lackingOf(record.attesters);
+      if (lacking.length > 0) this.#note(record, known, lacking, lackedBy);
+      // It stays so, and there are many such records.
+      else if (this.#book.worthOf(record, known) === 'good') known.completeFor = members;
     }
-    // A record gives a copy of its packet each time, and several members may lack the same.
-    const packets = new Map<ListedRecord, Uint8Array>();
-    const packetOf = (record: ListedRecord): Uint8Array => {
-      let packet = packets.get(record);
-      if (packet === undefined) packets.set(record, (packet = record.packet));
-      return packet;
-    };
-    const asked = [...missing].map(([member, records]) =>
-      member === self ? this.#attest(records) : this.#ask(member, records, packetOf),
+    const asked = [...lackedBy].map(([member, lacked]) =>
+      member === self ? this.#attest(lacked) : this.#ask(member, lacked),
     );
     await Promise.all(asked);
   }
 
-  /** What is known of a record that some member has not attested, and that is old enough to be asked about. */
-  #lacking(record: ListedRecord, members: ReadonlySet<string>, seenBy: number): JudgedRecord | undefined {
-    const judged = this.#book.judgedOf(record);
-    if (judged === undefined || judged.completeFor === members) return undefined;
-    const { seenAt, verdict } = judged.entry;
-    if (seenAt > seenBy || verdict === undefined) return undefined;
-    // A certificate that did not hold yet when the packet came: the others judge at their own time, and so does this node.
-    if (!verdict.ok && verdict.timeDependent !== true) return undefined;
-    for (const member of members) if (!isNamed(record, member)) return judged;
-    // It stays so, and there are many such records.
-    if (this.#book.worthOf(record) === 'good') judged.completeFor = members;
-    return undefined;
+  /** Whether a record is one that others may be asked about at this moment. */
+  #openNow(): (record: ListedRecord, known: JudgedRecord) => boolean {
+    const { config, time } = this.#context;
+    const now = time.wallNow();
+    const seenBy = time.elapsed() - config.resendSeconds;
+    return ({ expiration }, { entry: { seenAt, verdict } }) => {
+      if (expiration <= now || seenAt > seenBy || verdict === undefined) return false;
+      // A certificate that did not hold yet when the packet came: the others judge at their own time, and so does this node.
+      return verdict.ok || verdict.timeDependent === true;
+    };
+  }
+
+  /** A record lacks the word of these members: what is here goes back into the list, for the rest somebody is to be asked. */
+  #note(
+    record: ListedRecord,
+    known: JudgedRecord,
+    lacking: readonly string[],
+    lackedBy: ReadonlyMap<string, ListedRecord[]>,
+  ): void {
+    const { self, config } = this.#context;
+    const most = MAX_REQUESTS_PER_PASS * config.maxAttestationPackets;
+    for (const member of lacking) {
+      const lacked = lackedBy.get(member)!;
+      const word = this.#wordOf(known, member);
+      if (word === 'underWay') continue;
+      if (word !== undefined) this.#restore(record, member, word);
+      else if (member === self || lacked.length < most) lacked.push(record);
+      // The next pass begins with what found no room in this one, so that nothing is left out for ever.
+      else if (this.#next === '') this.#next = record.identity;
+    }
   }
 
   /** A signature of a member that the record does not have, although it was verified here. */
@@ -112,11 +124,7 @@ export class AttestationRound {
     upsert().catch(() => undefined);
   }
 
-  async #ask(
-    peer: string,
-    records: readonly ListedRecord[],
-    packetOf: (record: ListedRecord) => Uint8Array,
-  ): Promise<void> {
+  async #ask(peer: string, records: readonly ListedRecord[]): Promise<void> {
     const { maxAttestationPackets, maxAttestationBytes, protocolVersion: version } = this.#context.config;
     let batch: Uint8Array[] = [];
     let bytes = 0;
@@ -129,7 +137,7 @@ export class AttestationRound {
       return sendCounted(this.#context, peer, { event: 'discoveryRequestAttestation', body });
     };
     for (const record of records) {
-      const packet = packetOf(record);
+      const packet = record.peekPacket();
       if (batch.length > 0 && (batch.length >= maxAttestationPackets || bytes + packet.length > maxAttestationBytes)) {
         if (!(await flush()) || requests >= MAX_REQUESTS_PER_PASS) return;
         // A link may take every message at once, and each is of hundreds of copies.
@@ -142,6 +150,14 @@ export class AttestationRound {
   }
 }
 
-function isNamed(record: ListedRecord, member: string): boolean {
-  return record.attesters.includes(member);
+/** Tells which members are not among some attesters. Most records have one of few sets of them, each the same array. */
+function missingFrom(members: ReadonlySet<string>): (attesters: readonly string[]) => readonly string[] {
+  const known = new Map<readonly string[], readonly string[]>();
+  return (attesters) => {
+    const held = known.get(attesters);
+    if (held !== undefined) return held;
+    const missing = [...members].filter((member) => !attesters.includes(member));
+    known.set(attesters, missing);
+    return missing;
+  };
 }

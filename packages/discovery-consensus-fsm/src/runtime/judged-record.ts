@@ -16,12 +16,10 @@ export interface Judging {
 }
 
 /** The time in which a judgement stays what it is: whole Unix seconds, both ends included. */
-interface Period {
+export interface Period {
   readonly from: number;
   readonly until: number;
 }
-
-const NEVER: Period = { from: 1, until: 0 };
 
 /** What a record is found to be, for one committee. Immutable. */
 export class Judgement implements JudgedEntry {
@@ -30,34 +28,17 @@ export class Judgement implements JudgedEntry {
   readonly attestations: number;
   readonly itemLength: number | undefined;
   readonly #known: KnownPacket | undefined;
-  readonly #committee: Committee;
-  readonly #from: number;
-  readonly #until: number;
 
-  constructor(
-    { identity, expiration }: ListedRecord,
-    known: KnownPacket | undefined,
-    attestations: number,
-    committee: Committee,
-    { from, until }: Period,
-  ) {
+  constructor({ identity, expiration }: ListedRecord, known: KnownPacket | undefined, attestations: number) {
     this.identity = identity;
     this.expiration = expiration;
     this.attestations = attestations;
     this.itemLength = known?.itemLength;
     this.#known = known;
-    this.#committee = committee;
-    this.#from = from;
-    this.#until = until;
   }
 
   get itemBytes(): Uint8Array | undefined {
     return this.#known?.itemBytes;
-  }
-
-  /** Whether it is the judgement at that time as well. */
-  holdsFor(committee: Committee, creation: number): boolean {
-    return this.#committee === committee && this.#from <= creation && creation <= this.#until;
   }
 }
 
@@ -66,8 +47,6 @@ export class JudgedRecord {
   readonly entry: BookEntry;
   /** Attestations of members; each attester once, as the list keeps them. */
   readonly slots: readonly JudgedAttestation[];
-  /** The last judgement; it may hold for no other time. */
-  last: Judgement | undefined = undefined;
   /** The packet and every attestation were found to be by whom they name: they stay so. */
   isGood = false;
   /** The members of whom each was found to have attested it: it stays so. */
@@ -106,8 +85,7 @@ export class JudgedRecord {
       if (isOurs && this.#holdsUntil(record, i) > creation) countable++;
     }
     this.isGood = isGood;
-    this.last = new Judgement(record, authentic, countable, committee, this.#period(record, creation));
-    return this.last;
+    return new Judgement(record, authentic, countable);
   }
 
   /** The list's claims about a packet must be what the packet says, and the packet must keep the rules. */
@@ -122,8 +100,8 @@ export class JudgedRecord {
     return this.#expirations === undefined ? expiration : this.#expirations[at]!;
   }
 
-  /** How long a judgement at `creation` stays the same: never when a verdict is out, or another time could give another. */
-  #period(record: ListedRecord, creation: number): Period {
+  /** How long a judgement at `creation` stays the same; undefined when a verdict is out, or another time could give another. */
+  periodOf(record: ListedRecord, creation: number): Period | undefined {
     const { entry, slots } = this;
     let from = 0;
     let until = Infinity;
@@ -134,7 +112,7 @@ export class JudgedRecord {
       until = Math.min(until, Math.floor(verdict.notAfter));
       return true;
     };
-    if (!narrow(entry.verdict) || !slots.every(({ verdict }) => narrow(verdict))) return NEVER;
+    if (!narrow(entry.verdict) || !slots.every(({ verdict }) => narrow(verdict))) return undefined;
     for (let i = 0; i < slots.length; i++) {
       const expiration = this.#holdsUntil(record, i);
       if (expiration > creation) until = Math.min(until, Math.ceil(expiration) - 1);

@@ -1,5 +1,6 @@
 import type { ListedAttestation, ListedRecord } from '../ports.js';
 import type { Context } from './context.js';
+import type { JudgedRecord } from './judged-record.js';
 import type { RecordBook } from './record-book.js';
 import { Pace } from './slices.js';
 
@@ -38,14 +39,15 @@ export class ListWeeding {
     if (writer.removeRecords === undefined) return;
     let underWay: Promise<void>[] = [];
     const pace = new Pace(this.#context);
-    for (const record of list.view().entries()) {
+    const { records, judged } = await this.#book.table(list.view());
+    for (let at = 0; at < records.length; at++) {
       if (pace.isDue()) {
         await pace.pause();
         if (!isWanted()) break;
       }
-      const worth = this.#book.worthOf(record);
+      const worth = this.#book.worthOf(records[at]!, judged[at]!);
       if (worth === 'good') continue;
-      underWay.push(this.#weed(record, worth));
+      underWay.push(this.#weed(records[at]!, judged[at]!, worth));
       if (underWay.length < MAX_UNDER_WAY) continue;
       await Promise.all(underWay);
       underWay = [];
@@ -53,11 +55,12 @@ export class ListWeeding {
     await Promise.all(underWay);
   }
 
-  async #weed(record: ListedRecord, worth: 'forged' | 'partly'): Promise<void> {
+  async #weed(record: ListedRecord, judged: JudgedRecord, worth: 'forged' | 'partly'): Promise<void> {
     const { ports, committees } = this.#context;
     const { writer } = ports;
-    const keeps = ({ attester }: ListedAttestation): boolean =>
-      committees.known.has(attester) && !this.#book.isForgedAttestation(record, attester);
+    const isForged = (attester: string): boolean =>
+      judged.slots.some((slot) => slot.attester === attester && slot.isForged);
+    const keeps = ({ attester }: ListedAttestation): boolean => committees.known.has(attester) && !isForged(attester);
     const good = worth === 'partly' ? record.attestations.filter(keeps) : [];
     try {
       await writer.removeRecords?.(record.identity, ({ index }) => index === record.index);

@@ -109,9 +109,8 @@ export class Newcomers {
   }
 
   #lookLate(record: ListedRecord): void {
-    const isLive = this.#context.ports.list.get(record.identity).includes(record);
     // Passing over what has left costs next to nothing.
-    if (!isLive) return;
+    if (!record.isLive) return;
     this.#left--;
     this.#look(record);
   }

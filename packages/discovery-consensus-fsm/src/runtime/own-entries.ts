@@ -183,6 +183,7 @@ export class OwnEntries {
 
   #requeueIfMissing(own: OwnEntry): void {
     const { identity, expiration, signature } = own;
+    if (own.listedIn?.isLive === true) return;
     if (signature === undefined || this.#queue.get(identity) !== undefined || this.#isListed(own)) return;
     const { packet } = own.entry;
     if (this.#queue.hasRoom(packet.length, this.#signing)) this.#queue.add({ identity, expiration, packet, signature });
@@ -190,7 +191,6 @@ export class OwnEntries {
 
   #isListed(own: OwnEntry): boolean {
     return this.#context.ports.list.get(own.identity).some((record) => {
-      if (record === own.listedIn) return true;
       if (record.expiration > own.expiration) return this.#book.enter(record).verdict?.ok !== false;
       const mine = listedWord(record, this.#context.self);
       if (record.expiration < own.expiration || mine === undefined || own.signature === undefined) return false;

@@ -13,9 +13,10 @@ import type {
 } from '../ports.js';
 import { BookEntry, JudgedAttestation, textOf } from './book-entry.js';
 import type { Context } from './context.js';
-import { depends, JudgedRecord, type Again, type Judging } from './judged-record.js';
+import { depends, JudgedRecord, type Again } from './judged-record.js';
 import { KnownCertificates, type KnownCertificate } from './known-certificates.js';
 import { KnownPacket, type PacketSource } from './known-packet.js';
+import { RecordTable } from './record-table.js';
 import { inSlices, Pace } from './slices.js';
 import type { Judged } from './verification-queue.js';
 import { NotJudged, verdictOf, VerificationQueue, whenJudged } from './verification-queue.js';
@@ -25,11 +26,10 @@ export type { BookEntry };
 /** A verdict on a packet as the book keeps it. */
 type KeptVerdict = KnownPacket | FailedVerdict;
 
-/** A record that has to be judged, and its place among all. */
-interface OpenRecord {
-  readonly record: ListedRecord;
-  readonly judged: JudgedRecord;
-  readonly at: number;
+/** A view that was looked through, and what was found. */
+interface ViewedTable {
+  readonly view: ListedView | undefined;
+  readonly table: RecordTable;
 }
 
 /** Signatures of one attester over one packet that messages may bring; those in the list are always judged. */
@@ -45,6 +45,8 @@ export class RecordBook {
   readonly #queue: VerificationQueue;
   readonly #entries = new Map<string, BookEntry>();
   #records = new WeakMap<ListedRecord, JudgedRecord>();
+  /** The last one. */
+  #table: ViewedTable = { view: undefined, table: RecordTable.EMPTY };
   /**
    * Refusals of what was good once, after its period: a certificate that has expired stays so. Each holds from that Unix
    * second on, or a node whose certificate expires would have all its signatures verified again in every round.
@@ -77,6 +79,7 @@ export class RecordBook {
    */
   rostersChanged(isJudgedAnew: boolean): void {
     this.#records = new WeakMap();
+    this.#table = { view: undefined, table: RecordTable.EMPTY };
     this.#over = new WeakMap();
     if (isJudgedAnew) return this.#entries.clear();
     // What was not authentic may be so now: it may be a new node's own.
@@ -120,11 +123,6 @@ export class RecordBook {
     }
     this.#queue.hurry(slot);
     return slot.verdict ?? verdictOf(slot);
-  }
-
-  /** What is known of a record; undefined when it was not looked at yet. */
-  judgedOf(record: ListedRecord): JudgedRecord | undefined {
-    return this.#records.get(record);
   }
 
   /**
@@ -188,75 +186,58 @@ export class RecordBook {
    * @param creation Unix seconds
    */
   async judge(view: ListedView, creation: number): Promise<JudgedEntry[]> {
-    const { entries, open } = await inSlices(this.#context, this.#heldJudgements(view, creation));
-    const again = await this.#askAgain(open, creation);
-    const committee = this.#context.committees.at(creation);
-    await inSlices(this.#context, this.#judgeOpen(entries, open, { creation, committee, again }));
-    return entries;
+    const table = await this.table(view);
+    const again = await this.#askAgain(table, table.open(this.#context.committees.at(creation), creation), creation);
+    return this.#judge(table, creation, again);
   }
 
   /** The same from the verdicts that are there: a record whose verdicts are out, or that lacks some, counts for less. */
   async judgeWhatIsKnown(view: ListedView, creation: number): Promise<JudgedEntry[]> {
-    const { entries, open } = await inSlices(this.#context, this.#heldJudgements(view, creation));
+    const table = await this.table(view);
     const unknown = new Map<object, FailedVerdict>();
-    for (const { judged } of open) {
+    for (const at of table.open(this.#context.committees.at(creation), creation)) {
+      const judged = table.judged[at]!;
       for (const slot of [judged.entry, ...judged.slots]) {
         if (slot.verdict !== undefined && depends(slot.verdict, creation)) unknown.set(slot, NOT_KNOWN);
       }
     }
-    const committee = this.#context.committees.at(creation);
-    await inSlices(this.#context, this.#judgeOpen(entries, open, { creation, committee, again: unknown }));
-    return entries;
+    return this.#judge(table, creation, unknown);
   }
 
-  *#heldJudgements(view: ListedView, creation: number): Steps<{ entries: JudgedEntry[]; open: OpenRecord[] }> {
-    const { recordsPerSlice } = this.#context.config;
-    const entries: JudgedEntry[] = [];
-    const open: OpenRecord[] = [];
+  #judge(table: RecordTable, creation: number, again: Again): Promise<JudgedEntry[]> {
     const committee = this.#context.committees.at(creation);
-    let cost = 0;
-    for (const record of view.entries()) {
-      cost += this.#records.has(record) ? 1 : NEW_RECORD_COST;
-      const judged = this.#judgedRecord(record);
-      const { last } = judged;
-      if (last?.holdsFor(committee, creation) === true) entries.push(last);
-      else open.push({ record, judged, at: entries.push(UNJUDGED) - 1 });
-      if (cost < recordsPerSlice) continue;
-      cost = 0;
-      yield;
-    }
-    return { entries, open };
+    return inSlices(this.#context, table.judge({ creation, committee, again }, this.#context.config.recordsPerSlice));
   }
 
-  *#judgeOpen(entries: JudgedEntry[], open: readonly OpenRecord[], judging: Judging): Steps<void> {
+  /** The records of a view, with what is known of each; begins to verify what is new. O(n), but little for what was there before. */
+  async table(view: ListedView): Promise<RecordTable> {
+    const last = this.#table;
+    if (last.view === view) return last.table;
+    const known = {
+      has: (record: ListedRecord): boolean => this.#records.has(record),
+      of: (record: ListedRecord): JudgedRecord => this.#judgedRecord(record),
+    };
     const { recordsPerSlice } = this.#context.config;
-    let since = 0;
-    for (const { record, judged, at } of open) {
-      entries[at] = judged.judge(record, judging);
-      if (++since % recordsPerSlice === 0) yield;
-    }
+    const table = await inSlices(this.#context, RecordTable.of(view, last.table, known, recordsPerSlice));
+    // Meanwhile another trust root may have come, by which nothing of this is to be taken over.
+    if (this.#table === last) this.#table = { view, table };
+    return table;
   }
 
   /**
    * What a record is worth, by the verdicts that are there.
    *
-   * - `good`: nothing speaks against it, perhaps because a verdict is still out, or it was not looked at yet;
+   * - `good`: nothing speaks against it, perhaps because a verdict is still out;
    * - `forged`: its packet is not what the list takes it for, now or ever;
    * - `partly`: the packet is good, but an attestation is not by whom it names. It keeps the real one out.
    */
-  worthOf(record: ListedRecord): 'good' | 'forged' | 'partly' {
-    const judged = this.#records.get(record);
-    if (judged === undefined || judged.isGood) return 'good';
+  worthOf(record: ListedRecord, judged: JudgedRecord): 'good' | 'forged' | 'partly' {
+    if (judged.isGood) return 'good';
     const { verdict } = judged.entry;
     if (verdict === undefined) return 'good';
     if (!verdict.ok) return verdict.timeDependent === true ? 'good' : 'forged';
     if (!judged.fits(record, verdict)) return 'forged';
     return judged.slots.some(({ isForged }) => isForged) ? 'partly' : 'good';
-  }
-
-  /** Whether an attestation that a record carries is known not to be by whom it names. */
-  isForgedAttestation(record: ListedRecord, attester: string): boolean {
-    return this.#judgedRecord(record).slots.some((slot) => slot.attester === attester && slot.isForged);
   }
 
   /** Forgets packets that neither the view nor `isNeeded` knows any more, nor anybody came with meanwhile. O(n). */
@@ -286,7 +267,7 @@ export class RecordBook {
     }
   }
 
-  async #askAgain(open: readonly OpenRecord[], creation: number): Promise<Again> {
+  async #askAgain(table: RecordTable, open: readonly number[], creation: number): Promise<Again> {
     const again = new Map<object, PacketVerdict | SignatureVerdict>();
     const asked: Promise<void>[] = [];
     const ask = <Verdict extends PacketVerdict | SignatureVerdict>(
@@ -308,7 +289,8 @@ export class RecordBook {
       asked.push(this.#queue.ask(verify).then(settle));
     };
     const pace = new Pace(this.#context);
-    for (const { judged } of open) {
+    for (const at of open) {
+      const judged = table.judged[at]!;
       const { entry } = judged;
       const verdict = entry.verdict ?? (await verdictOf(entry));
       ask<KeptVerdict>(entry, verdict, () => this.#verifyPacket(entry, creation));
@@ -403,17 +385,6 @@ export class RecordBook {
 function validAt<Verdict extends VerdictPeriod>(remembered: Verdict | undefined, at: number): Verdict | undefined {
   return remembered !== undefined && remembered.notBefore <= at && at <= remembered.notAfter ? remembered : undefined;
 }
-
-/** What looking at a record for the first time costs, in records that were looked at before. */
-const NEW_RECORD_COST = 16;
-
-const UNJUDGED: JudgedEntry = {
-  identity: '',
-  expiration: 0,
-  itemBytes: undefined,
-  itemLength: undefined,
-  attestations: 0,
-};
 
 const NOT_KNOWN: FailedVerdict = { ok: false, code: 'notKnown', timeDependent: true };
 

@@ -100,6 +100,11 @@ export class ListState {
     this.#freeSlots.push(slot);
   }
 
+  /** Another state takes the place of this one: none of its records is in the list any more. O(records). */
+  abandon(): void {
+    for (const slot of this.#slots.values()) for (const record of this.#at(slot)) record.abandon();
+  }
+
   /** The list as it is now, for good; constant time. */
   freeze(): FrozenState {
     const [order, held, rows] = [this.#order.freeze(), this.#held.freeze(), this.#rows.freeze()];

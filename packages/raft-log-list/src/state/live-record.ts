@@ -66,8 +66,12 @@ export class LiveRecord implements StoredRecord, Tenant {
   }
 
   get packet(): Uint8Array {
+    return this.peekPacket().slice();
+  }
+
+  peekPacket(): Uint8Array {
     const [begin, end] = this.#packetRange();
-    return this.#slab.bytes.slice(begin, end);
+    return this.#slab.bytes.subarray(begin, end);
   }
 
   hasPacket(packet: Uint8Array): boolean {
@@ -108,8 +112,13 @@ export class LiveRecord implements StoredRecord, Tenant {
 
   /** It has left the list. What still holds it can go on reading it. */
   leave(slabs: RecordSlabs): void {
-    this.#isLive = false;
+    this.abandon();
     slabs.remove(this.#slab, this.#place);
+  }
+
+  /** The whole list that it was in is no more. */
+  abandon(): void {
+    this.#isLive = false;
   }
 
   #packetRange(): readonly [begin: number, end: number] {

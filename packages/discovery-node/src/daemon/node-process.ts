@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StateDivergence } from '@discovery-raft/discovery-consensus-fsm';
 import { hasExistingState, systemRandom, type Logger, type RaftConfig } from '@discovery-raft/raft-core';
@@ -9,6 +8,7 @@ import { AdminServer } from '../admin/admin-server.js';
 import { adminHandlers, withTimeout, type AdminHost } from '../admin/handlers.js';
 import type { RoundReport, StatusReport } from '../admin/protocol.js';
 import { given } from '../config/check-together.js';
+import { makePrivateFolder } from '../directory/durable-file.js';
 import { FileDirectoryStore } from '../directory/file-directory-store.js';
 import type { HttpHost, HttpServer } from '../http/http-server.js';
 import type { MetricsHost } from '../metrics/node-metrics.js';
@@ -279,7 +279,7 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
   const clocks = nodeClocks(config.clock.offsetSeconds, options.manualClock);
   for (const warning of expiryWarnings(deployment, clocks.consensus.wallNow() / 1000)) logger.warn(warning);
   const dataFolder = path(config.data.directory);
-  await mkdir(dataFolder, { recursive: true, mode: 0o700 });
+  await makePrivateFolder(dataFolder);
   const lock = await lockData(dataFolder);
   closers.add('the lock', () => lock.release());
   await refuseDiverged(dataFolder);

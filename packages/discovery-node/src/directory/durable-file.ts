@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { NodeError } from '../errors.js';
 
 /** Mode of what only the node's own user may read. */
@@ -12,11 +12,21 @@ const PRIVATE_FOLDER = 0o700;
 /** What is written to a file: in one piece, or in parts that follow one another. */
 export type FileContent = string | Uint8Array | readonly Uint8Array[];
 
-/** Makes a folder, and those above it, that only the own user may look into. One that is there stays as it is. */
+/**
+ * Makes a folder, and those above it, that only the own user may look into. One that is there stays as it is. New ones are on
+ * disk when this resolves: what is durable in a folder must not go with the folder's name.
+ */
 export async function makePrivateFolder(folder: string): Promise<void> {
-  const made = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
+  const outermost = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
+  if (outermost === undefined) return;
   // The mask of the process may have taken bits away, never added any; this makes sure of the owner's.
-  if (made !== undefined) await chmod(folder, PRIVATE_FOLDER);
+  await chmod(folder, PRIVATE_FOLDER);
+  let made = resolve(folder);
+  await syncFolder(dirname(made));
+  while (made !== resolve(outermost)) {
+    made = dirname(made);
+    await syncFolder(dirname(made));
+  }
 }
 
 /**

@@ -58,12 +58,15 @@ export class SnapshotFileSource implements SnapshotSource {
     if (this.#closed) throw new StoreError('the snapshot is closed', { failure: 'closed', ...this.#place });
     const length = Math.max(0, Math.min(maxBytes, this.meta.size - offset, MAX_READ_BYTES));
     const result = new Uint8Array(length);
-    for (let done = 0; done < length;) {
-      const number = Math.floor((offset + done) / CHUNK_BYTES);
-      const chunk = await this.#chunk(number);
-      const piece = chunk.subarray(offset + done - number * CHUNK_BYTES).subarray(0, length - done);
+    if (length === 0) return result;
+    const first = Math.floor(offset / CHUNK_BYTES);
+    let skip = offset - first * CHUNK_BYTES;
+    let done = 0;
+    for (const chunk of await this.#chunks(first, Math.floor((offset + length - 1) / CHUNK_BYTES))) {
+      const piece = chunk.subarray(skip, skip + length - done);
       result.set(piece, done);
       done += piece.length;
+      skip = 0;
     }
     return result;
   }
@@ -74,12 +77,23 @@ export class SnapshotFileSource implements SnapshotSource {
     await this.#file.close();
   }
 
-  async #chunk(number: number): Promise<Uint8Array> {
-    if (this.#last?.number === number) return this.#last.bytes;
-    const { at, bytes } = chunkPlace(number, this.meta.size);
-    const chunk = await checked(this.#place, async () => decodeChunk(number, await readExactly(this.#file, at, bytes)));
-    this.#last = { number, bytes: chunk };
-    return chunk;
+  /** These chunks, which are next to one another, with one read of the file. */
+  async #chunks(first: number, last: number): Promise<readonly Uint8Array[]> {
+    const chunks = this.#last?.number === first ? [this.#last.bytes] : [];
+    const from = first + chunks.length;
+    if (from > last) return chunks;
+    const { size } = this.meta;
+    const begin = chunkPlace(from, size).at;
+    const { at: lastAt, bytes: lastBytes } = chunkPlace(last, size);
+    await checked(this.#place, async () => {
+      const read = await readExactly(this.#file, begin, lastAt + lastBytes - begin);
+      for (let number = from; number <= last; number++) {
+        const { at, bytes } = chunkPlace(number, size);
+        chunks.push(decodeChunk(number, read.subarray(at - begin, at - begin + bytes)));
+      }
+    });
+    this.#last = { number: last, bytes: chunks.at(-1)!.slice() };
+    return chunks;
   }
 }
 

@@ -1,5 +1,6 @@
 // A discovery node of the packages, by hand: Raft, the shared list in its log, the consensus on the list.
 import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { create } from '@bufbuild/protobuf';
 import {
   attestationsNeeded,
@@ -31,7 +32,7 @@ export interface NodeOptions {
 
 /** Starts a node. Clients and peers reach it through `consensus` and `receive`. */
 export async function startNode({ id, keys, members, root, slotSeconds, send }: NodeOptions) {
-  const list = new SharedList({ schema: listSchema, sha256: (bytes) => hash('sha256', bytes, 'binary') });
+  const list = new SharedList({ schema: listSchema, sha256: (bytes) => hash('sha256', bytes, 'binary'), crc32 });
   const transport = new MemoryTransport({ id, address: id, copy: false });
   const receiveRaft = carryRaft(id, root.profile.discoveryVersion, transport, send);
   const writer = new ListWriter({

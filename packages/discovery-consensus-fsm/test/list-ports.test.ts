@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { RaftLogEntrySchema } from '@discovery-raft/protocol';
 import { EntryType } from '@discovery-raft/raft-core';
@@ -9,7 +10,7 @@ import { VirtualTime } from './fixtures/virtual-time.js';
 
 function newList(): SharedList {
   const schema = { describe: () => undefined, attester: () => undefined };
-  return new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary') });
+  return new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary'), crc32 });
 }
 
 function marker(index: number) {

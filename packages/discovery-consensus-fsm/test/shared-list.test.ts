@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { create } from '@bufbuild/protobuf';
 import { PublishToDiscoverySchema } from '@discovery-raft/protocol';
 import { ListWriter, SharedList } from '@discovery-raft/raft-log-list';
@@ -57,7 +58,7 @@ function makeNodes(time: VirtualTime): Node[] {
     attester: attesterOf,
   };
   for (const id of ids) {
-    const list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary') });
+    const list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary'), crc32 });
     const writer = new ListWriter({ list, propose, clock, attestationThreshold: 3 });
     const ports: ConsensusPorts = {
       list: listReader(list),

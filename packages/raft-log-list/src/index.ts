@@ -17,7 +17,7 @@ export {
   type StoredRecord,
 } from './record.js';
 export type { IgnoredReason } from './state/apply-entry.js';
-export type { PackedSha256 } from './state/hashing.js';
+export type { Crc32, PackedSha256 } from './state/hashing.js';
 export type { ListView } from './state/list-view.js';
 export { compareIdentities, compareRecords, type RecordPlace } from './state/record-order.js';
 export { SharedList, type ListResult, type ListStats, type SharedListOptions } from './shared-list.js';

@@ -16,7 +16,7 @@ import { writeSnapshot } from './snapshot/write-snapshot.js';
 import { applyEntry, mayRedact, type EntryEffect, type IgnoredReason, type ListRules } from './state/apply-entry.js';
 import { AttesterBook } from './state/attesters.js';
 import { EntryChain } from './state/entry-chain.js';
-import { HASH_BYTES, packHash, type PackedSha256 } from './state/hashing.js';
+import { HASH_BYTES, packHash, type Crc32, type PackedSha256 } from './state/hashing.js';
 import { ListState } from './state/list-state.js';
 import { StateView } from './state/list-view.js';
 
@@ -35,6 +35,8 @@ export interface SharedListOptions {
   readonly limits?: Partial<ListLimits>;
   /** For the digests that replicas compare: in Node `(bytes) => hash('sha256', bytes, 'binary')`. */
   readonly sha256: PackedSha256;
+  /** For snapshots: in Node `crc32` of `node:zlib`. */
+  readonly crc32: Crc32;
   readonly logger?: Logger;
 }
 
@@ -54,7 +56,7 @@ export interface ListStats {
  * it; nothing but the log changes it. The leader's {@link ListWriter} decides what goes into the log.
  *
  * @example
- * const list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary') });
+ * const list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary'), crc32 });
  * const raft = await Raft.create({ ...options, stateMachine: list });
  * const frozen = list.view(); // stays as it is
  */
@@ -75,12 +77,11 @@ export class SharedList implements StateMachine<ListResult> {
 
   /** @throws ListError LIST_OPTION_INVALID */
   constructor(options: SharedListOptions) {
-    const logger = options.logger ?? silentLogger;
-    this.schema = options.schema;
+    const { schema, sha256, crc32, logger = silentLogger } = options;
+    this.schema = schema;
     this.limits = completeLimits(options.limits);
-    const attesters = new AttesterBook(options.schema);
-    this.#rules = { schema: options.schema, limits: this.limits, sha256: options.sha256, attesters };
-    this.#chain = new EntryChain(options.sha256);
+    this.#rules = { schema, limits: this.limits, sha256, crc32, attesters: new AttesterBook(schema) };
+    this.#chain = new EntryChain(sha256);
     this.#events = new ListEmitter((event, error) => logger.error('a listener of the list threw', { event, error }));
   }
 
@@ -166,7 +167,7 @@ export class SharedList implements StateMachine<ListResult> {
     const deadOnArrival = this.#deadOnArrival;
     return {
       persist: async (write) => {
-        if (view !== undefined) await writeSnapshot(view, deadOnArrival, write);
+        if (view !== undefined) await writeSnapshot(view, deadOnArrival, this.#rules.crc32, write);
       },
       release: () => {
         view = undefined;

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { hash } from 'node:crypto';
 import fc from 'fast-check';
 import { EntryType, type LogEntry } from '@discovery-raft/raft-core';
@@ -145,9 +146,14 @@ describe('the digest of a state', () => {
     const attestations = ['x', 'y'].map((name) => attestationBy(name));
     log.append(encodeEntry({ packet: packetOf('a', 10), attestations }));
     const replicas = {
-      limits: new SharedList({ schema: textSchema, sha256, limits: { ...DEFAULT_LIST_LIMITS, maxAttestations: 1 } }),
-      packets: new SharedList({ schema: { ...textSchema, describe: () => undefined }, sha256 }),
-      attesters: new SharedList({ schema: { ...textSchema, attester: () => 'x' }, sha256 }),
+      limits: new SharedList({
+        schema: textSchema,
+        sha256,
+        crc32,
+        limits: { ...DEFAULT_LIST_LIMITS, maxAttestations: 1 },
+      }),
+      packets: new SharedList({ schema: { ...textSchema, describe: () => undefined }, sha256, crc32 }),
+      attesters: new SharedList({ schema: { ...textSchema, attester: () => 'x' }, sha256, crc32 }),
     };
     for (const replica of Object.values(replicas)) {
       replica.apply(log.entries[0]!, { redact() {} });

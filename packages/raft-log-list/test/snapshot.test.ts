@@ -1,6 +1,6 @@
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { encodeEntry } from '../src/codec/entry-codec.js';
-import { crc32 } from '../src/state/checksum.js';
 import { ListError, SharedList } from '../src/index.js';
 import { LogHarness, plain } from './fixtures/log-harness.js';
 import { attestationBy, packetOf, sha256, textList } from './fixtures/text-schema.js';
@@ -155,7 +155,7 @@ describe('damaged snapshots', () => {
 
   it('of another schema are refused', async () => {
     const bytes = await persist(filled(5).list);
-    const list = new SharedList({ schema: { describe: () => undefined, attester: () => undefined }, sha256 });
+    const list = new SharedList({ schema: { describe: () => undefined, attester: () => undefined }, sha256, crc32 });
     await expect(list.restore(stream(bytes))).rejects.toMatchObject({ code: 'LIST_SNAPSHOT_CORRUPT' });
   });
 

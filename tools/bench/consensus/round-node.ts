@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { create } from '@bufbuild/protobuf';
 import {
   DiscoveryConsensus,
@@ -79,7 +80,7 @@ export class RoundNode {
     this.#folder = folder;
     this.#pool = new VerifyPool();
     const sha256 = (bytes: Uint8Array): string => hash('sha256', bytes, 'binary');
-    this.#list = new SharedList({ schema: itemSchema, sha256 });
+    this.#list = new SharedList({ schema: itemSchema, sha256, crc32 });
     let index = 0;
     this.#writer = new ListWriter({
       list: this.#list,

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { create } from '@bufbuild/protobuf';
 import { DiscoveryConsensus, listReader, type DiscoveryMessage } from '@discovery-raft/discovery-consensus-fsm';
 import { PublishToDiscoverySchema } from '@discovery-raft/protocol';
@@ -26,7 +27,7 @@ export interface WritesPerItem {
 /** A log that all nodes apply in the same turn. Only its entries are of interest here. */
 class Log {
   readonly lists = MEMBERS.map(
-    () => new SharedList({ schema: itemSchema, sha256: (bytes) => hash('sha256', bytes, 'binary') }),
+    () => new SharedList({ schema: itemSchema, sha256: (bytes) => hash('sha256', bytes, 'binary'), crc32 }),
   );
   entries = 0;
 

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { EntryType, seededRandom, systemClock } from '@discovery-raft/raft-core';
 import { ListWriter, SharedList, type NewAttestation } from '@discovery-raft/raft-log-list';
 import { attestationBy, packetOf, schema } from './items.js';
@@ -9,7 +10,7 @@ const BATCH = 500;
 
 /** A list and its writer over a log that applies at once: what is measured is the list, not Raft. */
 export class BenchList {
-  readonly list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary') });
+  readonly list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary'), crc32 });
   readonly #items: number;
   readonly #packetBytes: number;
   readonly #attestations: readonly NewAttestation[];

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -108,7 +109,7 @@ async function bytesOf(store: SnapshotStore): Promise<number> {
 type Sizes = Pick<Footprint, 'usedBytes' | 'fileBytes' | 'snapshotBytes'> & { readonly ownBytes: number };
 
 async function runNode(plan: ChurnPlan, stores: Stores, sizes: () => Promise<Sizes>): Promise<Footprint[]> {
-  const list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary') });
+  const list = new SharedList({ schema, sha256: (bytes) => hash('sha256', bytes, 'binary'), crc32 });
   const { logStore, stableStore, snapshotStore } = stores;
   const ports = { transport, logStore, stableStore, snapshotStore, stateMachine: list };
   const raft = await Raft.create<ListResult>({ id: 'alone', address: 'alone', ...ports });

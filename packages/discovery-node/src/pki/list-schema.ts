@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { readItemClaims } from '@discovery-raft/psp-envelope';
 import { peekCertificateIdentity, peekSignedMessage } from '@discovery-raft/psp-pki';
 import type { Logger } from '@discovery-raft/raft-core';
@@ -26,5 +27,5 @@ export const discoveryListSchema: ListSchema = {
 /** An empty list of PSP packets, as every discovery node must make it. */
 export function newDiscoveryList(logger?: Logger): SharedList {
   const sha256 = (bytes: Uint8Array): string => hash('sha256', bytes, 'binary');
-  return new SharedList({ schema: discoveryListSchema, sha256, ...(logger === undefined ? {} : { logger }) });
+  return new SharedList({ schema: discoveryListSchema, sha256, crc32, ...(logger === undefined ? {} : { logger }) });
 }

@@ -39,7 +39,7 @@ export async function readSnapshot(bytes: SnapshotBytes, rules: ListRules): Prom
   let previous: ReadRecord | undefined;
   let isWhole = false;
   const maxPayloadBytes = BLOCK_TARGET_BYTES + RECORD_HEADER_BYTES + maxEntryBytes(rules.limits);
-  for await (const payload of readBlocks(bytes, maxPayloadBytes)) {
+  for await (const payload of readBlocks(bytes, maxPayloadBytes, rules.crc32)) {
     if (isWhole) throw corrupt('something follows its digest');
     if (header === undefined) {
       header = readHeader(payload);
@@ -75,15 +75,16 @@ interface Header {
 
 function readHeader(payload: Uint8Array): Header {
   if (payload.length < 16 || !sameBytes(payload.subarray(0, 8), SNAPSHOT_MAGIC)) throw corrupt('it is not of a list');
-  const version = readInteger(payload, 8);
+  const fields = fieldsOf(payload);
+  const version = readInteger(fields, 8);
   if (version !== SNAPSHOT_VERSION) {
     throw new ListError('LIST_SNAPSHOT_VERSION', 'the snapshot is of another version', { version });
   }
   if (payload.length !== HEADER_BYTES) throw corrupt('its header has the wrong length');
   const header = {
-    index: readInteger(payload, 16),
-    deadOnArrival: readInteger(payload, 24),
-    size: readInteger(payload, 32),
+    index: readInteger(fields, 16),
+    deadOnArrival: readInteger(fields, 24),
+    size: readInteger(fields, 32),
     chain: packHash(payload.subarray(40)),
   };
   if (header.deadOnArrival > header.index) throw corrupt('an index is impossible');
@@ -91,11 +92,12 @@ function readHeader(payload: Uint8Array): Header {
 }
 
 function* readRecords(payload: Uint8Array, rules: ListRules): Generator<ReadRecord> {
+  const fields = fieldsOf(payload);
   let position = 0;
   while (position < payload.length) {
     if (payload.length - position < RECORD_HEADER_BYTES) throw corrupt('a record is cut short');
-    const index = readInteger(payload, position);
-    const length = fieldsOf(payload).getUint32(position + 8);
+    const index = readInteger(fields, position);
+    const length = fields.getUint32(position + 8);
     position += RECORD_HEADER_BYTES;
     if (length > payload.length - position) throw corrupt('a record is cut short');
     const data = payload.subarray(position, position + length);
@@ -108,10 +110,10 @@ function* readRecords(payload: Uint8Array, rules: ListRules): Generator<ReadReco
   }
 }
 
-function readInteger(payload: Uint8Array, position: number): number {
-  const value = fieldsOf(payload).getBigUint64(position);
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw corrupt('an integer is too large');
-  return Number(value);
+function readInteger(fields: DataView, position: number): number {
+  const value = fields.getUint32(position) * 2 ** 32 + fields.getUint32(position + 4);
+  if (!Number.isSafeInteger(value)) throw corrupt('an integer is too large');
+  return value;
 }
 
 function fieldsOf(payload: Uint8Array): DataView {

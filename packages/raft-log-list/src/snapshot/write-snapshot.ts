@@ -1,5 +1,5 @@
 import type { LogIndex, MaybePromise } from '@discovery-raft/raft-core';
-import { crc32 } from '../state/checksum.js';
+import type { Crc32 } from '../state/hashing.js';
 import type { StateView } from '../state/list-view.js';
 import {
   BLOCK_HEADER_BYTES,
@@ -18,6 +18,7 @@ import {
 export async function writeSnapshot(
   view: StateView,
   deadOnArrival: LogIndex,
+  crc32: Crc32,
   write: (chunk: Uint8Array) => MaybePromise<void>,
 ): Promise<void> {
   let crc = 0;

@@ -20,7 +20,7 @@ import { decodeEntry, encodeEntry, type DecodedEntry, type EntryFields } from '.
 import type { ListLimits } from '../limits.js';
 import { recordBytes, type Attestation, type ListSchema, type NewAttestation, type StoredRecord } from '../record.js';
 import type { AttesterBook, ReadAttestation } from './attesters.js';
-import type { PackedSha256 } from './hashing.js';
+import type { Crc32, PackedSha256 } from './hashing.js';
 import type { ListState } from './list-state.js';
 import type { LiveRecord, ReadRecord } from './live-record.js';
 
@@ -29,6 +29,7 @@ export interface ListRules {
   readonly schema: ListSchema;
   readonly limits: ListLimits;
   readonly sha256: PackedSha256;
+  readonly crc32: Crc32;
   /** Of the schema. */
   readonly attesters: AttesterBook;
 }

@@ -5,6 +5,12 @@
  */
 export type PackedSha256 = (bytes: Uint8Array) => string;
 
+/**
+ * CRC-32, the one of zip and PNG, of `bytes`, continued from `crc`, which is 0 at the beginning; from 0 to 2^32 - 1. In Node
+ * that is `crc32` of `node:zlib`, which is several times as fast as any in JavaScript.
+ */
+export type Crc32 = (bytes: Uint8Array, crc: number) => number;
+
 /** Bytes of a SHA-256, and characters of a packed one. */
 export const HASH_BYTES = 32;
 

@@ -144,7 +144,8 @@ export class ListState {
   }
 
   #link(origin: LogIndex, slot: number): void {
-    const others = slotsOf(this.#byOrigin.get(origin)).filter((other) => other !== slot);
+    const present = this.#byOrigin.get(origin);
+    const others = present === undefined ? [] : slotsOf(present).filter((other) => other !== slot);
     this.#byOrigin.set(origin, others.length === 0 ? slot : [...others, slot]);
   }
 

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import {
   DiscoveryConsensus,
   listLeader,
@@ -128,7 +129,7 @@ export class DiscoverySimNode {
     const { clock: world, hooks } = this.#world;
     const skew = { rate: 1, offsetMs: 0, wallStartMs: START_SECONDS * 1000 };
     const clock = new ProcessClock(world, skew, () => undefined);
-    const list = new SharedList({ schema: listSchema, sha256: packedSha256 });
+    const list = new SharedList({ schema: listSchema, sha256: packedSha256, crc32 });
     const process: DiscoveryProcess = {
       number: ++this.#incarnations,
       clock,

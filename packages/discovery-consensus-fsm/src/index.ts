@@ -11,15 +11,33 @@ export * from './machine/draw-transitions.js';
 export * from './policy/thresholds.js';
 export * from './policy/judgement.js';
 export * from './policy/state-verdict.js';
-export * from './policy/committee.js';
-export * from './policy/root-promise.js';
+export { rosterAt, type Committee, type Roster } from './policy/committee.js';
+export type { PromiseFacts, PromiseRefusal } from './policy/root-promise.js';
 export * from './policy/slots.js';
-export * from './policy/listing.js';
+export {
+  buildListing,
+  buildListingSteps,
+  type BuiltListing,
+  type ListedItem,
+  type ListingHeader,
+  type ListingInput,
+} from './policy/listing.js';
 export type { WrittenListing } from './policy/listing-bytes.js';
-export * from './policy/item-rules.js';
+export { itemFault, lifetimeFault, type ItemFault } from './policy/item-rules.js';
 export * from './policy/request-check.js';
 export * from './errors.js';
-export * from './refusals.js';
+export {
+  ALARM_CODES,
+  PUBLISH_CODES,
+  REFUSAL_CODES,
+  type AlarmCode,
+  type ConsensusCounters,
+  type Handled,
+  type LeaderFault,
+  type PublishCode,
+  type PublishOutcome,
+  type RefusalCode,
+} from './refusals.js';
 export * from './config.js';
 export type * from './messages.js';
 export type * from './ports.js';
@@ -27,7 +45,7 @@ export type * from './operations.js';
 export type * from './events.js';
 export type { ConsensusPorts } from './runtime/context.js';
 export type { RootSigningResult } from './runtime/signing-ledger.js';
-export { describeDivergence, type StateAt, type StateClaim, type StateDivergence } from './runtime/state-watch.js';
+export type { StateAt, StateClaim, StateDivergence } from './runtime/state-watch.js';
 export { listReader, type ListCompleteness } from './list-reader.js';
 export { listLeader } from './list-leader.js';
 export { MemoryDirectoryStore } from './memory-directory-store.js';

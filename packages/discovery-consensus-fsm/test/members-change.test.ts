@@ -1,5 +1,6 @@
 import type { RootPromise, Roster } from '../src/index.js';
-import { placesOf, promiseForbids, promiseRefusal, rosterAt } from '../src/index.js';
+import { placesOf, rosterAt } from '../src/policy/committee.js';
+import { promiseForbids, promiseRefusal } from '../src/policy/root-promise.js';
 import { Cluster, START } from './fixtures/cluster.js';
 import { makePacket, sha256 } from './fixtures/fake-crypto.js';
 

@@ -7,7 +7,6 @@ import {
   attestationsNeeded,
   buildListing,
   buildListingSteps,
-  compareBytes,
   consensusQuorum,
   entryValid,
   reachesShare,
@@ -18,6 +17,7 @@ import {
   toleratedLiars,
   voteVerdict,
 } from '../src/index.js';
+import { compareBytes } from '../src/policy/listing.js';
 import type { BuiltListing, JudgedEntry, VoteFacts, WrittenListing } from '../src/index.js';
 import { VERSION, sha256 } from './fixtures/fake-crypto.js';
 

@@ -58,14 +58,8 @@ export {
   type ItemFault,
 } from './directory/item-shape.js';
 export { runSteps, type Steps } from './steps.js';
-export {
-  listedItemBytes,
-  listingHeadBytes,
-  listingHeadOf,
-  ListingWriter,
-  type ListingHead,
-} from './directory/listing-writer.js';
-export { subNamespaceOf, subNamespaceOfItem, SubNamespaces } from './directory/sub-namespace.js';
+export { listedItemBytes, ListingWriter, type ListingHead } from './directory/listing-writer.js';
+export { subNamespaceOf, SubNamespaces } from './directory/sub-namespace.js';
 export {
   SHORT_LISTING_BYTES,
   shortListingOf,

@@ -3,6 +3,7 @@ import { check } from './command.mjs';
 import { examples } from './steps/examples.mjs';
 import { sum } from './report.mjs';
 import { boundaries } from './steps/boundaries.mjs';
+import { exportsAreTold } from './steps/exports.mjs';
 import { tests } from './steps/jest.mjs';
 import { lint } from './steps/lint.mjs';
 import { installed } from './steps/packages.mjs';
@@ -57,6 +58,7 @@ export const steps = [
   },
   { name: 'examples', shows: 'each example runs to a good end', run: examples },
   { name: 'snippets', shows: 'TypeScript in README and docs compiles', run: snippets },
+  { name: 'exports', shows: 'each README names what its package exports', run: exportsAreTold },
   { name: 'packages', shows: 'each package packs, installs and imports', run: installed },
   { name: 'release', shows: 'nx release would run', run: release },
 ];

@@ -133,6 +133,20 @@ describe('CellReader', () => {
     expect(reader.insideCell).toBe(false);
   });
 
+  test('keeps what was not read yet, when the bytes are wanted back', () => {
+    const first = encodeCell(7, Command.streamRelay, Uint8Array.of(1, 2, 3));
+    const chunk = new Uint8Array([...first, ...first, ...first.subarray(0, 9)]);
+    const reader = new CellReader();
+    reader.push(chunk);
+    expect(reader.next()?.payload).toEqual(Uint8Array.of(1, 2, 3));
+    reader.keep();
+    chunk.fill(0);
+    expect(reader.next()?.payload).toEqual(Uint8Array.of(1, 2, 3));
+    expect(reader.next()).toBeNull();
+    reader.push(first.subarray(9));
+    expect(reader.next()?.payload).toEqual(Uint8Array.of(1, 2, 3));
+  });
+
   test('a payload that no cell can hold is an error of the sender', () => {
     expect(codeOf(() => encodeCell(1, Command.streamRelay, new Uint8Array(65_536)))).toBe('LINK_TOO_LARGE');
     expect(codeOf(() => encodeCell(1, Command.destroy, new Uint8Array(510)))).toBe('LINK_TOO_LARGE');

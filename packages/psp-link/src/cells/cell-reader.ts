@@ -37,9 +37,18 @@ export class CellReader {
     if (this.#filled === 0) this.#partial = new Uint8Array(0);
   }
 
-  /** Gives bytes to read; they must not be written to afterwards. Call it only when `next` has returned null. */
+  /**
+   * Gives bytes to read; they must not be written to until `next` has returned null, or {@link CellReader.keep} was called.
+   * Call it only when `next` has returned null.
+   */
   push(chunk: Uint8Array): void {
     this.#chunk = chunk;
+    this.#at = 0;
+  }
+
+  /** Copies what was not read yet: the bytes that were given may be written to from now on. */
+  keep(): void {
+    this.#chunk = this.#chunk.slice(this.#at);
     this.#at = 0;
   }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { connect as connectTls } from 'node:tls';
+import type { OnReadOpts } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { silentLogger, systemClock, type Clock, type Logger } from '@discovery-raft/raft-core';
 import type { LinkCredentials } from '../credentials/credentials.js';
 import { LinkError } from '../errors.js';
@@ -7,6 +8,7 @@ import { EXPORTER_BYTES, EXPORTER_CONTEXT, EXPORTER_LABEL, NONCE_BYTES } from '.
 import { InitiatorHandshake } from '../handshake/initiator.js';
 import { DEFAULT_LINK_LIMITS, type LinkLimits } from '../limits.js';
 import { PspConnection } from './psp-connection.js';
+import { ReadBuffer } from './read-buffer.js';
 import { runHandshake } from './run-handshake.js';
 import type { SecureWire } from './secure-wire.js';
 import { TLS_OPTIONS } from './tls-options.js';
@@ -45,14 +47,8 @@ export function connectPsp(options: ConnectOptions): Promise<PspConnection> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(aborted());
     const deadlineAt = clock.now() + (options.timeoutMs ?? limits.handshakeTimeoutMs);
-    const socket = connectTls({
-      ...TLS_OPTIONS,
-      host: options.host,
-      port: options.port,
-      // Certificates are judged by the rules of PSP, on the cells that name them.
-      rejectUnauthorized: false,
-      servername: '',
-    });
+    const readBuffer = new ReadBuffer();
+    const socket = connectTls(tlsOptionsOf(options, readBuffer));
     let cancel = (error: LinkError): void => {
       socket.destroy();
       settle(error);
@@ -78,7 +74,7 @@ export function connectPsp(options: ConnectOptions): Promise<PspConnection> {
     socket.on('secureConnect', () => {
       timer.cancel();
       socket.removeAllListeners('error').removeAllListeners('close');
-      const wire = new TlsWire(socket, socket.remoteAddress ?? options.host);
+      const wire = new TlsWire(socket, socket.remoteAddress ?? options.host, readBuffer);
       const settings = { limits, clock, deadlineAt };
       cancel = runHandshake(wire, initiatorOf(wire, options, limits, clock), settings, (result) => {
         if (result instanceof LinkError) return settle(result);
@@ -97,6 +93,15 @@ export function connectPsp(options: ConnectOptions): Promise<PspConnection> {
       });
     });
   });
+}
+
+/** With `onread`, which Node's types lack. */
+function tlsOptionsOf(
+  { host, port }: ConnectOptions,
+  readBuffer: ReadBuffer,
+): ConnectionOptions & { onread: OnReadOpts } {
+  // Certificates are judged by the rules of PSP, on the cells that name them.
+  return { ...TLS_OPTIONS, host, port, rejectUnauthorized: false, servername: '', onread: readBuffer.option };
 }
 
 function initiatorOf(wire: SecureWire, options: ConnectOptions, limits: LinkLimits, clock: Clock): InitiatorHandshake {

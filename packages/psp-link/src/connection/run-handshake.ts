@@ -74,6 +74,7 @@ export function runHandshake(
     }
     // What follows is for the connection, which resumes the wire.
     wire.pause();
+    reader.keep();
     finishWhenSent();
   };
   waitForStep();

@@ -2,7 +2,7 @@ import type { LinkError } from '../errors.js';
 
 /** Takes what a wire brings. */
 export interface WireListener {
-  /** Bytes that arrived; the listener's own. Not called after `closed`. */
+  /** Bytes that arrived, good until it returns: whoever keeps them copies them. Not called after `closed`. */
   data(chunk: Uint8Array): void;
   /** The last call, once: null when the peer has ended the connection as it should. */
   closed(error: LinkError | null): void;
@@ -24,7 +24,7 @@ export interface SecureWire {
    * synchronously, and not at all once the wire has closed.
    */
   write(bytes: Uint8Array, taken: () => void): void;
-  /** Reads nothing until `resume`: the peer is held back by TCP. */
+  /** Brings nothing until `resume`: the peer is held back by TCP. */
   pause(): void;
   resume(): void;
   /** Ends in order: what was written is still sent. */

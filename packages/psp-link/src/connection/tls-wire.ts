@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { LinkError } from '../errors.js';
+import type { ReadBuffer } from './read-buffer.js';
 import type { SecureWire, WireListener } from './secure-wire.js';
 
 /** A TLS socket whose handshake is over, as a wire. It owns the socket. */
@@ -8,13 +9,21 @@ export class TlsWire implements SecureWire {
   readonly peerCertificate: Uint8Array;
   readonly #socket: TLSSocket;
   #listener: WireListener | null = null;
-  /** What came before anybody listened: the socket is paused, so this is one chunk at most. */
-  #early: Uint8Array[] = [];
+  /**
+   * What came while nobody listened, or after `pause`: a socket with a read buffer brings what TLS has decrypted even then.
+   * No more than one read of the system has.
+   */
+  #waiting: Uint8Array[] = [];
+  #paused = false;
   #closed = false;
+  #toldClosed: WireListener | null = null;
   #error: LinkError | null = null;
 
-  /** @param address the peer's, for a socket that has lost it already */
-  constructor(socket: TLSSocket, address: string) {
+  /**
+   * @param address the peer's, for a socket that has lost it already
+   * @param readBuffer in which the socket reads; left out: it reads into memory of its own
+   */
+  constructor(socket: TLSSocket, address: string, readBuffer?: ReadBuffer) {
     this.#socket = socket;
     this.address = address;
     this.peerCertificate = new Uint8Array(socket.getPeerX509Certificate()?.raw ?? []);
@@ -25,14 +34,16 @@ export class TlsWire implements SecureWire {
     });
     socket.on('close', () => {
       this.#closed = true;
-      this.#listener?.closed(this.#error);
+      if (this.#error !== null) this.#waiting = [];
+      this.#deliver();
     });
-    socket.on('data', (buffer: Buffer) => {
-      // A Buffer's `slice` shares its memory, which nobody who takes a Uint8Array expects.
-      const chunk = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-      if (this.#listener === null) this.#early.push(chunk);
-      else this.#listener.data(chunk);
-    });
+    if (readBuffer !== undefined) readBuffer.onRead((chunk) => this.#arrived(chunk));
+    else {
+      socket.on('data', (buffer: Buffer) => {
+        // A Buffer's `slice` shares its memory, which nobody who takes a Uint8Array expects.
+        this.#arrived(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength));
+      });
+    }
   }
 
   exportKeyingMaterial(byteCount: number, label: string, context: string): Uint8Array {
@@ -50,11 +61,14 @@ export class TlsWire implements SecureWire {
   }
 
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#paused = false;
+    this.#deliver();
+    if (!this.#paused) this.#socket.resume();
   }
 
   end(): void {
@@ -62,13 +76,30 @@ export class TlsWire implements SecureWire {
   }
 
   destroy(): void {
+    this.#waiting = [];
     this.#socket.destroy();
   }
 
   attach(listener: WireListener): void {
     this.#listener = listener;
-    for (const chunk of this.#early.splice(0)) this.#listener.data(chunk);
-    if (this.#closed) this.#listener.closed(this.#error);
+    this.#deliver();
+  }
+
+  #arrived(chunk: Uint8Array): void {
+    if (this.#listener === null || this.#paused) this.#waiting.push(chunk.slice());
+    else this.#listener.data(chunk);
+  }
+
+  /** What waits, and the end when it has come; the listener may pause, or make room for another one. */
+  #deliver(): void {
+    while (this.#waiting.length > 0 && this.#listener !== null && !this.#paused) {
+      this.#listener.data(this.#waiting.shift()!);
+    }
+    if (!this.#closed || this.#waiting.length > 0) return;
+    const listener = this.#listener;
+    if (listener === null || listener === this.#toldClosed) return;
+    this.#toldClosed = listener;
+    listener.closed(this.#error);
   }
 }
 

@@ -21,7 +21,9 @@ export {
   type ListedItem,
   type ListingHeader,
   type ListingInput,
+  type ListingMemory,
 } from './policy/listing.js';
+export type { EntryColumns } from './policy/entry-choice.js';
 export type { WrittenListing } from './policy/listing-bytes.js';
 export { itemFault, lifetimeFault, type ItemFault } from './policy/item-rules.js';
 export * from './policy/request-check.js';

@@ -7,6 +7,7 @@ import {
 } from '@discovery-raft/psp-envelope';
 import type { ListingHeader } from './listing.js';
 import type { JudgedEntry } from './judgement.js';
+import { NOWHERE, placesIn } from './places-in.js';
 
 /** A listing that was written, and what is in it where. The next one is mostly the same, so that it is copied from this one. */
 export interface WrittenListing {
@@ -25,7 +26,6 @@ export interface WrittenListing {
 }
 
 const NO_BYTES = new Uint8Array(0);
-const NOWHERE = -1;
 
 /**
  * Writes a listing. Entries that are in the one before, the same objects, are copied from there, as many at once as follow one
@@ -98,23 +98,4 @@ function copyItems(
   const from = before[place]! + lengths[place]! - listedItemBytes(lengths[place]!);
   const written = writer.items(bytes.subarray(from, before[last]! + lengths[last]!));
   for (let i = at; i < end; i++) begins[i] = before[place + i - at]! - from + written;
-}
-
-/** Where each entry stands in the listing before; both are in the order of their identities, each with one entry. */
-function* placesIn(before: readonly JudgedEntry[], listed: readonly JudgedEntry[], perStep: number): Steps<Int32Array> {
-  const places = new Int32Array(listed.length).fill(NOWHERE);
-  let place = 0;
-  let looked = 0;
-  for (let at = 0; at < listed.length && place < before.length;) {
-    const entry = listed[at]!;
-    const other = before[place]!;
-    if (entry === other) places[at++] = place++;
-    else if (other.identity < entry.identity) place++;
-    else if (other.identity === entry.identity) {
-      at++;
-      place++;
-    } else at++;
-    if (++looked % perStep === 0) yield;
-  }
-  return places;
 }

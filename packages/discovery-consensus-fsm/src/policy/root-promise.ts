@@ -1,5 +1,5 @@
 import type { RootPromise } from '../ports.js';
-import { sameBytes } from './listing.js';
+import { sameBytes } from './bytes.js';
 
 /** Why a node does not sign a trust root. */
 export type PromiseRefusal =

@@ -1,6 +1,6 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
 import { listedWord } from '../policy/listed-word.js';
-import { sameBytes } from '../policy/listing.js';
+import { sameBytes } from '../policy/bytes.js';
 import type { ListedRecord } from '../ports.js';
 import type { Context } from './context.js';
 import type { Deadline } from './deadline.js';

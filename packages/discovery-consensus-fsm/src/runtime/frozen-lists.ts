@@ -1,8 +1,7 @@
 import { rootClaimOf, type Committee } from '../policy/committee.js';
 import { buildListingSteps } from '../policy/listing.js';
 import type { NotReadyReason } from '../policy/judgement.js';
-import type { BuiltListing } from '../policy/listing.js';
-import type { WrittenListing } from '../policy/listing-bytes.js';
+import type { BuiltListing, ListingMemory } from '../policy/listing.js';
 import { slotExpiration, slotStart } from '../policy/slots.js';
 import type { FrozenList, ListedView } from '../ports.js';
 import type { Context } from './context.js';
@@ -37,16 +36,16 @@ export class FrozenLists {
   readonly #book: RecordBook;
   readonly #kept: Frozen[] = [];
   readonly #waiters = new Set<() => void>();
-  /** The last listing that was built: that of the directory in force, mostly. */
-  #previous: WrittenListing | undefined;
+  /** Of the last listing that was built: that of the directory in force, mostly. */
+  #previous: ListingMemory | undefined;
 
   constructor(context: Context, book: RecordBook) {
     this.#context = context;
     this.#book = book;
   }
 
-  /** The last listing that was built. */
-  get previous(): WrittenListing | undefined {
+  /** What is kept of the last listing that was built. */
+  get previous(): ListingMemory | undefined {
     return this.#previous;
   }
 
@@ -122,7 +121,7 @@ export class FrozenLists {
     const input = { entries, header, policy, attestationsNeeded, sha256, previous: this.#previous, ...sizes };
     const built = await inSlices(this.#context, buildListingSteps(input), isDropped);
     if (built === DROPPED) return 'roundDropped';
-    this.#previous = built.written;
+    this.#previous = built.memory;
     return built;
   }
 

@@ -1,4 +1,4 @@
-import { sameBytes } from '../policy/listing.js';
+import { sameBytes } from '../policy/bytes.js';
 import type { SignatureVerdict, VerifiedSignature } from '../ports.js';
 
 /** A certificate that carries many signatures, with what they have in common: whom they name, and the good verdict. */

@@ -2,31 +2,16 @@ import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { Steps } from '@discovery-raft/psp-envelope';
 import { listedWord } from '../policy/listed-word.js';
 import type { ListedItem } from '../policy/listing.js';
-import { sameBytes } from '../policy/listing.js';
+import { sameBytes } from '../policy/bytes.js';
 import type { ListedRecord } from '../ports.js';
 import type { Context } from './context.js';
 import { describeFailure, raiseAlarm } from './context.js';
 import type { ForwardQueue } from './forward-queue.js';
 import type { BookEntry } from './book-entry.js';
 import type { RecordBook } from './record-book.js';
+import { OwnRegistry, type OwnEntry, type OwnShare, type ShareQuestion } from './own-registry.js';
 import { Pace } from './slices.js';
 import { begun, whenJudged } from './verification-queue.js';
-
-/** What this node attested of an identity: the newest packet. */
-export interface OwnEntry {
-  readonly identity: string;
-  entry: BookEntry;
-  /** Unix seconds. */
-  readonly expiration: number;
-  /** When this node attested it, in elapsed seconds. */
-  readonly attestedAt: number;
-  /** Undefined while it is being made, and when it could not be made. */
-  signature: DiscoverySignature | undefined;
-  /** Told the signature when it is there; undefined from then on. */
-  waiting: ((signature: DiscoverySignature | undefined) => void)[] | undefined;
-  /** The record that it was found in last. */
-  listedIn: ListedRecord | undefined;
-}
 
 /** A packet that has passed all checks, and what is known of it. */
 export interface AcceptedPacket {
@@ -48,7 +33,7 @@ export class OwnEntries {
   readonly #context: Context;
   readonly #book: RecordBook;
   readonly #queue: ForwardQueue;
-  readonly #own = new Map<string, OwnEntry>();
+  readonly #own = new OwnRegistry();
   /** Signatures that are being made; each may need a place in the queue. */
   #signing = 0;
   #nextSweepAt = -Infinity;
@@ -74,7 +59,7 @@ export class OwnEntries {
   /** Signs an authentic packet, which takes the place of the one that is held, and queues it. See {@link whenSigned}. */
   attest({ identity, entry, packet, expiration }: AcceptedPacket): OwnEntry {
     const own = newOwnEntry(identity, entry, expiration, this.#context.time.elapsed());
-    this.#own.set(identity, own);
+    this.#own.set(own);
     this.#signing++;
     const failed = (error: unknown): void => this.#notSigned(own, error);
     begun(() => this.#context.ports.signer.sign(packet)).then((signature) => {
@@ -155,7 +140,7 @@ export class OwnEntries {
     const own = newOwnEntry(identity, entry, expiration, this.#context.time.elapsed());
     own.signature = signature;
     own.waiting = undefined;
-    this.#own.set(identity, own);
+    this.#own.set(own);
   }
 
   /**
@@ -202,40 +187,15 @@ export class OwnEntries {
 
   /** The book has forgotten its verdicts: those on what this node attested are made anew. */
   judgeAnew(): void {
-    for (const own of this.#own.values()) own.entry = this.#book.packet(own.entry.packet);
+    for (const own of this.#own.values()) {
+      own.entry = this.#book.packet(own.entry.packet);
+      this.#own.set(own);
+    }
   }
 
-  /**
-   * How much of what this node attested, at `attestedBy` (elapsed seconds) or before, may be listed at `creation`, and how much of that is, in
-   * that version or a newer one. An item whose publisher's certificate has run out by then is nobody's omission.
-   *
-   * What is listed is counted first: what gives way to a newer packet while the count is interrupted then weighs for the
-   * leader and not against it.
-   */
-  *ownShare(
-    listing: readonly ListedItem[],
-    creation: number,
-    attestedBy: number,
-  ): Steps<{ readonly own: number; readonly listed: number }> {
-    const { recordsPerSlice } = this.#context.config;
-    const counts = ({ expiration, attestedAt, entry }: OwnEntry): boolean => {
-      if (expiration <= creation || attestedAt > attestedBy) return false;
-      const { verdict } = entry;
-      return verdict?.ok === true && verdict.notBefore <= creation && creation <= verdict.notAfter;
-    };
-    let listed = 0;
-    let looked = 0;
-    for (const { identity, expiration } of listing) {
-      const own = this.#own.get(identity);
-      if (own !== undefined && expiration >= own.expiration && counts(own)) listed++;
-      if (++looked % recordsPerSlice === 0) yield;
-    }
-    let own = 0;
-    for (const entry of this.#own.values()) {
-      if (counts(entry)) own++;
-      if (++looked % recordsPerSlice === 0) yield;
-    }
-    return { own, listed };
+  /** How much of what this node attested a listing holds, in that version or a newer one; in steps. */
+  share(listing: readonly ListedItem[], question: ShareQuestion): Steps<OwnShare> {
+    return this.#own.share(listing, question, this.#context.config.recordsPerSlice);
   }
 
   /** Whether a packet must be remembered although the list does not have it. */

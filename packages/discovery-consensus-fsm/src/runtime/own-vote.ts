@@ -2,7 +2,7 @@ import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { NoReason } from '../policy/judgement.js';
 import { voteVerdict } from '../policy/judgement.js';
 import type { BuiltListing } from '../policy/listing.js';
-import { sameBytes } from '../policy/listing.js';
+import { sameBytes } from '../policy/bytes.js';
 import { slotStart } from '../policy/slots.js';
 import type { Context } from './context.js';
 import { raiseAlarm } from './context.js';
@@ -54,7 +54,7 @@ export class OwnVote {
     const share =
       leaderDigest === undefined
         ? { own: 0, listed: 0 }
-        : await inSlices(this.#context, this.#desk.own.ownShare(listing.listed, creation, attestedBy), isDropped);
+        : await inSlices(this.#context, this.#desk.own.share(listing.listed, { creation, attestedBy }), isDropped);
     if (share === DROPPED || isDropped()) return { yes: false, reason: 'staleRound' };
     const { own, listed } = share;
     const verdict = voteVerdict(policy, {

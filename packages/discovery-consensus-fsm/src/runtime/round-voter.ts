@@ -8,7 +8,7 @@ import type { MachineEvent } from '../machine/states.js';
 import type { NoReason, NotReadyReason } from '../policy/judgement.js';
 import type { Committee } from '../policy/committee.js';
 import type { BuiltListing } from '../policy/listing.js';
-import { sameBytes } from '../policy/listing.js';
+import { sameBytes } from '../policy/bytes.js';
 import type { CheckedRequest } from '../policy/request-check.js';
 import { slotStart } from '../policy/slots.js';
 import type { Context } from './context.js';

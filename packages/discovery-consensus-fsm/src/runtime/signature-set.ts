@@ -1,7 +1,7 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { ShortListing } from '@discovery-raft/psp-envelope';
 import type { Committee } from '../policy/committee.js';
-import { sameBytes } from '../policy/listing.js';
+import { sameBytes } from '../policy/bytes.js';
 import type { Context } from './context.js';
 
 /** The good signatures of a set. */

@@ -1,6 +1,6 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { BuiltListing } from '../policy/listing.js';
-import { sameBytes } from '../policy/listing.js';
+import { sameBytes } from '../policy/bytes.js';
 import { promiseForbids, promiseRefusal, type PromiseRefusal } from '../policy/root-promise.js';
 import { slotStart } from '../policy/slots.js';
 import type { NoReason } from '../policy/judgement.js';

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { DiscoveryStateDigestSchema } from '@discovery-raft/protocol';
-import { sameBytes } from '../policy/listing.js';
+import { sameBytes } from '../policy/bytes.js';
 import { slotAt, slotStart } from '../policy/slots.js';
 import { isOutvoted } from '../policy/state-verdict.js';
 import type { FrozenList } from '../ports.js';

@@ -28,16 +28,22 @@ export class RankedPlaces {
   constructor(members: Uint32Array, ranks: Uint32Array, places: number) {
     this.size = members.length;
     this.#places = 2 ** Math.ceil(Math.log2(places + 1));
-    const bits = Math.min(MAX_BAND_BITS, Math.ceil(Math.log2(Math.max(1, members.length / SORTED_AT_ONCE))));
-    const bandOf = (at: number): number => Math.floor(ranks[at]! / 2 ** (RANK_BITS - bits));
-    this.#begins = new Uint32Array(2 ** bits + 1);
-    for (const at of members) this.#begins[bandOf(at) + 1]!++;
-    for (let band = 0; band < 2 ** bits; band++) this.#begins[band + 1]! += this.#begins[band]!;
+    // One bit at least, as a shift by 32 is none.
+    const bits = Math.min(MAX_BAND_BITS, Math.max(1, Math.ceil(Math.log2(members.length / SORTED_AT_ONCE))));
+    const shift = RANK_BITS - bits;
+    const begins = new Uint32Array(2 ** bits + 1);
+    for (const at of members) begins[(ranks[at]! >>> shift) + 1]!++;
+    for (let band = 0; band < 2 ** bits; band++) begins[band + 1]! += begins[band]!;
+    this.#begins = begins;
     // Above 2^21 places the ranks are coarser; never so coarse that one is in two bands.
     const coarse = Math.max(1, (2 ** RANK_BITS * this.#places) / EXACT);
-    const next = this.#begins.slice();
-    this.#keys = new Float64Array(members.length);
-    for (const at of members) this.#keys[next[bandOf(at)]!++] = Math.floor(ranks[at]! / coarse) * this.#places + at;
+    const next = begins.slice();
+    const keys = new Float64Array(members.length);
+    for (const at of members) {
+      const rank = ranks[at]!;
+      keys[next[rank >>> shift]!++] = Math.floor(rank / coarse) * this.#places + at;
+    }
+    this.#keys = keys;
   }
 
   /** The place that stands at `turn` in the order, from 0; undefined behind the last. */

@@ -54,7 +54,7 @@ export class Newcomers {
     if (this.#closed) return;
     this.#late = [];
     this.#waiting = [view.entries()[Symbol.iterator]()];
-    this.#work();
+    this.#came += view.size;
     this.#rest();
   }
 

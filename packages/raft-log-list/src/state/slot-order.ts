@@ -119,19 +119,19 @@ function merge(
   changes: readonly Change[],
   compare: (a: string, b: string) => number,
 ): SortedSlots {
-  const last = new Map(changes.map(({ identity, slot }) => [identity, slot]));
-  const changed = [...last.keys()].sort(compare);
+  // Of one identity the changes stay in their order, and the last of them counts.
+  const sorted = changes.toSorted((a, b) => compare(a.identity, b.identity));
   const merged: string[] = [];
-  const mergedSlots = new Uint32Array(slots.length + changed.length);
+  const mergedSlots = new Uint32Array(slots.length + changes.length);
   let from = 0;
   const copyUpTo = (end: number): void => {
     mergedSlots.set(slots.subarray(from, end), merged.length);
     for (; from < end; from++) merged.push(identities[from]!);
   };
-  for (const identity of changed) {
+  for (const [i, { identity, slot }] of sorted.entries()) {
+    if (sorted[i + 1]?.identity === identity) continue;
     copyUpTo(lowerBound(identities, identity, from, compare));
     if (identities[from] === identity) from++;
-    const slot = last.get(identity)!;
     if (slot !== NO_SLOT) mergedSlots[merged.push(identity) - 1] = slot;
   }
   copyUpTo(identities.length);

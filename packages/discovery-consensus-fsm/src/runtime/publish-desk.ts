@@ -4,13 +4,14 @@ import type { DiscoverySignature, PublishToDiscovery, PublishToDiscoveryForwarde
 import { itemFault, lifetimeFault } from '../policy/item-rules.js';
 import type { FailedVerdict, ListedAttestation, ListedRecord, PacketClaims } from '../ports.js';
 import type { PublishSource } from '../operations.js';
-import type { Handled, PublishCode, PublishOutcome, RefusalCode } from '../refusals.js';
+import type { Handled, PublishCode, PublishOutcome } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
 import type { Context } from './context.js';
 import { describeFailure, raiseAlarm, sendCounted } from './context.js';
 import { Deadline } from './deadline.js';
 import { ForwardQueue } from './forward-queue.js';
 import type { PendingForward } from './forward-queue.js';
+import { no } from './not-heeded.js';
 import { OwnEntries, whenSigned } from './own-entries.js';
 import { RateLimiter } from './rate-limiter.js';
 import type { BookEntry } from './book-entry.js';
@@ -274,8 +275,4 @@ function describeRefusal(verdict: FailedVerdict | undefined): string {
 
 function refused(code: PublishCode, detail: string): PublishOutcome {
   return { code, detail };
-}
-
-function no(code: RefusalCode, detail: string): Handled {
-  return { ok: false, code, detail };
 }

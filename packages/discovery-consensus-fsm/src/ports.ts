@@ -51,7 +51,7 @@ export interface FailedVerdict {
 export interface VerifiedPacket extends VerdictPeriod {
   readonly ok: true;
   readonly item: DiscoveryItem;
-  /** The item exactly as the publisher encoded it; goes into the listing. Not to be written into. */
+  /** The item exactly as the publisher encoded it, mostly a window of the packet. Not to be written into. */
   readonly itemBytes: Uint8Array;
   /** Identity of the certificate that signed the packet. */
   readonly signer: string;

@@ -49,7 +49,8 @@ function refusalByAuthorities(certificate: FlatCertificate, root: TrustRoot, atS
   const { trustSignatures } = certificate;
   let trusted = 0;
   let outOfDate = 0;
-  for (const [at, { certificate: signer }] of trustSignatures.entries()) {
+  for (let at = 0; at < trustSignatures.length; at++) {
+    const signer = trustSignatures[at]!.certificate;
     const name = signer.identity.text;
     // There are few: comparing them is less than a set of them.
     for (let before = 0; before < at; before++) {

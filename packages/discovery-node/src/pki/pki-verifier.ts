@@ -76,8 +76,7 @@ function packetVerdict({ message, certificate }: SignedMessage, inForce: Verdict
     return { ok: false, code: 'ITEM_MALFORMED', detail: 'the signed message is no DiscoveryItem' };
   }
   const { notBefore, notAfter } = narrowed(validityOf(certificate), inForce);
-  // A copy: verdicts are kept for as long as the item is listed, and must not keep the message alive they came in.
-  return { ok: true, item, itemBytes: message.slice(), signer: certificate.identity.text, notBefore, notAfter };
+  return { ok: true, item, itemBytes: message, signer: certificate.identity.text, notBefore, notAfter };
 }
 
 function narrowed(a: VerdictPeriod, b: VerdictPeriod): VerdictPeriod {

@@ -76,7 +76,7 @@ export class RememberingVerifier implements Verifier {
     const claims = readOrUndefined(() => peekSignedMessage(packet));
     const item = claims === undefined ? undefined : readDiscoveryItem(claims.message);
     if (claims === undefined || item === undefined) return undefined;
-    return { ok: true, item, itemBytes: claims.message.slice(), signer: claims.identity, ...period };
+    return { ok: true, item, itemBytes: claims.message, signer: claims.identity, ...period };
   }
 
   recallSignature(signature: DiscoverySignature, digest: Uint8Array): VerifiedSignature | undefined {

@@ -1,0 +1,68 @@
+import type { ListedRecord, ListedView } from '../src/ports.js';
+import type { Context } from '../src/runtime/context.js';
+import { Newcomers } from '../src/runtime/newcomers.js';
+
+const PER_TURN = 10;
+
+function listed(identities: number): { records: readonly ListedRecord[]; view: ListedView; wasWalked: () => boolean } {
+  const records = Array.from({ length: identities }, () => ({ isLive: true }) as ListedRecord);
+  let wasWalked = false;
+  const entries = (): Iterable<ListedRecord> => {
+    return {
+      *[Symbol.iterator]() {
+        wasWalked = true;
+        yield* records;
+      },
+    };
+  };
+  return { records, view: { size: identities, entries } as ListedView, wasWalked: () => wasWalked };
+}
+
+function newcomers() {
+  const timers: (() => void)[] = [];
+  const seen: ListedRecord[] = [];
+  let turns: (() => void)[] = [];
+  const context = {
+    config: { recordsPerSlice: 8 * PER_TURN },
+    ports: { yieldNow: () => new Promise<void>((resolve) => turns.push(resolve)) },
+    time: { setTimer: (_seconds: number, due: () => void) => void timers.push(due) },
+  };
+  /** Lets everything have its turn. */
+  const turn = async (): Promise<void> => {
+    const due = turns;
+    turns = [];
+    for (const go of due) go();
+    await Promise.resolve();
+    await Promise.resolve();
+  };
+  return { newcomers: new Newcomers(context as unknown as Context, (record) => seen.push(record)), seen, timers, turn };
+}
+
+describe('newcomers', () => {
+  test('of a whole list are left alone for a moment, not even put in order, and then looked at a turn at a time', async () => {
+    const { records, view, wasWalked } = listed(25);
+    const { newcomers: late, seen, timers, turn } = newcomers();
+    late.addAll(view);
+    await turn();
+    expect(timers).toHaveLength(1);
+    expect(wasWalked()).toBe(false);
+    await turn();
+    expect(seen).toEqual([]);
+    timers[0]!();
+    expect(seen).toHaveLength(PER_TURN);
+    await turn();
+    await turn();
+    expect(seen).toEqual(records);
+    expect(timers).toHaveLength(1);
+  });
+
+  test('of a small list are looked at in the next turn', async () => {
+    const { records, view } = listed(PER_TURN);
+    const { newcomers: late, seen, timers, turn } = newcomers();
+    late.addAll(view);
+    expect(seen).toEqual([]);
+    await turn();
+    expect(seen).toEqual(records);
+    expect(timers).toEqual([]);
+  });
+});

@@ -58,6 +58,7 @@ export {
   type ItemFault,
 } from './directory/item-shape.js';
 export { runSteps, type Steps } from './steps.js';
+export type { Allocate } from './protobuf/proto-writer.js';
 export { listedItemBytes, ListingWriter, type ListingHead } from './directory/listing-writer.js';
 export { subNamespaceOf, SubNamespaces } from './directory/sub-namespace.js';
 export {

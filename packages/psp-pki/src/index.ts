@@ -78,5 +78,6 @@ export type {
 } from './signed-message.js';
 export { createTrustRoot, DEFAULT_AUTHORITY_THRESHOLD } from './trust-root.js';
 export type { TrustRoot, TrustRootOptions } from './trust-root.js';
+export { sharedMemory } from './shared-memory.js';
 export { VerifyPool } from './verify-pool.js';
 export type { VerifyPoolOptions } from './verify-pool.js';

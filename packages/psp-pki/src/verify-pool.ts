@@ -9,6 +9,7 @@ import {
   verifyEd25519Async,
   type SigningKey,
 } from './ed25519.js';
+import { MAX_COPIED_MESSAGE_BYTES } from './shared-memory.js';
 import { VERIFY_WORKER_SOURCE } from './verify-worker-source.js';
 
 /** Options of a {@link VerifyPool}. */
@@ -61,10 +62,10 @@ type KeyNote = readonly [number, KeyObject | null];
 const BATCHES_AHEAD = 2;
 /** Megabytes for new objects in a thread: a batch leaves next to nothing, and the default takes tens of them. */
 const THREAD_YOUNG_MB = 4;
-/** A longer message is not worth sending to a thread beside others: it goes to libuv's pool, which copies it once less. */
-const MAX_POOLED_MESSAGE_BYTES = 262_144;
 /** Number of a key, and length of the message. */
 const JOB_HEAD_BYTES = 1 + 4;
+/** Stands for the length of a message that is not in the buffer, but in shared memory. */
+const SHARED_LENGTH = 0xffff_ffff;
 /** Keys to sign with that a pool takes into its threads; others sign in libuv's pool. */
 const MAX_SIGNING_KEYS = 255;
 const NO_KEYS: readonly KeyNote[] = [];
@@ -75,6 +76,9 @@ const NO_KEYS: readonly KeyNote[] = [];
  * Why not `crypto.verify` with a callback: it wakes a thread of libuv's pool for every single signature, which can cost
  * the main thread as much as half of the verification. Here a wake-up is shared by all signatures that were asked for in
  * one turn of the event loop, and keys are imported on the other side.
+ *
+ * A message of more than 256 KiB in shared memory (a view of a `SharedArrayBuffer`, see `sharedMemory`) is not copied at all;
+ * one elsewhere goes to libuv's pool, which copies it once less than a message to a thread would.
  *
  * An idle pool does not keep the process alive.
  */
@@ -119,7 +123,7 @@ export class VerifyPool {
   verifyThen(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array, tell: (good: boolean) => void): void {
     if (publicKey.length !== ED25519_KEY_BYTES || signature.length !== ED25519_SIGNATURE_BYTES) return tell(false);
     const job: VerifyJob = { publicKey, message, signature, resolve: tell };
-    if (this.#closed || message.length > MAX_POOLED_MESSAGE_BYTES) void doHere(job);
+    if (this.#closed || !isForThreads(message)) void doHere(job);
     else this.#add(job);
   }
 
@@ -143,7 +147,7 @@ export class VerifyPool {
     failed: (error: unknown) => void,
   ): void {
     const number = this.#numberOf(key);
-    const isHere = this.#closed || number === undefined || message.length > MAX_POOLED_MESSAGE_BYTES;
+    const isHere = this.#closed || number === undefined || !isForThreads(message);
     if (isHere) void key.signAsync(message).then(tell, failed);
     else this.#add({ key, number, message, resolve: tell, reject: failed });
   }
@@ -214,16 +218,19 @@ export class VerifyPool {
         for (const job of this.#queue.splice(0)) void doHere(job);
       }
       if (thread === undefined) return;
-      this.#give(thread, { jobs: this.#queue.splice(0, this.#maxBatch) });
+      this.#give(thread, { jobs: this.#queue.splice(0, batchOf(this.#queue, this.#maxBatch)) });
     }
   }
 
   #give(thread: Thread, batch: Batch): void {
     const { jobs } = batch;
     const { buffer, resultBytes } = pack(jobs);
+    const shared = jobs.map(({ message }) => message).filter(isLong);
     if (thread.batches.length === 0) thread.worker.ref();
     thread.batches.push(batch);
-    thread.worker.postMessage({ buffer, count: jobs.length, resultBytes, keys: this.#keysFor(thread) }, [buffer]);
+    thread.worker.postMessage({ buffer, count: jobs.length, resultBytes, keys: this.#keysFor(thread), shared }, [
+      buffer,
+    ]);
   }
 
   /** What a thread has yet to learn of the signing keys. */
@@ -310,27 +317,48 @@ async function doHere(job: Job): Promise<void> {
   await job.key.signAsync(job.message).then(job.resolve, job.reject);
 }
 
+function isLong(message: Uint8Array): boolean {
+  return message.length > MAX_COPIED_MESSAGE_BYTES;
+}
+
+/** Whether threads take such a message. */
+function isForThreads(message: Uint8Array): boolean {
+  return !isLong(message) || message.buffer instanceof SharedArrayBuffer;
+}
+
+/** How many of these jobs make the next batch: a long one goes alone, so that no others wait for it in vain. */
+function batchOf(jobs: readonly Job[], most: number): number {
+  const long = jobs.slice(0, most).findIndex(({ message }) => isLong(message));
+  return long < 0 ? most : Math.max(1, long);
+}
+
 function pack(jobs: readonly Job[]): { readonly buffer: ArrayBuffer; readonly resultBytes: number } {
   let size = 0;
   let resultBytes = 0;
   for (const job of jobs) {
     const signs = 'number' in job;
-    size += JOB_HEAD_BYTES + job.message.length + (signs ? 0 : ED25519_KEY_BYTES + ED25519_SIGNATURE_BYTES);
+    size +=
+      JOB_HEAD_BYTES +
+      (isLong(job.message) ? 0 : job.message.length) +
+      (signs ? 0 : ED25519_KEY_BYTES + ED25519_SIGNATURE_BYTES);
     resultBytes += signs ? 1 + ED25519_SIGNATURE_BYTES : 1;
   }
   const bytes = new Uint8Array(size);
   let at = 0;
   for (const job of jobs) {
     const { message } = job;
-    const { length } = message;
+    const isShared = isLong(message);
+    const length = isShared ? SHARED_LENGTH : message.length;
     const signs = 'number' in job;
     bytes[at++] = signs ? job.number : 0;
     bytes[at++] = length >>> 24;
     bytes[at++] = length >>> 16;
     bytes[at++] = length >>> 8;
     bytes[at++] = length;
-    bytes.set(message, at);
-    at += length;
+    if (!isShared) {
+      bytes.set(message, at);
+      at += length;
+    }
     if (signs) continue;
     bytes.set(job.publicKey, at);
     bytes.set(job.signature, at + ED25519_KEY_BYTES);

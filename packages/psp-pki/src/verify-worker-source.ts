@@ -3,8 +3,9 @@
  * would have to know of.
  *
  * A message is a buffer of jobs, their number, the bytes of their results, and what is new of the keys to sign with: numbers,
- * and the key that each stands for from now on, or null for none. A job is `number of a key 1 | message length 4 | message`, for number 0 followed by `public key 32 |
- * signature 64`, which are to be verified. The results are one byte a job, 1 when it is good, and the signature after it
+ * and the key that each stands for from now on, or null for none. A job is `number of a key 1 | message length 4 | message`,
+ * for number 0 followed by `public key 32 | signature 64`, which are to be verified. A message of length 2^32 - 1 is not
+ * there: it is the next of those in shared memory, which come beside the buffer. The results are one byte a job, 1 when it is good, and the signature after it
  * for a job that signs. Public keys that were imported are kept, up to a bound (1.5 KiB each): whoever publishes comes
  * again and again, and importing costs a twelfth of a verification.
  */
@@ -38,16 +39,19 @@ function signInto(results, at, key, message) {
     return 0;
   }
 }
-parentPort.on('message', ({ buffer, count, resultBytes, keys }) => {
+parentPort.on('message', ({ buffer, count, resultBytes, keys, shared }) => {
   for (const [number, key] of keys) signingKeys[number] = key ?? undefined;
   const bytes = Buffer.from(buffer);
   const results = new Uint8Array(resultBytes);
   let at = 0;
   let to = 0;
+  let sharedAt = 0;
   for (let i = 0; i < count; i++) {
     const number = bytes[at];
-    const end = at + 5 + bytes.readUInt32BE(at + 1);
-    const message = bytes.subarray(at + 5, end);
+    const length = bytes.readUInt32BE(at + 1);
+    const isShared = length === 0xffffffff;
+    const end = at + 5 + (isShared ? 0 : length);
+    const message = isShared ? shared[sharedAt++] : bytes.subarray(at + 5, end);
     if (number === 0) {
       results[to++] = judge(bytes.subarray(end, end + 32), message, bytes.subarray(end + 32, end + 96));
       at = end + 96;

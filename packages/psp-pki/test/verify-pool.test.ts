@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
 import { keyObjectOf } from '../src/ed25519.js';
-import { CertificateVerifier, SigningKey, VerifyPool } from '../src/index.js';
+import { CertificateVerifier, sharedMemory, SigningKey, VerifyPool } from '../src/index.js';
 import { VERIFY_WORKER_SOURCE } from '../src/verify-worker-source.js';
 import { ANNA, BERT, CLEO, RELAY, ROOT, keyOf, regular } from './network.js';
 import { NOW } from './vectors.js';
@@ -73,6 +73,35 @@ describe('VerifyPool', () => {
     expect(pool.pending).toBe(200);
     expect(await verdicts).toEqual(signed.map(({ good }) => good));
     expect(pool.pending).toBe(0);
+  });
+
+  it('reads long messages where they lie in shared memory, beside others', async () => {
+    pool = new VerifyPool({ threads: 1, maxBatch: 7 });
+    const key = keyOf('pool long');
+    const long = sharedMemory(600_000).subarray(1000, 501_000).fill(7);
+    const short = new Uint8Array(new SharedArrayBuffer(100)).fill(8);
+    const posted = jest.spyOn(Worker.prototype, 'postMessage');
+    const signatures = await Promise.all([long, short, long].map((message) => pool.sign(key, message)));
+    expect(signatures).toEqual([long, short, long].map((message) => key.sign(message)));
+    const signed = signedMessages(40);
+    const ask = (message: Uint8Array, at: number): Promise<boolean> =>
+      pool.verify(key.publicKey, message, signatures[at]!);
+    const verdicts = Promise.all([ask(long, 0), verdictsOf(pool, signed), ask(long, 1), ask(short, 1), ask(long, 2)]);
+    expect(await verdicts).toEqual([true, signed.map(({ good }) => good), false, true, true]);
+    const copied = posted.mock.calls.map(([message]) => (message as { buffer: ArrayBuffer }).buffer.byteLength);
+    expect(Math.max(...copied)).toBeLessThan(100_000);
+    expect(posted.mock.calls.filter(([message]) => (message as { shared: unknown[] }).shared.length > 0)).toHaveLength(
+      5,
+    );
+  });
+
+  it('gives shared memory to long messages only, and zeroed', () => {
+    expect([0, 262_144, 262_145].map((bytes) => sharedMemory(bytes).buffer instanceof SharedArrayBuffer)).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    expect(sharedMemory(300_000)).toEqual(new Uint8Array(300_000));
   });
 
   it('refuses keys and signatures of another length at once', async () => {

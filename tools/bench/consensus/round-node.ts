@@ -32,7 +32,7 @@ import {
   type DiscoveryRequestConsensusVote,
   type DiscoverySignature,
 } from '@discovery-raft/protocol';
-import { createTrustRoot, SigningKey, VerifyPool } from '@discovery-raft/psp-pki';
+import { createTrustRoot, sharedMemory, SigningKey, VerifyPool } from '@discovery-raft/psp-pki';
 import { EntryType, systemClock } from '@discovery-raft/raft-core';
 import { ListWriter, SharedList } from '@discovery-raft/raft-log-list';
 import { attestationOf, itemSchema, ItemVerifier, packetOf } from './items.js';
@@ -76,9 +76,9 @@ export class RoundNode {
 
   private constructor(identities: readonly NodeIdentity[], folder: string, store: FileDirectoryStore) {
     this.#identities = identities;
-    this.#signers = identities.map((identity) => new NodeSigner(identity));
-    this.#folder = folder;
     this.#pool = new VerifyPool();
+    this.#signers = identities.map((identity) => new NodeSigner(identity, this.#pool));
+    this.#folder = folder;
     const sha256 = (bytes: Uint8Array): string => hash('sha256', bytes, 'binary');
     this.#list = new SharedList({ schema: itemSchema, sha256, crc32 });
     let index = 0;
@@ -111,6 +111,7 @@ export class RoundNode {
         clock: { ...systemClock, wallNow: () => Date.now() + this.#wallOffsetMs },
         sha256: (bytes) => hash('sha256', bytes, 'buffer'),
         yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
+        allocate: sharedMemory,
       },
     );
     this.#consensus.on('directoryPublished', (directory) => {

@@ -3,6 +3,7 @@ import {
   ListingWriter,
   subNamespaceOf,
   SubNamespaces,
+  type Allocate,
   type Steps,
 } from '@discovery-raft/psp-envelope';
 import type { ListingHeader } from './listing.js';
@@ -34,12 +35,14 @@ const NO_BYTES = new Uint8Array(0);
  *
  * @param listed in the order of their identities; each has an item
  * @param perStep entries between two places where the work may be interrupted
+ * @param allocate memory for the bytes; by default a new `Uint8Array`
  */
 export function* listingSteps(
   listed: readonly JudgedEntry[],
   header: ListingHeader,
   previous: WrittenListing | undefined,
   perStep: number,
+  allocate?: Allocate,
 ): Steps<WrittenListing> {
   const places = yield* placesIn(previous?.listed ?? [], listed, perStep);
   const lengths = new Uint32Array(listed.length);
@@ -58,7 +61,7 @@ export function* listingSteps(
     size += listedItemBytes(length);
     if (at % perStep === perStep - 1) yield;
   }
-  const writer = new ListingWriter(header, size);
+  const writer = new ListingWriter(header, size, allocate);
   const begins = new Uint32Array(listed.length);
   for (let at = 0; at < listed.length;) {
     const place = places[at]!;

@@ -2,6 +2,7 @@ import {
   runSteps,
   SHORT_LISTING_BYTES,
   shortListingSteps,
+  type Allocate,
   type ShortListing,
   type Steps,
 } from '@discovery-raft/psp-envelope';
@@ -68,6 +69,8 @@ export interface ListingInput {
   readonly entriesPerStep?: number;
   /** Of any listing that was built before; the result is the same without. */
   readonly previous?: ListingMemory | undefined;
+  /** Memory for the listing's bytes. Default: a new `Uint8Array`. */
+  readonly allocate?: Allocate | undefined;
 }
 
 const ENTRIES_PER_STEP = 2048;
@@ -100,7 +103,7 @@ export function* buildListingSteps(input: ListingInput): Steps<BuiltListing> {
   const rules = { creation: header.creation, attestationsNeeded, onlyValid: policy.listed === 'validEntries' };
   const choice = yield* choiceSteps(input.entries, rules, previous?.columns, entriesPerStep);
   const { listed, present, valid, columns } = choice;
-  const written = yield* listingSteps(listed, header, previous?.written, entriesPerStep);
+  const written = yield* listingSteps(listed, header, previous?.written, entriesPerStep, input.allocate);
   const { bytes, begins, lengths } = written;
   const digest = sha256(bytes);
   yield;

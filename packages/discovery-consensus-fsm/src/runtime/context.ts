@@ -35,6 +35,11 @@ export interface ConsensusPorts {
    * cut into slices with one of these between them; without it, it is done at one go.
    */
   readonly yieldNow?: () => Promise<void>;
+  /**
+   * Memory for the bytes of a listing, zeroed. Left out: a new `Uint8Array`. On Node, shared memory spares a `VerifyPool` a
+   * copy for each signature.
+   */
+  readonly allocate?: (bytes: number) => Uint8Array;
   /** How far the local log is applied; goes into votes. Default: the index of the list's view. */
   readonly appliedIndex?: () => number;
   /** Where packets of `onReceivedRaftPacket` go; without it they are refused. */

@@ -117,8 +117,9 @@ export class FrozenLists {
     const entries = await this.#book.judge(view, creation);
     const { shortListingBytes, recordsPerSlice: entriesPerStep } = config;
     const sizes = { shortListingBytes, entriesPerStep };
-    const { sha256 } = ports;
-    const input = { entries, header, policy, attestationsNeeded, sha256, previous: this.#previous, ...sizes };
+    const { sha256, allocate } = ports;
+    const made = { sha256, allocate, previous: this.#previous };
+    const input = { entries, header, policy, attestationsNeeded, ...made, ...sizes };
     const built = await inSlices(this.#context, buildListingSteps(input), isDropped);
     if (built === DROPPED) return 'roundDropped';
     this.#previous = built.memory;

@@ -10,6 +10,7 @@ import {
 import { MemoryTransport } from '@discovery-raft/memory-transport';
 import type { DiscoveryRaftPacket } from '@discovery-raft/protocol';
 import { DEFAULT_LIMITS, firstTrustRoot, type RaftPacketFields } from '@discovery-raft/psp-envelope';
+import { sharedMemory } from '@discovery-raft/psp-pki';
 import { Raft, silentLogger, systemClock } from '@discovery-raft/raft-core';
 import { ListWriter, type ListResult, type SharedList } from '@discovery-raft/raft-log-list';
 import { NodeError } from '../errors.js';
@@ -104,6 +105,7 @@ export async function assembleNode(options: DiscoveryNodeOptions): Promise<NodeP
       clock: consensusClock,
       sha256: (bytes) => hash('sha256', bytes, 'buffer'),
       yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
+      allocate: sharedMemory,
       appliedIndex: () => raftOf().appliedIndex,
       raft: { deliver: async (from, packet) => bridge.receivePacket(from, packetFields(packet)) },
     },

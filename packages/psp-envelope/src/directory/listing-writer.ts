@@ -1,5 +1,5 @@
 import type { DiscoveryListing } from '@discovery-raft/protocol';
-import { bytesFieldSize, intFieldSize, lengthFieldSize, ProtoWriter } from '../protobuf/proto-writer.js';
+import { bytesFieldSize, intFieldSize, lengthFieldSize, ProtoWriter, type Allocate } from '../protobuf/proto-writer.js';
 import { encodeText } from '../protobuf/text.js';
 
 /** Field numbers of `DiscoveryListing`. */
@@ -60,10 +60,13 @@ export class ListingWriter {
   readonly #writer: ProtoWriter;
   readonly #head: ListingHead;
 
-  /** @param itemBytes sum of {@link listedItemBytes} of all items that will come */
-  constructor(head: ListingHead, itemBytes: number) {
+  /**
+   * @param itemBytes sum of {@link listedItemBytes} of all items that will come
+   * @param allocate where the bytes are written; by default a new `Uint8Array`
+   */
+  constructor(head: ListingHead, itemBytes: number, allocate?: Allocate) {
     this.#head = head;
-    this.#writer = new ProtoWriter(listingHeadBytes(head) + itemBytes);
+    this.#writer = new ProtoWriter(listingHeadBytes(head) + itemBytes, allocate);
     this.#writer.data(FIELD.version, encodeText(head.version));
   }
 

@@ -24,6 +24,9 @@ export function bytesFieldSize(length: number): number {
   return length === 0 ? 0 : lengthFieldSize(length);
 }
 
+/** Gives zeroed memory of so many bytes, for instance such as other threads can read too. */
+export type Allocate = (bytes: number) => Uint8Array;
+
 /**
  * Writes one protobuf message into a buffer of exactly the right size, which the size functions beside it tell. Fields
  * in ascending order, defaults left out: the same bytes as protobuf-es writes.
@@ -32,8 +35,9 @@ export class ProtoWriter {
   readonly bytes: Uint8Array;
   #at = 0;
 
-  constructor(size: number) {
-    this.bytes = new Uint8Array(size);
+  /** @param allocate gives zeroed memory of so many bytes */
+  constructor(size: number, allocate: Allocate = (bytes) => new Uint8Array(bytes)) {
+    this.bytes = allocate(size);
   }
 
   /** Bytes that were written. */

@@ -274,9 +274,10 @@ export class VerifyPool {
 
   #answered(thread: Thread, results: Uint8Array): void {
     const batch = thread.batches.shift();
+    // The thread is being ended: who waits for that must not be left by a process in which nothing else goes on.
+    if (batch === undefined) return;
     if (thread.batches.length === 0) thread.worker.unref();
     this.#dispatch();
-    if (batch === undefined) return;
     settle(batch.jobs, results);
     batch.done?.();
   }

@@ -135,6 +135,21 @@ describe('VerifyPool', () => {
     await pool.close();
   });
 
+  it('keeps the process alive until its threads have ended, also when one answers meanwhile', async () => {
+    pool = new VerifyPool({ threads: 1 });
+    const posted = jest.spyOn(Worker.prototype, 'postMessage');
+    const [{ publicKey, message, signature }] = signedMessages(2).slice(1) as [Signed];
+    const verdict = pool.verify(publicKey, message, signature);
+    await new Promise((resolve) => setImmediate(resolve));
+    const worker = posted.mock.contexts[0] as Worker;
+    const closed = pool.close();
+    const unref = jest.spyOn(Worker.prototype, 'unref');
+    worker.emit('message', Uint8Array.of(1));
+    await closed;
+    expect(unref).not.toHaveBeenCalled();
+    expect(await verdict).toBe(true);
+  });
+
   it('loses no verdict to a thread that dies, and goes on with another', async () => {
     pool = new VerifyPool({ threads: 1 });
     const posted = jest.spyOn(Worker.prototype, 'postMessage').mockImplementationOnce(function (this: Worker) {

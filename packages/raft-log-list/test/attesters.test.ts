@@ -39,6 +39,23 @@ describe('the book of attesters', () => {
     for (const name of [...names, ...names]) expect(nameOf(book, attestationBy(name).signature.certificate)).toBe(name);
   });
 
+  it('asks once for each of a few that differ in a single byte only, as those of nodes may', () => {
+    const { book, asked } = countingBook();
+    const names = ['1', '2', '3', '4', '5'].map((digit) => `node${digit}`.padEnd(170, '.'));
+    const first = attestersOf(book, names);
+    for (let i = 0; i < 10; i++) expect(attestersOf(book, names)).toBe(first);
+    expect(asked()).toBe(names.length);
+  });
+
+  it('stays right when more have one hash than it remembers', () => {
+    const { book } = countingBook();
+    const names = Array.from({ length: 40 }, (_, i) => `node${String.fromCharCode(33 + i)}`.padEnd(170, '.'));
+    for (let i = 0; i < 200; i++) {
+      const name = names[(i * 7) % names.length]!;
+      expect(attestersOf(book, [name]).names).toEqual([name]);
+    }
+  });
+
   it('takes a throw and an empty name for nobody', () => {
     const { book } = countingBook();
     expect(nameOf(book, Uint8Array.of(0xff))).toBeUndefined();

@@ -7,6 +7,8 @@ export interface ReadAttestation extends Attestation {
 
 /** Certificates that are remembered, and sets of attesters. When there are more, all are forgotten. */
 const MAX_REMEMBERED = 1024;
+/** Certificates of one hash that are remembered; the oldest of them goes first. */
+const MAX_ALIKE = 8;
 
 /** A certificate, and whom the schema finds in it. */
 export interface KnownCertificate {
@@ -31,8 +33,9 @@ interface AttestersNode extends Attesters {
  */
 export class AttesterBook {
   readonly #schema: ListSchema;
-  /** By their hash. */
-  readonly #certificates = new Map<number, KnownCertificate>();
+  /** By their hash, which several may have. */
+  readonly #certificates = new Map<number, KnownCertificate[]>();
+  #remembered = 0;
   #nobody = emptyNode();
   #nodes = 0;
 
@@ -62,13 +65,24 @@ export class AttesterBook {
   /** What is known of a certificate: it names nobody when the schema finds nobody, or throws. */
   find(certificate: Uint8Array): KnownCertificate {
     const key = hashOf(certificate);
-    const found = this.#certificates.get(key);
-    if (found !== undefined && sameBytes(found.bytes, certificate)) return found;
-    if (this.#certificates.size >= MAX_REMEMBERED) this.#certificates.clear();
+    const found = this.#certificates.get(key)?.find(({ bytes }) => sameBytes(bytes, certificate));
+    if (found !== undefined) return found;
     const bytes = certificate.slice();
     const known = { bytes, attester: this.#read(bytes) };
-    this.#certificates.set(key, known);
+    this.#remember(key, known);
     return known;
+  }
+
+  #remember(key: number, known: KnownCertificate): void {
+    if (this.#remembered >= MAX_REMEMBERED) {
+      this.#certificates.clear();
+      this.#remembered = 0;
+    }
+    const alike = this.#certificates.get(key) ?? [];
+    if (alike.length === 0) this.#certificates.set(key, alike);
+    alike.push(known);
+    if (alike.length > MAX_ALIKE) alike.shift();
+    else this.#remembered++;
   }
 
   #read(certificate: Uint8Array): string | undefined {
@@ -84,10 +98,10 @@ function emptyNode(): AttestersNode {
   return { names: [], certificates: [], longer: new Map() };
 }
 
-/** About as many bytes of a certificate are hashed; its signature alone has more that no two certificates have alike. */
+/** About as many bytes of a certificate are hashed; the signature of a real one has more that no other has. */
 const HASHED_BYTES = 32;
 
-/** FNV-1a, 32 bits, over the length and bytes from all over: whoever finds two with one hash makes them take turns, no more. */
+/** FNV-1a, 32 bits, over the length and bytes from all over. Certificates that differ elsewhere only have one hash. */
 function hashOf(bytes: Uint8Array): number {
   const step = 1 + Math.floor(bytes.length / HASHED_BYTES);
   let hash = 0x811c9dc5 ^ bytes.length;

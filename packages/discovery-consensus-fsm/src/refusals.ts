@@ -95,6 +95,8 @@ export interface ConsensusCounters {
   /** Accepted packets on their way into the shared list now. */
   readonly pendingForwards: number;
   readonly pendingForwardBytes: number;
+  /** Records of the shared list that were not looked at yet; what has to be verified of them is not known. */
+  readonly pendingRecords: number;
   /** Verifications under way or waiting now. */
   readonly pendingVerifications: number;
 }

@@ -43,6 +43,7 @@ describe('newcomers', () => {
     const { records, view, wasWalked } = listed(25);
     const { newcomers: late, seen, timers, turn } = newcomers();
     late.addAll(view);
+    expect(late.pending).toBe(25);
     await turn();
     expect(timers).toHaveLength(1);
     expect(wasWalked()).toBe(false);
@@ -50,9 +51,11 @@ describe('newcomers', () => {
     expect(seen).toEqual([]);
     timers[0]!();
     expect(seen).toHaveLength(PER_TURN);
+    expect(late.pending).toBe(25 - PER_TURN);
     await turn();
     await turn();
     expect(seen).toEqual(records);
+    expect(late.pending).toBe(0);
     expect(timers).toHaveLength(1);
   });
 
@@ -64,5 +67,24 @@ describe('newcomers', () => {
     await turn();
     expect(seen).toEqual(records);
     expect(timers).toEqual([]);
+  });
+
+  test('are counted until they are looked at, whichever way they came', async () => {
+    const { records, view } = listed(3 * PER_TURN);
+    const { newcomers: late, seen, timers, turn } = newcomers();
+    for (const record of records) late.add(record);
+    expect(seen).toHaveLength(PER_TURN);
+    expect(late.pending).toBe(2 * PER_TURN);
+    late.addAll(view);
+    expect(late.pending).toBe(3 * PER_TURN);
+    late.add({ isLive: false } as ListedRecord);
+    expect(late.pending).toBe(3 * PER_TURN + 1);
+    await turn();
+    timers[0]!();
+    while (late.pending > 0) await turn();
+    expect(seen).toHaveLength(4 * PER_TURN);
+    late.addAll(view);
+    late.close();
+    expect(late.pending).toBe(0);
   });
 });

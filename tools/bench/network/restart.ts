@@ -89,7 +89,8 @@ async function liveOnce(network: TestNetwork): Promise<number> {
     async () => {
       await pause(500);
       const { list, consensus } = await node.admin.call('status', {});
-      return list.records === ITEMS && consensus.counters.pendingVerifications === 0 ? true : undefined;
+      const { pendingRecords, pendingVerifications } = consensus.counters;
+      return list.records === ITEMS && pendingRecords + pendingVerifications === 0 ? true : undefined;
     },
     VERIFY_LIMIT_MS,
   );

@@ -112,7 +112,7 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
   /** A copy of all counts. */
   get counters(): ConsensusCounters {
     const { tally } = this.#context;
-    const { desk, book } = this.#driver;
+    const { desk, book, intake } = this.#driver;
     return {
       publishes: { ...tally.publishes },
       refusals: { ...tally.refusals },
@@ -126,6 +126,7 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
       sendFailures: tally.sendFailures,
       pendingForwards: desk.queue.size,
       pendingForwardBytes: desk.queue.bytes,
+      pendingRecords: intake.pending,
       pendingVerifications: book.pending,
     };
   }

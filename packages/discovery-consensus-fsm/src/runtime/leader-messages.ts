@@ -4,26 +4,20 @@ import type {
   DiscoveryRequestAttestation,
   DiscoveryRequestConsensusVote,
 } from '@discovery-raft/protocol';
-import type { MachineEvent, MachineState } from '../machine/states.js';
 import { isLeaderState } from '../machine/transition.js';
 import type { NoReason } from '../policy/judgement.js';
 import type { CheckedRequest } from '../policy/request-check.js';
 import { checkVoteRequest } from '../policy/request-check.js';
 import { slotAt, slotStart } from '../policy/slots.js';
-import type { Handled, LeaderFault } from '../refusals.js';
+import type { Handled } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
 import type { Context } from './context.js';
 import { raiseAlarm } from './context.js';
+import type { FollowedLeader } from './followed-leader.js';
+import type { MachineAccess } from './machine-access.js';
 import { no } from './not-heeded.js';
 import type { PublishDesk } from './publish-desk.js';
 import type { RoundVoter } from './round-voter.js';
-
-/** What the leader's messages may look at and set in motion. */
-export interface MachineAccess {
-  readonly machine: MachineState;
-  readonly leaderFault: LeaderFault | undefined;
-  dispatch(event: MachineEvent): void;
-}
 
 /**
  * The door for what a leader sends to a follower. Only the leader that Raft names is heard, and whatever can be checked
@@ -32,6 +26,7 @@ export interface MachineAccess {
 export class LeaderMessages {
   readonly #context: Context;
   readonly #driver: MachineAccess;
+  readonly #followed: FollowedLeader;
   readonly #voter: RoundVoter;
   readonly #desk: PublishDesk;
   #request: CheckedRequest | undefined;
@@ -40,9 +35,10 @@ export class LeaderMessages {
   #attesting = 0;
   #held: { readonly from: string; readonly request: DiscoveryRequestConsensusVote } | undefined;
 
-  constructor(context: Context, driver: MachineAccess, voter: RoundVoter, desk: PublishDesk) {
+  constructor(context: Context, driver: MachineAccess, followed: FollowedLeader, voter: RoundVoter, desk: PublishDesk) {
     this.#context = context;
     this.#driver = driver;
+    this.#followed = followed;
     this.#voter = voter;
     this.#desk = desk;
   }
@@ -61,10 +57,10 @@ export class LeaderMessages {
   voteRequested(from: string, request: DiscoveryRequestConsensusVote): Handled {
     const { name, leaderId, round: present, lastRound } = this.#driver.machine;
     if (isLeaderState(name) || from !== leaderId) return no('senderIsNotLeader', '');
-    const { leaderFault } = this.#driver;
-    if (leaderFault !== undefined) {
+    const { fault } = this.#followed;
+    if (fault !== undefined) {
       this.#voter.answer(from, this.voteNo(request, 'leaderNotVerified'));
-      return no('leaderNotVerified', leaderFault);
+      return no('leaderNotVerified', fault);
     }
     if (name !== 'FollowerRunning' && name !== 'FollowerConsensusVote') {
       this.#held = { from, request };

@@ -20,6 +20,8 @@ export class Newcomers {
   /** Records, and whole views, in the order in which they came. */
   #waiting: Iterator<ListedRecord>[] = [];
   #late: ListedRecord[] = [];
+  /** How many both are. */
+  #pending = 0;
   readonly #perTurn: number;
   #left: number;
   #resting = false;
@@ -36,6 +38,11 @@ export class Newcomers {
     this.#left = this.#perTurn;
   }
 
+  /** Records that were not looked at yet; those that have left the list by now are among them. */
+  get pending(): number {
+    return this.#pending;
+  }
+
   /** A record came into the list. */
   add(record: ListedRecord): void {
     if (this.#closed) return;
@@ -45,6 +52,7 @@ export class Newcomers {
       this.#look(record);
     } else {
       this.#late.push(record);
+      this.#pending++;
     }
     this.#rest();
   }
@@ -54,6 +62,7 @@ export class Newcomers {
     if (this.#closed) return;
     this.#late = [];
     this.#waiting = [view.entries()[Symbol.iterator]()];
+    this.#pending = view.size;
     this.#came += view.size;
     this.#rest();
   }
@@ -63,6 +72,7 @@ export class Newcomers {
     this.#closed = true;
     this.#late = [];
     this.#waiting = [];
+    this.#pending = 0;
   }
 
   /** Begins a new turn when all else has had one. */
@@ -104,7 +114,10 @@ export class Newcomers {
       }
       const next = first.next();
       if (next.done === true) this.#waiting.shift();
-      else this.#lookLate(next.value);
+      else {
+        this.#pending--;
+        this.#lookLate(next.value);
+      }
     }
   }
 

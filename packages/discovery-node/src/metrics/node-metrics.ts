@@ -115,7 +115,7 @@ function consensusMetrics({ node }: MetricsHost, add: Add): void {
     const { votesYes, votesNo, votesNotReady } = consensus.counters;
     return counts({ yes: votesYes, no: votesNo, notReady: votesNotReady }, 'verdict');
   });
-  for (const name of ['pendingForwards', 'pendingForwardBytes', 'pendingVerifications'] as const) {
+  for (const name of ['pendingForwards', 'pendingForwardBytes', 'pendingRecords', 'pendingVerifications'] as const) {
     add('gauge', `consensus_${snake(name)}`, CONSENSUS_HELP[name], [], () => [[{}, consensus.counters[name]]]);
   }
   add('gauge', 'list_records', 'live records of the shared list', [], () => [[{}, list.size]]);
@@ -184,5 +184,6 @@ const CONSENSUS_HELP = {
   sendFailures: 'those that could not be sent',
   pendingForwards: 'accepted packets on their way into the shared list',
   pendingForwardBytes: 'their bytes',
+  pendingRecords: 'records of the shared list that were not looked at yet',
   pendingVerifications: 'verifications under way or waiting',
 } as const;

@@ -1,0 +1,96 @@
+import type { ListedRecord, Unsubscribe } from '../ports.js';
+import type { Context } from './context.js';
+import { describeFailure, raiseAlarm } from './context.js';
+import { Newcomers } from './newcomers.js';
+import type { PublishDesk } from './publish-desk.js';
+import type { RecordBook } from './record-book.js';
+
+/** Records from which on what is remembered is not looked through after every round. */
+const LARGE_LIST = 10_000;
+/** How much more may be remembered than is listed, as a share of that. */
+const MOST_SPARE = 1 / 8;
+
+/**
+ * What the shared list says goes from here to those who have to know: the book, which has it verified, and the desk, which
+ * waits for what it sent on its way. And the other way round: what the list lacks is brought back to it.
+ */
+export class ListIntake {
+  readonly #context: Context;
+  readonly #book: RecordBook;
+  readonly #desk: PublishDesk;
+  readonly #newcomers: Newcomers;
+  readonly #subscriptions: readonly Unsubscribe[];
+  #authorities: string | undefined;
+
+  constructor(context: Context, book: RecordBook, desk: PublishDesk) {
+    this.#context = context;
+    this.#book = book;
+    this.#desk = desk;
+    this.#newcomers = new Newcomers(context, (record) => this.#entered(record));
+    this.#authorities = context.committees.newestAuthorities;
+    const { list } = context.ports;
+    this.#subscriptions = [
+      list.onInserted((record) => {
+        desk.seen(record);
+        this.#newcomers.add(record);
+      }),
+      list.onRestored(() => this.lookAtAll()),
+    ];
+  }
+
+  /** Records of the list that were not looked at yet. */
+  get pending(): number {
+    return this.#newcomers.pending;
+  }
+
+  /** Looks at the whole list, a slice at a time. */
+  lookAtAll(): void {
+    this.#newcomers.addAll(this.#context.ports.list.view());
+  }
+
+  /** There is a newer trust root: what was judged may have to be judged anew. */
+  rostersChanged(): void {
+    const { newestAuthorities } = this.#context.committees;
+    const isJudgedAnew = newestAuthorities !== this.#authorities;
+    this.#authorities = newestAuthorities;
+    this.#book.rostersChanged(isJudgedAnew);
+    if (isJudgedAnew) this.#desk.own.judgeAnew();
+    this.lookAtAll();
+  }
+
+  /** Brings back what is missing; whoever waits for it goes on even if that fails. */
+  async requeueMissing(): Promise<void> {
+    try {
+      await this.#desk.own.requeueMissing();
+    } catch (error) {
+      raiseAlarm(this.#context, 'internal', describeFailure(error));
+    }
+  }
+
+  /** After a round: forgets what nobody needs any more, and brings back what is missing. */
+  async tidy(): Promise<void> {
+    const view = this.#context.ports.list.view();
+    // To look through all that is remembered costs a large list more than a little of it that nobody needs any more.
+    const spare = this.#book.size - view.size;
+    if (view.size < LARGE_LIST || spare > view.size * MOST_SPARE) {
+      await this.#book.prune(view, (entry) => this.#desk.own.needs(entry));
+    }
+    await this.#desk.own.requeueMissing();
+  }
+
+  /** Hears and looks at nothing any more. */
+  close(): void {
+    for (const unsubscribe of this.#subscriptions) unsubscribe();
+    this.#newcomers.close();
+  }
+
+  #entered(record: ListedRecord): void {
+    try {
+      this.#desk.seen(record);
+      this.#book.enter(record, this.#desk.own.get(record.identity)?.entry);
+      this.#desk.own.learn(record);
+    } catch (error) {
+      raiseAlarm(this.#context, 'internal', describeFailure(error));
+    }
+  }
+}

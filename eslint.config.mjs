@@ -1,4 +1,4 @@
-// Lint runs through nx (`npm run lint`): without nx's project graph the rules about package boundaries do nothing.
+// `npm run lint` asks nx for its project graph first: without it the rules about package boundaries do nothing.
 import js from '@eslint/js';
 import nx from '@nx/eslint-plugin';
 import * as jsonc from 'jsonc-eslint-parser';

@@ -32,10 +32,17 @@ const seconds = (/** @type {number} */ ms) => `${(ms / 1000).toFixed(1)} s`;
 /** @param {number} nameWidth the longest name of a step */
 export function createReport(nameWidth) {
   const live = process.stdout.isTTY === true;
+  /** @type {Set<string>} */
+  const underWay = new Set();
+  const clear = live ? '\r\x1b[2K' : '';
+  const showUnderWay = () => {
+    if (live && underWay.size > 0) process.stdout.write(`${clear}  …  ${[...underWay].join(', ')}`);
+  };
   return {
     /** @param {string} name */
     started(name) {
-      if (live) process.stdout.write(`  …  ${name}`);
+      underWay.add(name);
+      showUnderWay();
     },
     /** @param {string} name @param {Outcome} outcome @param {number} ms */
     finished(name, outcome, ms) {
@@ -44,11 +51,13 @@ export function createReport(nameWidth) {
       const count =
         outcome.failed === 0 ? `${outcome.passed}` : `${outcome.failed} of ${outcome.passed + outcome.failed}`;
       const row = [mark, name.padEnd(nameWidth), seconds(ms).padStart(8), count.padStart(10), outcome.note ?? ''];
-      process.stdout.write(`${live ? '\r\x1b[2K' : ''}${row.join('  ').trimEnd()}\n`);
+      process.stdout.write(`${clear}${row.join('  ').trimEnd()}\n`);
       if (!good && outcome.output) {
         const text = outcome.output.trim().replaceAll('\n', '\n      ');
         process.stdout.write(`\n      ${text}\n\n`);
       }
+      underWay.delete(name);
+      showUnderWay();
     },
     /** @param {number} passed @param {number} failed @param {number} ms */
     closed(passed, failed, ms) {

@@ -33,7 +33,8 @@ const begin = performance.now();
 let passed = 0;
 let failed = 0;
 
-for (const step of steps.filter(({ name }) => values.only?.includes(name) ?? true)) {
+/** @param {import('./steps.mjs').Step} step */
+async function take(step) {
   report.started(step.name);
   const since = performance.now();
   const outcome = await step.run().catch((error) => ({ passed: 0, failed: 1, output: String(error?.stack ?? error) }));
@@ -43,6 +44,19 @@ for (const step of steps.filter(({ name }) => values.only?.includes(name) ?? tru
   passed += result.passed;
   failed += result.failed;
   report.finished(step.name, result, performance.now() - since);
+}
+
+const queue = steps.filter(({ name }) => values.only?.includes(name) ?? true);
+
+/** Takes modest steps from the queue, one after the other, until another kind is next. */
+async function takeModest() {
+  while (queue[0]?.isModest) await take(/** @type {import('./steps.mjs').Step} */ (queue.shift()));
+}
+
+while (queue.length > 0) {
+  await Promise.all([takeModest(), takeModest()]);
+  const step = queue.shift();
+  if (step !== undefined) await take(step);
 }
 
 report.closed(passed, failed, performance.now() - begin);

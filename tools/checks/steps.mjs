@@ -30,6 +30,7 @@ const discoverySimulation = () =>
  * @typedef {object} Step
  * @property {string} name
  * @property {string} shows
+ * @property {boolean} [isModest] Keeps one core busy and writes nothing, so it may run beside another such step.
  * @property {() => Promise<import('./report.mjs').Outcome>} run
  */
 
@@ -43,22 +44,38 @@ export const steps = [
     run: () => check('buf', ['breaking', 'proto', '--against', 'proto/baseline.txtpb']),
   },
   { name: 'proto-generated', shows: 'generating again changes nothing', run: generated },
-  { name: 'format', shows: 'prettier', run: () => check('prettier', ['--check', '--log-level', 'warn', '.']) },
   { name: 'build', shows: 'the packages compile', run: build },
   { name: 'typecheck', shows: 'tests, benchmarks and tools compile too', run: typecheck },
-  { name: 'purity', shows: 'raft-core/src/core compiles without clock and chance, and only so', run: purity },
-  { name: 'lint', shows: 'eslint through nx, with the table of arrows', run: lint },
-  { name: 'boundaries', shows: 'lint refuses imports that are not in the table', run: boundaries },
-  { name: 'test', shows: 'jest, all packages', run: tests },
-  { name: 'simulation', shows: '300 fixed seeds of the simulator break no rule', run: simulation },
+  {
+    name: 'format',
+    isModest: true,
+    shows: 'prettier',
+    run: () => check('prettier', ['--check', '--log-level', 'warn', '.']),
+  },
+  { name: 'lint', isModest: true, shows: 'eslint, with the table of arrows', run: lint },
   {
     name: 'simulation-discovery',
+    isModest: true,
     shows: '60 fixed seeds of discovery nodes, liars among them, break no rule',
     run: discoverySimulation,
   },
+  {
+    name: 'simulation',
+    isModest: true,
+    shows: '300 fixed seeds of the simulator break no rule',
+    run: simulation,
+  },
+  {
+    name: 'purity',
+    isModest: true,
+    shows: 'raft-core/src/core compiles without clock and chance, and only so',
+    run: purity,
+  },
+  { name: 'snippets', isModest: true, shows: 'TypeScript in README and docs compiles', run: snippets },
+  { name: 'exports', isModest: true, shows: 'each README names what its package exports', run: exportsAreTold },
+  { name: 'boundaries', shows: 'lint refuses imports that are not in the table', run: boundaries },
+  { name: 'test', shows: 'jest, all packages', run: tests },
   { name: 'examples', shows: 'each example runs to a good end', run: examples },
-  { name: 'snippets', shows: 'TypeScript in README and docs compiles', run: snippets },
-  { name: 'exports', shows: 'each README names what its package exports', run: exportsAreTold },
   { name: 'packages', shows: 'each package packs, installs and imports', run: installed },
   { name: 'release', shows: 'nx release would run', run: release },
 ];

@@ -2,7 +2,8 @@
 import { ESLint } from 'eslint';
 import { join } from 'node:path';
 import { packages, tagOf } from '../../eslint/arrows.mjs';
-import { root, run } from '../command.mjs';
+import { root } from '../command.mjs';
+import { projectGraph } from '../project-graph.mjs';
 import { packagesOnDisk } from '../workspace.mjs';
 
 const modules = '@nx/enforce-module-boundaries';
@@ -119,8 +120,7 @@ function judgeTable() {
 
 /** @returns {Promise<import('../report.mjs').Outcome>} */
 export async function boundaries() {
-  // The rules read the graph that nx keeps; asking for the projects brings it up to date.
-  const graph = await run('nx', ['show', 'projects']);
+  const graph = await projectGraph();
   if (!graph.ok) return { passed: 0, failed: 1, output: graph.output };
   const eslint = new ESLint({ cwd: root });
   const results = [judgeTable()];

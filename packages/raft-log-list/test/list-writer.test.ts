@@ -41,22 +41,35 @@ describe('upsert', () => {
     ]);
   });
 
-  it('waits for nobody when all have attested, also while a write of the packet is in flight', async () => {
+  it('waits for all who may attest, and no longer than its time: one entry where there were two', async () => {
     const { clock, log, writer } = setUp({ attesters: 4 });
     for (const name of ['x', 'y', 'z']) void writer.upsert(packet, newAttestation(name));
-    await clock.advance(0);
-    expect(plain(log.list)).toMatchObject([{ attestations: ['x@1000', 'y@1000'] }]);
+    await clock.advance(40);
+    expect(log.lastIndex).toBe(0);
     const last = writer.upsert(packet, newAttestation('w'));
     await clock.resolve(last, 0);
-    expect(plain(log.list)).toMatchObject([{ attestations: ['x@1000', 'y@1000', 'z@1000', 'w@1000'] }]);
-    expect(log.lastIndex).toBe(2);
-    const busy = setUp({ attesters: () => 3 });
-    busy.log.hold = true;
-    const outcomes = ['x', 'y', 'z'].map((name) => busy.writer.upsert(packet, newAttestation(name)));
-    busy.log.hold = false;
-    busy.log.commit();
-    await busy.clock.resolve(Promise.all(outcomes), 0);
-    expect(plain(busy.log.list)).toMatchObject([{ index: 2, attestations: ['x@1000', 'y@1000', 'z@1000'] }]);
+    expect(plain(log.list)).toMatchObject([{ index: 1, attestations: ['x@1000', 'y@1000', 'z@1000', 'w@1000'] }]);
+    const other = packetOf('b', 100);
+    for (const name of ['x', 'y', 'z']) void writer.upsert(other, newAttestation(name));
+    await clock.advance(49);
+    expect(log.lastIndex).toBe(1);
+    await clock.advance(1);
+    expect(log.list.get('b')).toMatchObject([{ attesters: ['x', 'y', 'z'] }]);
+    await clock.resolve(writer.upsert(other, newAttestation('w')), 0);
+    expect(log.list.get('b')).toMatchObject([{ attesters: ['x', 'y', 'z', 'w'] }]);
+    expect(log.lastIndex).toBe(3);
+  });
+
+  it('waits for nobody when all have attested, also while a write of the packet is in flight', async () => {
+    const { clock, log, writer } = setUp({ attesters: () => 3 });
+    log.hold = true;
+    const outcomes = ['x', 'y'].map((name) => writer.upsert(packet, newAttestation(name)));
+    await clock.advance(50);
+    outcomes.push(writer.upsert(packet, newAttestation('z')));
+    log.hold = false;
+    log.commit();
+    await clock.resolve(Promise.all(outcomes), 0);
+    expect(plain(log.list)).toMatchObject([{ index: 2, attestations: ['x@1000', 'y@1000', 'z@1000'] }]);
     expect(() => setUp({ attesters: 0 })).toThrow(expect.objectContaining({ code: 'LIST_OPTION_INVALID' }));
   });
 

@@ -126,7 +126,7 @@ describe('outsiders', () => {
 
 describe('machines', () => {
   test('crash at the steps of a round, just before and just after they have signed', async () => {
-    const { counts } = await tell({ size: 5, faults: { ...NO_MACHINE_FAULTS, crashAtStep: 0.3, durationMs: 700 } });
+    const { counts } = await tell({ size: 5, faults: { ...NO_MACHINE_FAULTS, crashAtStep: 0.4, durationMs: 700 } });
     expect(counts.crashes).toBeGreaterThan(15);
   });
 

@@ -41,6 +41,7 @@ export interface LeadershipPorts {
   readonly maxPendingBytes: number;
   readonly maxRecordsPerIdentity: number;
   readonly threshold: () => number;
+  /** Infinity when it is not known. */
   readonly attesters: () => number;
 }
 
@@ -116,9 +117,11 @@ export class Leadership {
     for (const attestation of read.attestations) addAttestation(operation.attestations, attestation);
     const after = countAttesters(same, under);
     const threshold = this.#ports.threshold();
-    const isEnough = before < threshold && after >= threshold;
+    const attesters = this.#ports.attesters();
+    // Who knows that others may still attest waits for them: it spares an entry, and nobody is in that much of a hurry.
+    const isEnough = attesters === Infinity && before < threshold && after >= threshold;
     const window = before < threshold ? this.#window : this.#lateWindow;
-    if (window.waitMs === 0 || isEnough || after >= this.#ports.attesters()) operation.ready = true;
+    if (window.waitMs === 0 || isEnough || after >= attesters) operation.ready = true;
     else if (waiting === undefined) window.add({ lane, operation });
     if (operation.ready) this.#pump(lane);
     return operation.done.promise;

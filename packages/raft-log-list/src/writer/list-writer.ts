@@ -25,8 +25,8 @@ export interface ListWriterOptions {
   /** Attestations that make a packet complete, so that it takes the place of older ones; asked at each decision. */
   readonly attestationThreshold: number | (() => number);
   /**
-   * How many may attest a packet; asked at each decision. The attestation with which it has those of all is written at once, as
-   * there is nobody left to wait for. Default: not known.
+   * How many may attest a packet; asked at each decision. A packet is then written as soon as it has the attestations of all, or
+   * when its time is over. Default: not known, and it is written as soon as it is complete.
    */
   readonly attesters?: number | (() => number);
   /** Attestations of one packet that come within this time are written together. Default 50; 0 writes each at once. */

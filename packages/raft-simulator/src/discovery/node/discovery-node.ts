@@ -216,6 +216,7 @@ export class DiscoverySimNode {
       list,
       clock,
       attestationThreshold: () => this.process!.consensus.committee.attestationsNeeded,
+      attesters: () => this.process!.consensus.committee.members.size,
       propose: (data) => raft().apply(data),
     });
     const real = listLeader(writer, () => raft().barrier());

@@ -25,8 +25,8 @@ export class ListState {
   readonly #due = new DueSlots();
   readonly #slots = new Map<string, number>();
   readonly #freeSlots: number[] = [];
-  /** Slots that hold a record of the chain; honest chains have one. */
-  readonly #byOrigin = new Map<LogIndex, number | readonly number[]>();
+  /** Slots that hold a record of the chain; honest chains have one. Made when a first removal asks, which a restart may never see. */
+  #byOrigin: Chains | undefined;
   /** Slots by log index; made when somebody first asks, which our own writer never does. */
   #byIndex: Map<LogIndex, number> | undefined;
   readonly #slabs = new RecordSlabs();
@@ -56,7 +56,7 @@ export class ListState {
 
   /** The live records of a chain of updates, oldest first. */
   chain(origin: LogIndex): readonly LiveRecord[] {
-    const slots = this.#byOrigin.get(origin);
+    const slots = this.#chains().get(origin);
     if (slots === undefined) return [];
     const records = typeof slots === 'number' ? this.#at(slots) : slots.flatMap((slot) => this.#at(slot));
     return records.filter((record) => record.origin === origin).sort((a, b) => a.index - b.index);
@@ -139,20 +139,18 @@ export class ListState {
 
   /** Notes which chains have come to it, and which are gone from it. */
   #relink(slot: number, before: readonly LiveRecord[], after: readonly LiveRecord[]): void {
-    for (const { origin } of before) if (!hasOrigin(after, origin)) this.#unlink(origin, slot);
-    for (const { origin } of after) if (!hasOrigin(before, origin)) this.#link(origin, slot);
+    const byOrigin = this.#byOrigin;
+    if (byOrigin === undefined) return;
+    for (const { origin } of before) if (!hasOrigin(after, origin)) unlink(byOrigin, origin, slot);
+    for (const { origin } of after) if (!hasOrigin(before, origin)) link(byOrigin, origin, slot);
   }
 
-  #link(origin: LogIndex, slot: number): void {
-    const present = this.#byOrigin.get(origin);
-    const others = present === undefined ? [] : slotsOf(present).filter((other) => other !== slot);
-    this.#byOrigin.set(origin, others.length === 0 ? slot : [...others, slot]);
-  }
-
-  #unlink(origin: LogIndex, slot: number): void {
-    const others = slotsOf(this.#byOrigin.get(origin)).filter((other) => other !== slot);
-    if (others.length === 0) this.#byOrigin.delete(origin);
-    else this.#byOrigin.set(origin, others.length === 1 ? others[0]! : others);
+  #chains(): Chains {
+    if (this.#byOrigin !== undefined) return this.#byOrigin;
+    const byOrigin: Chains = new Map();
+    for (const slot of this.#slots.values()) for (const { origin } of this.#at(slot)) link(byOrigin, origin, slot);
+    this.#byOrigin = byOrigin;
+    return byOrigin;
   }
 
   #indexed(): Map<LogIndex, number> {
@@ -160,6 +158,20 @@ export class ListState {
     for (const slot of this.#slots.values()) for (const { index } of this.#at(slot)) byIndex.set(index, slot);
     return byIndex;
   }
+}
+
+type Chains = Map<LogIndex, number | readonly number[]>;
+
+function link(chains: Chains, origin: LogIndex, slot: number): void {
+  const present = chains.get(origin);
+  const others = present === undefined ? [] : slotsOf(present).filter((other) => other !== slot);
+  chains.set(origin, others.length === 0 ? slot : [...others, slot]);
+}
+
+function unlink(chains: Chains, origin: LogIndex, slot: number): void {
+  const others = slotsOf(chains.get(origin)).filter((other) => other !== slot);
+  if (others.length === 0) chains.delete(origin);
+  else chains.set(origin, others.length === 1 ? others[0]! : others);
 }
 
 function slotsOf(slots: number | readonly number[] | undefined): readonly number[] {

@@ -16,12 +16,14 @@ import {
   type HardState,
   type LogEntry,
   type LogIndex,
+  type LogStore,
   type ResponseOf,
   type RpcRequest,
   type Server,
   type SnapshotMeta,
   type SnapshotSink,
 } from '../src/index.js';
+import { LendingLogStore } from './support/lending-log-store.js';
 import { DirectTransport } from './support/direct-transport.js';
 import { Disk, SlowLogStore, SlowStableStore } from './support/slow-stores.js';
 import { TextMachine } from './support/test-cluster.js';
@@ -48,9 +50,12 @@ const textMachine = {
   inspect: (machine: unknown) => (machine as TextMachine).lines,
 };
 
+const keepless = { ...textMachine, create: () => Object.assign(new TextMachine(), { keepsNoBytes: true }) };
+
 const keep = <T>(store: T): T => store;
 const suites: readonly (readonly [string, readonly ConformanceCheck[]])[] = [
   ['MemoryLogStore', logStoreConformance(() => new MemoryLogStore(), { reopen: keep })],
+  ['a log store that lends', logStoreConformance(() => new LendingLogStore(), { reopen: keep })],
   ['a log store that takes its time', logStoreConformance(() => new SlowLogStore(new MemoryLogStore(), quickDisk()))],
   ['MemoryStableStore', stableStoreConformance(() => new MemoryStableStore(), { reopen: keep })],
   [
@@ -60,6 +65,7 @@ const suites: readonly (readonly [string, readonly ConformanceCheck[]])[] = [
   ['MemorySnapshotStore', snapshotStoreConformance(() => new MemorySnapshotStore(), { reopen: keep })],
   ['MemorySnapshotStore of one', snapshotStoreConformance(() => new MemorySnapshotStore(1))],
   ['a text machine', stateMachineConformance(textMachine)],
+  ['a text machine that keeps no bytes', stateMachineConformance(keepless)],
   ['a direct transport', transportConformance(() => pairOf((...args) => new DirectTransport(...args)))],
 ];
 
@@ -75,7 +81,7 @@ async function failing(checks: readonly ConformanceCheck[]): Promise<string[]> {
 }
 
 /** A log store with one fault. */
-function brokenLog(fault: (store: MemoryLogStore) => Partial<MemoryLogStore>): readonly ConformanceCheck[] {
+function brokenLog(fault: (store: MemoryLogStore) => Partial<LogStore>): readonly ConformanceCheck[] {
   return logStoreConformance(
     () => {
       const store = new MemoryLogStore();
@@ -118,6 +124,34 @@ const brokenLogs: readonly (readonly [string, string, readonly ConformanceCheck[
       const truncate = s.truncateSuffix.bind(s);
       return { truncateSuffix: (from) => truncate(from + 1) };
     }),
+  ],
+  [
+    'lends more than fits',
+    'what is lent',
+    brokenLog((s) => ({ lend: (from: LogIndex, to: LogIndex) => s.read(from, to, Infinity) })),
+  ],
+  [
+    'lends one piece of memory twice',
+    'what is lent',
+    brokenLog((s) => {
+      const scratch = new Uint8Array(64);
+      return {
+        *lend(from: LogIndex, to: LogIndex, max: number) {
+          for (const entry of s.read(from, to, max)) {
+            scratch.set(entry.data.subarray(0, scratch.length));
+            yield { ...entry, data: scratch.subarray(0, entry.data.length) };
+          }
+        },
+      };
+    }),
+  ],
+  [
+    'lends what is not there',
+    'never cut short',
+    brokenLog((s) => ({
+      lend: (from: LogIndex, to: LogIndex, max: number) =>
+        s.read(Math.max(from, s.firstIndex), Math.min(to, s.lastIndex), max),
+    })),
   ],
   ['compacts nothing', 'truncatePrefix', brokenLog(() => ({ truncatePrefix: () => {} }))],
   ['redacts nothing', 'redact', brokenLog(() => ({ redact: () => {} }))],
@@ -197,6 +231,17 @@ describe('a suite fails for', () => {
     }
     const names = await failing(stateMachineConformance({ ...textMachine, create: () => new Shared() }));
     expect(names).toEqual(['StateMachine: a snapshot is frozen: later commands are not in it']);
+    class Keeping extends TextMachine {
+      readonly keepsNoBytes = true;
+      #last: Uint8Array = new Uint8Array(0);
+      override apply(...[entry, context]: Parameters<TextMachine['apply']>): number {
+        if (this.lines.length > 0) this.lines[this.lines.length - 1] = Buffer.from(this.#last).toString();
+        this.#last = entry.data;
+        return super.apply(entry, context);
+      }
+    }
+    const keeping = await failing(stateMachineConformance({ ...textMachine, create: () => new Keeping() }));
+    expect(keeping.join()).toContain('keeps none');
     class Forgetful extends TextMachine {
       override apply(...[entry, context]: Parameters<TextMachine['apply']>): number {
         if (entry.index > 2) context.redact(entry.index - 1);

@@ -61,6 +61,8 @@ export interface ListStats {
  * const frozen = list.view(); // stays as it is
  */
 export class SharedList implements StateMachine<ListResult> {
+  /** For Raft: records hold copies in buffers of their own. */
+  readonly keepsNoBytes = true;
   readonly schema: ListSchema;
   readonly limits: ListLimits;
   readonly #events: ListEmitter;

@@ -1,8 +1,9 @@
 import { EntryType, type LogEntry, type LogIndex, type Term } from '@discovery-raft/raft-core';
 import { checkBlock, decodeBlock, rewriteBlock, type BlockHead } from './block-format.js';
 import type { BlockIndex, BlockSlot } from './block-index.js';
-import { commandOutline, entryReader, FormatError, readOutline, type ReadEntry } from './entry-format.js';
+import { commandOutline, entryReader, FormatError, readOutline, readWindows, type ReadEntry } from './entry-format.js';
 import { blockKey } from './keys.js';
+import type { Scratch } from './scratch.js';
 import { StoreError } from './store-error.js';
 import type { WriteGate } from './write-gate.js';
 
@@ -46,6 +47,20 @@ export class BlockReader {
     return Array.from({ length: entries }, (_, i) => commandOutline(firstIndex + i, commandTerm));
   }
 
+  /** The entries of a block with their bytes in `scratch`: good until that is used again, and not kept. @throws StoreError `corrupt`, `io`, `closed` */
+  lent(slot: BlockSlot, scratch: Scratch): readonly LogEntry[] {
+    const firstIndex = this.#index.firstIndexOf(slot);
+    if (this.#held?.firstIndex === firstIndex) return this.#held.entries;
+    const decoded = this.#decoded.get(firstIndex);
+    if (decoded !== undefined) return decoded;
+    return this.#read(slot, (bytes) => {
+      // The next read of the database overwrites what this one gave.
+      const own = scratch.take(bytes.length).subarray(0, bytes.length);
+      own.set(bytes);
+      return this.#entriesIn(slot, own, readWindows);
+    });
+  }
+
   /** Checks a block and measures it. @throws StoreError `corrupt`, `io`, `closed` */
   measure(slot: BlockSlot): void {
     this.#read(slot, (bytes) => void this.#checkHead(slot, bytes));
@@ -76,11 +91,13 @@ export class BlockReader {
   }
 
   #decode(slot: BlockSlot, read: ReadEntry): readonly LogEntry[] {
-    return this.#read(slot, (bytes) => {
-      const entries = decodeBlock(bytes, this.#checkHead(slot, bytes), read);
-      checkEntries(entries, this.#index.firstIndexOf(slot), this.#index.commandTermOf(slot));
-      return entries;
-    });
+    return this.#read(slot, (bytes) => this.#entriesIn(slot, bytes, read));
+  }
+
+  #entriesIn(slot: BlockSlot, bytes: Uint8Array, read: ReadEntry): readonly LogEntry[] {
+    const entries = decodeBlock(bytes, this.#checkHead(slot, bytes), read);
+    checkEntries(entries, this.#index.firstIndexOf(slot), this.#index.commandTermOf(slot));
+    return entries;
   }
 
   #read<T>(slot: BlockSlot, use: (bytes: Uint8Array) => T): T {

@@ -101,10 +101,15 @@ export function entryReader(): ReadEntry {
   return (bytes, view, cursor) => readEntry(bytes, view, cursor, windowOf);
 }
 
+/** Reads whole entries whose bytes are windows of the block's. */
+export const readWindows: ReadEntry = (bytes, view, cursor) => readEntry(bytes, view, cursor, windowOf);
+
 /** Bytes that are copied together: a buffer for each of many small entries takes longer to get than to fill. */
 export const RUN_BYTES = 8192;
 
 type Copy = (bytes: Uint8Array, begin: number, end: number) => Uint8Array;
+
+const windowOf: Copy = (bytes, begin, end) => bytes.subarray(begin, end);
 
 const copyOf: Copy = (bytes, begin, end) => bytes.slice(begin, end);
 

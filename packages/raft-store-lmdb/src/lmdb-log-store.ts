@@ -51,6 +51,8 @@ export class LmdbLogStore implements LogStore {
   readonly #blocks: BlockReader;
   readonly #rewrites: RewriteChoice;
   readonly #scratch = new Scratch();
+  /** Where blocks lie that are lent; null while somebody has one. */
+  #lendable: Scratch | null = new Scratch();
   #firstIndex: LogIndex = 1;
   #writing = false;
   #rewrittenBlocks = 0;
@@ -87,27 +89,37 @@ export class LmdbLogStore implements LogStore {
 
   /** @throws StoreError `misuse` (a range that is not wholly inside the log), `corrupt`, `io`, `closed` */
   read(from: LogIndex, to: LogIndex, maxBytes: number): readonly LogEntry[] {
-    return this.#read(from, to, maxBytes, (slot) => this.#blocks.entries(slot));
+    return [...this.#walk(from, to, maxBytes, (slot) => this.#blocks.entries(slot))];
   }
 
   /** @throws StoreError like {@link read} */
   readOutline(from: LogIndex, to: LogIndex, maxBytes: number): readonly LogEntry[] {
-    return this.#read(from, to, maxBytes, (slot) => this.#blocks.outlines(slot));
+    return [...this.#walk(from, to, maxBytes, (slot) => this.#blocks.outlines(slot))];
   }
 
-  #read(from: LogIndex, to: LogIndex, maxBytes: number, entriesOf: EntriesOf): readonly LogEntry[] {
+  /** @throws StoreError like {@link read}, while it is walked through */
+  *lend(from: LogIndex, to: LogIndex, maxBytes: number): Generator<LogEntry, void> {
+    // Who is lent something may ask for more before giving it back.
+    const scratch = this.#lendable ?? new Scratch();
+    this.#lendable = null;
+    try {
+      yield* this.#walk(from, to, maxBytes, (slot) => this.#blocks.lent(slot, scratch));
+    } finally {
+      this.#lendable = scratch;
+    }
+  }
+
+  *#walk(from: LogIndex, to: LogIndex, maxBytes: number, entriesOf: EntriesOf): Generator<LogEntry, void> {
     if (from < this.#firstIndex || to > this.lastIndex || from > to) throw this.#misuse(`a read of ${from} to ${to}`);
-    const result: LogEntry[] = [];
     let bytes = 0;
     for (let index = from; index <= to;) {
       for (const entry of this.#from(index, to, entriesOf)) {
         bytes += entrySize(entry);
-        if (bytes > maxBytes && result.length > 0) return result;
-        result.push(entry);
+        if (bytes > maxBytes && index > from) return;
+        yield entry;
         index++;
       }
     }
-    return result;
   }
 
   /** @throws StoreError `misuse` (not consecutive), `full`, `io`, `poisoned`, `closed` */
@@ -224,16 +236,13 @@ export class LmdbLogStore implements LogStore {
   }
 
   /** Entries from `index` to at most `to`, at least one: what one block, or the cache, has of them. */
-  *#from(index: LogIndex, to: LogIndex, entriesOf: EntriesOf): Iterable<LogEntry> {
-    if (index >= this.#cache.firstIndex) {
-      for (let i = index; i <= to; i++) yield this.#cache.get(i)!;
-      return;
-    }
+  #from(index: LogIndex, to: LogIndex, entriesOf: EntriesOf): readonly LogEntry[] {
+    if (index >= this.#cache.firstIndex)
+      return Array.from({ length: to + 1 - index }, (_, i) => this.#cache.get(index + i)!);
     const slot = this.#index.find(index);
     const firstIndex = this.#index.firstIndexOf(slot);
-    const entries = entriesOf(slot);
-    const end = Math.min(to + 1, firstIndex + entries.length);
-    for (let i = index; i < end; i++) yield this.#redactions.get(firstIndex, i) ?? entries[i - firstIndex]!;
+    const entries = entriesOf(slot).slice(index - firstIndex, to + 1 - firstIndex);
+    return entries.map((entry, i) => this.#redactions.get(firstIndex, index + i) ?? entry);
   }
 
   /** Appends entries, and puts tombstones on what lies before them, in one commit. */

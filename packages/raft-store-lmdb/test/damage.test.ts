@@ -66,6 +66,13 @@ test('a damaged block further back is found when it is read, and by verify', asy
   expect(await failureOf(() => store.logStore.read(1, 200, Infinity))).toMatchObject({
     details: { part: 'block', index: 101 },
   });
+  const lent: number[] = [];
+  const walk = (): void => {
+    for (const { index } of store.logStore.lend!(1, 200, Infinity)) lent.push(index);
+  };
+  expect(await failureOf(walk)).toMatchObject({ details: { part: 'block', index: 101 } });
+  // Of a damaged block nothing is lent.
+  expect(lent.at(-1)).toBe(100);
   expect(await failureOf(store.verify())).toMatchObject({ code: 'RAFT_STORE_CORRUPT', details: { index: 101 } });
   // A damaged entry does no harm to those behind it, nor to writes.
   expect(await store.logStore.read(201, 300, Infinity)).toHaveLength(100);

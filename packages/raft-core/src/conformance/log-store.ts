@@ -65,6 +65,10 @@ async function assertHolds(store: LogStore, firstIndex: LogIndex, expected: read
   assertSame(store.lastIndex, firstIndex + expected.length - 1, 'lastIndex');
   const read = await readAll(store, expected.length, (from, to) => store.read(from, to, 1 << 20));
   assertSame(read, expected, 'the entries');
+  if (store.lend !== undefined) {
+    const lent = await readAll(store, expected.length, (from, to) => [...lentBy(store, from, to, 1 << 20)]);
+    assertSame(lent, expected, 'the entries that are lent');
+  }
   if (store.readOutline === undefined) return;
   const outlines = await readAll(store, expected.length, (from, to) => store.readOutline!(from, to, 1 << 20));
   assertSame(outlines.map(outlineOf), expected.map(outlineOf), 'the outlines of the entries');
@@ -83,6 +87,14 @@ async function readAll(
     found.push(...read);
   }
   return found;
+}
+
+/** Copies of what a store lends, each made when its turn is. */
+function* lentBy(store: LogStore, from: LogIndex, to: LogIndex, maxBytes: number): Generator<LogEntry, void> {
+  for (const lent of store.lend!(from, to, maxBytes)) {
+    const copy = { ...lent, data: new Uint8Array(lent.data) };
+    yield lent.extensions === undefined ? copy : { ...copy, extensions: new Uint8Array(lent.extensions) };
+  }
 }
 
 /** What `readOutline` must give of an entry. */
@@ -128,6 +140,25 @@ const READING: readonly Named[] = [
     },
   ],
   [
+    'what is lent is what a read gives, also while something else is lent or read',
+    async (store) => {
+      await store.append(entries(1, 50));
+      if (store.lend === undefined) return;
+      const size = entrySize(entry(1));
+      for (const maxBytes of [0, 2 * size - 1, 2 * size, 1e9]) {
+        const lent = [...lentBy(store, 2, 5, maxBytes)];
+        assertSame(lent, await store.read(2, 5, maxBytes), `what is lent of 2 to 5 within ${maxBytes} bytes`);
+      }
+      let index = 1;
+      for (const outer of store.lend(1, 50, 1e9)) {
+        assertSame([...lentBy(store, 30, 35, 1e9)], entries(30, 35), 'what is lent meanwhile');
+        await store.read(40, 45, 1e9);
+        assertSame(outer, entry(index++), 'an entry while others are read');
+      }
+      assertSame(index, 51, 'the index behind the last entry that was lent');
+    },
+  ],
+  [
     'a read stays within its range',
     async (store) => {
       await store.append(entries(1, 9));
@@ -149,6 +180,9 @@ const READING: readonly Named[] = [
       ];
       for (const [from, to] of ranges) {
         await assertRefuses(['RAFT_STORE_FAILED'], `a read from ${from} to ${to}`, () => store.read(from, to, 1e9));
+        if (store.lend === undefined) continue;
+        const lend = (): unknown => [...lentBy(store, from, to, 1e9)];
+        await assertRefuses(['RAFT_STORE_FAILED'], `lending ${from} to ${to}`, lend);
       }
     },
   ],

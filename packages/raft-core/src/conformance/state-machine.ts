@@ -76,6 +76,22 @@ function applying<Response>(
       },
     ],
     [
+      'who says that it keeps no bytes keeps none: what they become changes nothing',
+      async () => {
+        const machine = create();
+        if (machine.keepsNoBytes !== true) return;
+        const responses = log.flatMap((entry) => {
+          const lent = { ...entry, data: new Uint8Array(entry.data) };
+          const run = applyAll(machine, [lent]);
+          lent.data.fill(0xff);
+          return run.responses;
+        });
+        const whole = applyAll(create(), log);
+        assertSame(responses, whole.responses, 'the responses');
+        assertSame(inspect(machine), inspect(whole.machine), 'the state');
+      },
+    ],
+    [
       'the bytes of an entry are left as they are',
       async () => {
         applyAll(create(), log);

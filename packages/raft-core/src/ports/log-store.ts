@@ -29,6 +29,14 @@ export interface LogStore {
    */
   readOutline?(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<readonly LogEntry[]>;
 
+  /**
+   * {@link read} for who keeps no bytes of what it sees: an entry's `data` and `extensions` are good until the next entry is
+   * asked for, or the walk ends, and may be overwritten then. Optional; a store on a disk is spared memory for each of them.
+   *
+   * @throws RaftError as {@link read}, while it is walked through
+   */
+  lend?(from: LogIndex, to: LogIndex, maxBytes: number): Iterable<LogEntry>;
+
   /** Appends consecutive entries, the first at `lastIndex` + 1. The store may keep the objects, which are immutable. */
   append(entries: readonly LogEntry[]): MaybePromise<void>;
 

@@ -29,6 +29,12 @@ export type SnapshotBytes = AsyncIterable<Uint8Array>;
  * @typeParam Response what `apply` returns to the proposer on the leader
  */
 export interface StateMachine<Response = unknown> {
+  /**
+   * True when neither the state nor a response holds bytes of an entry, or a window of them, once `apply` or `applyTombstone` has
+   * returned. Then these may be called with entries whose bytes are overwritten afterwards, which spares a restart a copy of
+   * the whole log. Left out: false.
+   */
+  readonly keepsNoBytes?: boolean;
   /** Applies one committed command; called once per command and index, in order; never with a tombstone. */
   apply(entry: LogEntry, context: ApplyContext): Response;
   /**

@@ -26,8 +26,8 @@ const SLICE_BYTES = 8 << 20;
 export interface ApplyPorts<Response> {
   readonly stateMachine: StateMachine<Response>;
   readonly clock: Clock;
-  /** Committed entries from `from` to at most `to`. */
-  readEntries(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<readonly LogEntry[]>;
+  /** Committed entries from `from` to at most `to`; each is used until the next one is asked for. */
+  readEntries(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<Iterable<LogEntry>>;
   /** One entry, wherever it is; undefined when it is compacted. */
   readEntry(index: LogIndex): MaybePromise<LogEntry | undefined>;
   entryApplied(entry: LogEntry, response: Response | undefined): void;
@@ -198,8 +198,9 @@ export class ApplyLane<Response> {
     );
   }
 
-  #applySlice(entries: readonly LogEntry[]): MaybePromise<void> {
+  #applySlice(entries: Iterable<LogEntry>): MaybePromise<void> {
     const begin = this.#ports.clock.now();
+    let count = 0;
     for (const entry of entries) {
       if (this.#stopped) return;
       this.#applying = entry.index;
@@ -207,8 +208,9 @@ export class ApplyLane<Response> {
       this.#applied = entry.index;
       this.#appliedTerm = entry.term;
       this.#ports.entryApplied(entry, response);
+      count++;
     }
-    this.#ports.measured(entries.length, this.#ports.clock.now() - begin);
+    this.#ports.measured(count, this.#ports.clock.now() - begin);
     this.#ports.advanced(this.#applied);
     if (this.#redactions.size > 0) return this.#redact();
   }

@@ -243,7 +243,10 @@ export class Driver<Response> {
       {
         stateMachine: this.options.stateMachine,
         clock: this.clock,
-        readEntries: (from, to, maxBytes) => this.#reader.read(from, to, maxBytes),
+        readEntries: (from, to, maxBytes) =>
+          this.options.stateMachine.keepsNoBytes === true
+            ? this.#reader.lend(from, to, maxBytes)
+            : this.#reader.read(from, to, maxBytes),
         readEntry: (index) => this.#reader.readOne(index),
         entryApplied: (entry, response) => {
           const size = entrySize(entry);

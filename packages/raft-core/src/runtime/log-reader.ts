@@ -5,7 +5,7 @@ import type { LogEntry, LogIndex } from '../core/types.js';
 import type { LogStore, MaybePromise } from '../ports/log-store.js';
 import type { Logger } from '../ports/logger.js';
 import { isPending } from './maybe-promise.js';
-import { storeCall } from './store-call.js';
+import { storeCall, storeWalk } from './store-call.js';
 
 type ReadLog = Extract<Effect, { readonly type: 'readLog' }>;
 
@@ -28,7 +28,17 @@ export class LogReader {
     return core.entries(from, to, maxBytes) ?? this.readStored(from, Math.min(to, core.stableIndex), maxBytes);
   }
 
-  /** The same from the store alone. */
+  /** {@link read} for who keeps no bytes of an entry longer than its turn lasts; the store's errors come while it is walked through. */
+  lend(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<Iterable<LogEntry>> {
+    const core = this.#core();
+    const recent = core.entries(from, to, maxBytes);
+    if (recent !== undefined) return recent;
+    const end = Math.min(to, core.stableIndex);
+    if (this.#store.lend === undefined) return this.readStored(from, end, maxBytes);
+    return storeWalk('reading the log', () => this.#store.lend!(from, end, maxBytes));
+  }
+
+  /** {@link read} from the store alone. */
   readStored(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<readonly LogEntry[]> {
     return storeCall('reading the log', () => this.#store.read(from, to, maxBytes));
   }

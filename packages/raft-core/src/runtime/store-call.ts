@@ -10,7 +10,7 @@ import { isPending } from './maybe-promise.js';
  */
 export function storeCall<T>(what: string, call: () => MaybePromise<T>): MaybePromise<T> {
   const refuse = (cause: unknown): never => {
-    throw cause instanceof RaftError ? cause : new RaftError('RAFT_STORE_FAILED', `${what} failed`, {}, cause);
+    throw toStoreError(what, cause);
   };
   try {
     const result = call();
@@ -18,4 +18,17 @@ export function storeCall<T>(what: string, call: () => MaybePromise<T>): MaybePr
   } catch (error) {
     return refuse(error);
   }
+}
+
+/** {@link storeCall} for what a store gives one by one. What is thrown by who walks through it stays as it is. */
+export function* storeWalk<T>(what: string, walk: () => Iterable<T>): Generator<T, void> {
+  try {
+    yield* walk();
+  } catch (cause) {
+    throw toStoreError(what, cause);
+  }
+}
+
+function toStoreError(what: string, cause: unknown): RaftError {
+  return cause instanceof RaftError ? cause : new RaftError('RAFT_STORE_FAILED', `${what} failed`, {}, cause);
 }

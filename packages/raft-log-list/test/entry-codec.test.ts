@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { RaftLogEntrySchema } from '@discovery-raft/protocol';
 import fc from 'fast-check';
-import { decodeEntry, encodeEntry } from '../src/codec/entry-codec.js';
+import { attestationPlaces, decodeEntry, encodeEntry } from '../src/codec/entry-codec.js';
 import { DEFAULT_LIST_LIMITS } from '../src/limits.js';
 
 const bytes = fc.uint8Array({ maxLength: 300 });
@@ -45,6 +45,23 @@ describe('the codec of log entries', () => {
           origin,
           canonical: true,
         });
+      }),
+    );
+  });
+
+  it('finds the signatures in what it writes, wherever that lies', () => {
+    const records = fc.tuple(entries, fc.uint8Array({ minLength: 1, maxLength: 300 }), integer);
+    fc.assert(
+      fc.property(records, fc.nat(50), ([entry, packet, origin], begin) => {
+        const encoded = encodeEntry({ ...entry, packet, origin });
+        const whole = new Uint8Array(begin + encoded.length + 7).fill(0xff);
+        whole.set(encoded, begin);
+        const found = attestationPlaces(whole, begin, begin + encoded.length);
+        const read = found.map((place) => ({ ...place, signature: whole.slice(place.begin, place.end) }));
+        expect(read).toMatchObject(
+          entry.attestations.map(({ signature: { signature }, expiration }) => ({ signature, expiration })),
+        );
+        expect(found).toHaveLength(entry.attestations.length);
       }),
     );
   });

@@ -114,6 +114,11 @@ describe('records with many bytes', () => {
         expect(Buffer.compare(record.packet, packet)).toBe(0);
         expect(record.hasPacket(packet)).toBe(true);
         expect(record.hasPacket(packet.subarray(1))).toBe(false);
+        for (const at of [0, packet.length >> 1, packet.length - 1]) {
+          const other = packet.slice();
+          other[at]! ^= 1;
+          expect(record.hasPacket(other)).toBe(false);
+        }
         expect(record.attesters).toEqual(['x', 'y']);
         expect(record.attestations).toEqual([attestationBy('x', record.index - 1), attestationBy('y')]);
       }

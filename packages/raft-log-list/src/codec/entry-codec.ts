@@ -152,6 +152,48 @@ export function packetRange(bytes: Uint8Array, begin: number, end: number): read
   return [reader.position, reader.position + length];
 }
 
+/** Where the signature of an attestation is, and until when the attestation holds. */
+export interface AttestationPlace {
+  readonly begin: number;
+  readonly end: number;
+  /** Unix seconds. */
+  readonly expiration: number;
+}
+
+/**
+ * Where the signatures of all attestations are in bytes that {@link encodeEntry} made of an entry with a packet.
+ *
+ * @param begin of the entry within `bytes`, and `end` behind it
+ */
+export function attestationPlaces(bytes: Uint8Array, begin: number, end: number): readonly AttestationPlace[] {
+  const places: AttestationPlace[] = [];
+  const reader = new WireReader(bytes, begin, end);
+  reader.varint();
+  reader.pass(reader.varint());
+  while (reader.more && reader.varint() === TAG.attestation) places.push(attestationPlace(reader));
+  return places;
+}
+
+function attestationPlace(reader: WireReader): AttestationPlace {
+  const length = reader.varint();
+  const behind = reader.position + length;
+  reader.varint(); // The tag: the signature is the first field, and always there.
+  const behindSignature = reader.varint() + reader.position;
+  let [begin, end] = [0, 0];
+  while (reader.position < behindSignature) {
+    const tag = reader.varint();
+    const size = reader.varint();
+    if (tag === SIGNATURE_TAG.signature) [begin, end] = [reader.position, reader.position + size];
+    reader.pass(size);
+  }
+  let expiration = 0;
+  if (reader.position < behind) {
+    reader.varint(); // The tag: the expiration is the last one.
+    expiration = reader.varint();
+  }
+  return { begin, end, expiration };
+}
+
 function signatureSize({ certificate, signature }: DiscoverySignature): number {
   return optionalBytesSize(certificate) + optionalBytesSize(signature);
 }

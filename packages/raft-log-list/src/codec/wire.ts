@@ -53,6 +53,11 @@ export class WireReader {
     return this.#bytes.subarray(start, this.#position);
   }
 
+  /** Passes over so many bytes. */
+  pass(length: number): void {
+    this.#advance(length);
+  }
+
   /** A length-prefixed message, to be read with the reader returned. */
   message(): WireReader {
     const start = this.#span(Number.MAX_SAFE_INTEGER);

@@ -1,6 +1,5 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
-import { decodeEntry, packetRange } from '../codec/entry-codec.js';
-import type { ListLimits } from '../limits.js';
+import { attestationPlaces, packetRange } from '../codec/entry-codec.js';
 import type { Attestation, StoredRecord } from '../record.js';
 import type { Attesters } from './attesters.js';
 import type { RecordSlabs, Slab, Tenant } from './record-slabs.js';
@@ -20,14 +19,6 @@ export interface ReadRecord {
   /** What it counts for in `liveBytes`. */
   readonly countedBytes: number;
 }
-
-/** What stands in the list was held against the limits when it came in. */
-const NO_LIMITS: ListLimits = {
-  maxPacketBytes: Infinity,
-  maxAttestations: Infinity,
-  maxAttestationBytes: Infinity,
-  maxIdentityLength: Infinity,
-};
 
 /**
  * A record of the list: one small object, and the bytes of its canonical entry in a slab. Packet and attestations are
@@ -77,9 +68,7 @@ export class LiveRecord implements StoredRecord, Tenant {
   hasPacket(packet: Uint8Array): boolean {
     const [begin, end] = this.#packetRange();
     if (packet.length !== end - begin) return false;
-    const { bytes } = this.#slab;
-    for (let i = 0; i < packet.length; i++) if (packet[i] !== bytes[begin + i]) return false;
-    return true;
+    return isAt(packet, this.#slab.view, begin);
   }
 
   get attesters(): readonly string[] {
@@ -89,12 +78,15 @@ export class LiveRecord implements StoredRecord, Tenant {
   get attestations(): readonly Attestation[] {
     const { names, certificates } = this.#attesters;
     if (names.length === 0) return [];
-    return decodeEntry(this.entry, NO_LIMITS)!.attestations.map(({ signature, expiration }, i) => ({
+    const slab = this.#slab;
+    const { bytes } = slab;
+    const places = attestationPlaces(bytes, slab.begin(this.#place), slab.end(this.#place));
+    return places.map(({ begin, end, expiration }, i) => ({
       attester: names[i]!,
       signature: {
         $typeName: 'protocol.DiscoverySignature',
         certificate: certificates[i]!,
-        signature: signature.signature.slice(),
+        signature: bytes.slice(begin, end),
       },
       expiration,
     }));
@@ -125,4 +117,14 @@ export class LiveRecord implements StoredRecord, Tenant {
     const slab = this.#slab;
     return packetRange(slab.bytes, slab.begin(this.#place), slab.end(this.#place));
   }
+}
+
+/** Whether these bytes stand there; four at a time, which takes a third of the time. */
+function isAt(bytes: Uint8Array, view: DataView, at: number): boolean {
+  const own = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const inFours = bytes.length & ~3;
+  let i = 0;
+  for (; i < inFours; i += 4) if (own.getInt32(i) !== view.getInt32(at + i)) return false;
+  for (; i < bytes.length; i++) if (own.getUint8(i) !== view.getUint8(at + i)) return false;
+  return true;
 }

@@ -12,6 +12,8 @@ export interface Tenant {
 /** A buffer that is filled from its beginning to its end, and then stays as it is. */
 export class Slab {
   readonly bytes: Uint8Array;
+  /** Of the same bytes. */
+  readonly view: DataView;
   /** Where the bytes of each place end; the next one begins there. */
   readonly #ends: number[] = [];
   /** By place; undefined once it has left. */
@@ -20,6 +22,7 @@ export class Slab {
 
   constructor(bytes: number) {
     this.bytes = new Uint8Array(bytes);
+    this.view = new DataView(this.bytes.buffer);
   }
 
   /** Where the bytes of a place begin, and where they end. */

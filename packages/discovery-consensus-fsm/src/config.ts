@@ -65,7 +65,7 @@ export interface ConsensusConfig {
   readonly maxPendingPublishes: number;
   /** Unexpired items that this node has attested; more are refused. Default 200,000. */
   readonly maxItems: number;
-  /** Verifications under way at once. Default 64. */
+  /** Verifications under way at once; fewer make smaller batches for the threads. Default 256. */
   readonly maxConcurrentVerifications: number;
   /**
    * Records that are worked on at one go before everything else gets a turn (`yieldNow`), from 1. Default 2,048: a few
@@ -146,7 +146,7 @@ export function resolveConfig(input: ConsensusConfigInput, self: string): Consen
     maxRateBuckets: 10_000,
     maxPendingPublishes: 8192,
     maxItems: 200_000,
-    maxConcurrentVerifications: 64,
+    maxConcurrentVerifications: 256,
     recordsPerSlice: 2048,
     maxForwardItems: 50_000,
     maxForwardBytes: 128 * 1024 * 1024,

@@ -102,11 +102,11 @@ export class OwnEntries {
   learn(record: ListedRecord): void {
     const { self } = this.#context;
     const waiting = this.#queue.get(record.identity);
-    const mine = listedWord(record, self);
     const known = this.#own.get(record.identity);
-    const isNewToMe = mine !== undefined && (known === undefined || known.expiration < record.expiration);
+    const isNewToMe = (known === undefined || known.expiration < record.expiration) && record.attesters.includes(self);
     if (!isNewToMe && (waiting === undefined || waiting.expiration >= record.expiration)) return;
 
+    const mine = listedWord(record, self);
     const entry = this.#book.enter(record);
     whenJudged(entry, () => this.#guarded(() => this.#learnFrom(record, entry, mine?.signature)));
   }

@@ -16,7 +16,7 @@ import { VERIFY_WORKER_SOURCE } from './verify-worker-source.js';
 export interface VerifyPoolOptions {
   /** Worker threads; default one less than the machine's cores, at least 1. */
   readonly threads?: number;
-  /** Most signatures in one message to a thread; default 64. */
+  /** Most signatures in one message to a thread; default 128. */
   readonly maxBatch?: number;
   /** Public keys that a thread remembers, 1.5 KiB each; default 16,384. */
   readonly maxKeys?: number;
@@ -95,7 +95,7 @@ export class VerifyPool {
 
   constructor(options: VerifyPoolOptions = {}) {
     this.#wanted = Math.max(1, options.threads ?? availableParallelism() - 1);
-    this.#maxBatch = Math.max(1, options.maxBatch ?? 64);
+    this.#maxBatch = Math.max(1, options.maxBatch ?? 128);
     this.#maxKeys = Math.max(1, options.maxKeys ?? 16_384);
   }
 

@@ -37,6 +37,7 @@ import { EntryType, systemClock } from '@discovery-raft/raft-core';
 import { ListWriter, SharedList } from '@discovery-raft/raft-log-list';
 import { attestationOf, itemSchema, ItemVerifier, packetOf } from './items.js';
 import { measured, type Measured } from './measured.js';
+import { looked, OtherReplica } from './other-replica.js';
 
 const VERSION = 'xpx-discovery-1.0';
 const MEMBERS = 5;
@@ -45,6 +46,8 @@ const SLOT_SECONDS = 900;
 const FIRST_ROUND = 2_000_000;
 const LIFETIME_SECONDS = 10 * 3600;
 const UPSERTS_AT_ONCE = 1000;
+/** Between two items of one refresh; prime, so that those of the next are others. */
+const STRIDE = 13;
 
 /** What the other four say in a round, made before it begins: their work is not this node's. */
 interface Others {
@@ -66,6 +69,10 @@ export class RoundNode {
   readonly #press = new DirectoryPress();
   readonly #folder: string;
   readonly #pool: VerifyPool;
+  readonly #other: OtherReplica;
+  #expiration = 0;
+  /** Refreshes so far; each takes the items that come next. */
+  #refreshed = 0;
   #directory: StoredDirectory | undefined;
   #pressed: Promise<PreparedDirectory> | undefined;
   #wallOffsetMs = 0;
@@ -88,32 +95,34 @@ export class RoundNode {
       attestationThreshold: ATTESTERS,
       propose: (data) => {
         const entry = { index: ++index, term: 1, type: EntryType.command, data };
+        this.#other.apply(entry);
         return Promise.resolve({ index: entry.index, response: this.#list.apply(entry, { redact() {} }) });
       },
     });
     const root = createTrustRoot({ discoveryNodes: identities.map(({ identity }) => identity) });
-    this.#consensus = new DiscoveryConsensus(
-      { members: identities.map(({ identity }) => ({ identity })), slotSeconds: SLOT_SECONDS, serveInterim: false },
-      {
-        list: listReader(this.#list),
-        writer: {
-          upsert: (packet, attestation) => this.#writer.upsert(packet, attestation),
-          expire: (nowSeconds) => this.#writer.expire(Math.floor(nowSeconds)),
-          removeRecords: (identity, isBad) => this.#writer.removeRecords(identity, isBad),
-          freeze: (round) => this.#writer.freeze(round),
-          takeOver: () => undefined,
-          stepDown: () => undefined,
-        },
-        channel: { send: (to, message) => this.#sent(to, message) },
-        signer: this.#signers[0]!,
-        verifier: new ItemVerifier(new PkiVerifier(oneRoot(root), 4096, this.#pool)),
-        store,
-        clock: { ...systemClock, wallNow: () => Date.now() + this.#wallOffsetMs },
-        sha256: (bytes) => hash('sha256', bytes, 'buffer'),
-        yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
-        allocate: sharedMemory,
+    const members = identities.map(({ identity }) => ({ identity }));
+    const config = { members, slotSeconds: SLOT_SECONDS, serveInterim: false };
+    const wallNow = (): number => Date.now() + this.#wallOffsetMs;
+    this.#other = new OtherReplica(config, this.#signers[1]!, wallNow);
+    this.#consensus = new DiscoveryConsensus(config, {
+      list: listReader(this.#list),
+      writer: {
+        upsert: (packet, attestation) => this.#writer.upsert(packet, attestation),
+        expire: (nowSeconds) => this.#writer.expire(Math.floor(nowSeconds)),
+        removeRecords: (identity, isBad) => this.#writer.removeRecords(identity, isBad),
+        freeze: (round) => this.#writer.freeze(round),
+        takeOver: () => undefined,
+        stepDown: () => undefined,
       },
-    );
+      channel: { send: (to, message) => this.#sent(to, message) },
+      signer: this.#signers[0]!,
+      verifier: new ItemVerifier(new PkiVerifier(oneRoot(root), 4096, this.#pool)),
+      store,
+      clock: { ...systemClock, wallNow },
+      sha256: (bytes) => hash('sha256', bytes, 'buffer'),
+      yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
+      allocate: sharedMemory,
+    });
     this.#consensus.on('directoryPublished', (directory) => {
       this.#directory = directory;
       this.#pressed = this.#press.prepare(directory);
@@ -134,9 +143,23 @@ export class RoundNode {
     );
     const node = new RoundNode(identities, folder, await FileDirectoryStore.open({ folder }));
     node.#atRound(FIRST_ROUND);
+    await node.#other.start();
     await node.#consensus.start();
     await node.#fill(items);
     return node;
+  }
+
+  /**
+   * So many items publish anew, and this node has looked at them: what happens between two rounds, and is no part of either.
+   * Different ones each time, until all have had their turn.
+   */
+  async refresh(items: number): Promise<void> {
+    const { size } = this.#list;
+    const relays = Array.from({ length: items }, (_, i) => (this.#refreshed + i * STRIDE) % size);
+    this.#refreshed += items * STRIDE;
+    this.#expiration++;
+    await this.#upsertAll(relays);
+    await looked(this.#consensus);
   }
 
   /** Leads a round: from its begin until the node is at rest again. */
@@ -208,6 +231,7 @@ export class RoundNode {
 
   async close(): Promise<void> {
     this.#consensus.shutdown();
+    this.#other.stop();
     this.#writer.stepDown();
     await this.#pressed;
     await this.#pool.close();
@@ -216,22 +240,25 @@ export class RoundNode {
 
   async #fill(items: number): Promise<void> {
     this.#writer.takeOver();
-    const expiration = slotStart(this.#consensus.config, FIRST_ROUND) + LIFETIME_SECONDS;
+    this.#expiration = slotStart(this.#consensus.config, FIRST_ROUND) + LIFETIME_SECONDS;
+    await this.#upsertAll(Array.from({ length: items }, (_, relay) => relay));
+    await looked(this.#consensus);
+    const { items: listed } = await this.#consensus.getFullListForPublication();
+    if (listed !== items) throw new Error(`${listed} of ${items} items are listed`);
+  }
+
+  async #upsertAll(relays: readonly number[]): Promise<void> {
+    const expiration = this.#expiration;
     const attesters = this.#identities.slice(0, ATTESTERS);
     const upsert = (relay: number): Promise<unknown> => {
       const packet = packetOf(relay, expiration);
       const words = attesters.map(({ identity }) => ({ signature: attestationOf(identity, packet), expiration }));
       return this.#writer.upsert(packet, words);
     };
-    for (let from = 0; from < items; from += UPSERTS_AT_ONCE) {
-      const count = Math.min(UPSERTS_AT_ONCE, items - from);
-      await Promise.all(Array.from({ length: count }, (_, i) => upsert(from + i)));
+    for (let from = 0; from < relays.length; from += UPSERTS_AT_ONCE) {
+      await Promise.all(relays.slice(from, from + UPSERTS_AT_ONCE).map(upsert));
       await new Promise((resolve) => setImmediate(resolve));
     }
-    // Records that came fast are looked at when no more come.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    const { items: listed } = await this.#consensus.getFullListForPublication();
-    if (listed !== items) throw new Error(`${listed} of ${items} items are listed`);
   }
 
   #atRound(round: number): void {
@@ -242,7 +269,7 @@ export class RoundNode {
   /** The next round begins, and the others make up their minds. */
   async #prepare(): Promise<Others> {
     this.#round++;
-    const listing = await this.#consensus.getFullListForPublication(slotStart(this.#consensus.config, this.#round));
+    const listing = await this.#other.listing(slotStart(this.#consensus.config, this.#round));
     const signatures = [];
     for (const signer of this.#signers.slice(1)) {
       const short = listing.short === undefined ? undefined : await signer.sign(listing.short.bytes);

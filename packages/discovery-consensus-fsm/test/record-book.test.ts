@@ -76,7 +76,12 @@ function plain(entries: readonly JudgedEntry[]): JudgedEntry[] {
 function repeated({ peekPacket, hasPacket, ...fields }: ListedRecord): ListedRecord {
   expect(peekPacket()).toBe(fields.packet);
   expect(hasPacket(fields.packet)).toBe(true);
-  return listed(structuredClone(fields));
+  return listed({ ...structuredClone(fields), index: fields.index + 1000 });
+}
+
+/** The record is in the list no more. */
+function leave(record: ListedRecord): void {
+  Object.assign(record, { isLive: false });
 }
 
 test('a book that is closed begins no verification any more: what waits is refused, at once and for now only', async () => {
@@ -134,7 +139,7 @@ describe('RecordBook', () => {
         const whole = plain(await makeBook().book.judge(view, time));
         expect(plain(await sliced.book.judge(view, time))).toEqual(whole);
         expect(turns).toBeGreaterThanOrEqual(planned.length);
-        await sliced.book.prune(view, () => false);
+        await sliced.book.prune(() => false);
         expect(sliced.book.size).toBe(planned.length);
         expect(plain(await sliced.book.judge(view, time))).toEqual(whole);
       }),
@@ -229,15 +234,104 @@ describe('RecordBook', () => {
 
   test('forgets what has left the list, and keeps what is needed or still in it', async () => {
     const plan = { expiration: 30, authentic: true, dates: [0, 30] as const, words: [] };
-    const [listed, needed, gone] = await Promise.all([1, 2, 3].map((index) => recordOf(plan, index)));
+    const [stays, needed, gone] = await Promise.all([1, 2, 3].map((index) => recordOf(plan, index)));
     const { book } = makeBook();
-    await book.judge(viewOf([listed!, needed!, gone!]), 11);
+    await book.judge(viewOf([stays!, needed!, gone!]), 11);
     const isNeeded = book.enter(needed!);
-    await book.prune(viewOf([listed!]), (entry) => entry === isNeeded);
+    await book.prune(() => false);
+    expect(book.size).toBe(3);
+    leave(needed!);
+    leave(gone!);
+    await book.judge(viewOf([stays!]), 12);
+    await book.prune((entry) => entry === isNeeded);
     expect(book.size).toBe(2);
-    expect(book.packet(listed!.packet)).toBe(book.enter(listed!));
+    expect(book.packet(stays!.packet)).toBe(book.enter(stays!));
     expect(book.packet(needed!.packet)).toBe(isNeeded);
-    await book.prune(viewOf([]), () => false);
+    await book.prune(() => false);
+    expect(book.size).toBe(1);
+  });
+
+  test('forgets what left the list before anybody looked through it, and what never came into it', async () => {
+    const plan = { expiration: 30, authentic: true, dates: [0, 30] as const, words: [] };
+    const [brief, sent, replaced] = await Promise.all([1, 2, 3].map((index) => recordOf(plan, index)));
+    const { book } = makeBook();
+    await verdictOf(book.enter(brief!));
+    await verdictOf(book.packet(sent!.packet));
+    await verdictOf(book.enter(replaced!));
+    leave(brief!);
+    leave(replaced!);
+    const newer = repeated(replaced!);
+    expect(book.enter(newer)).toBe(book.packet(newer.packet));
+    await book.prune(() => false);
+    expect(book.size).toBe(1);
+    await book.judge(viewOf([newer]), 11);
+    await book.prune(() => false);
+    leave(newer);
+    await book.prune(() => false);
+    expect(book.size).toBe(1);
+    await book.judge(viewOf([]), 12);
+    await book.prune(() => false);
     expect(book.size).toBe(0);
+  });
+
+  test('keeps what is still being verified', async () => {
+    const record = await recordOf({ expiration: 30, authentic: true, dates: [0, 30], words: [] }, 1);
+    const { book, verifier } = makeBook();
+    let open = (): void => undefined;
+    verifier.gate = new Promise((resolve) => (open = resolve));
+    const entry = book.packet(record.packet);
+    await book.prune(() => false);
+    expect(book.size).toBe(1);
+    open();
+    await verdictOf(entry);
+    await book.prune(() => false);
+    expect(book.size).toBe(0);
+  });
+
+  test('forgets forged attestations that no record has any more, and none that one has', async () => {
+    const words = [{ dates: [0, 30] as const, expiration: 30 }];
+    const forged = await recordOf({ expiration: 30, authentic: true, dates: [0, 30], words }, 1);
+    Object.assign(forged.attestations[0]!, { attester: PEER });
+    const { book } = makeBook();
+    await book.judge(viewOf([forged]), 11);
+    const entry = book.enter(forged);
+    const bad = structuredClone(forged.attestations[0]!.signature);
+    bad.signature[0]! ^= 1;
+    await expect(book.attestation(entry, SELF, bad)).resolves.toMatchObject({ ok: false });
+    expect(entry.attestations).toHaveLength(2);
+    await book.prune(() => false);
+    expect(entry.attestations).toHaveLength(1);
+    await book.judge(viewOf([forged]), 12);
+    await book.prune(() => false);
+    expect(entry.attestations).toHaveLength(1);
+  });
+
+  test('knows as much after any history of lists and prunings as of the last list alone', async () => {
+    const plan = { expiration: 30, authentic: true, dates: [0, 30] as const, words: [] };
+    const steps = fc.array(fc.tuple(fc.subarray([0, 1, 2, 3, 4, 5]), fc.boolean(), fc.boolean()), { maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(steps, async (history) => {
+        const { book } = makeBook();
+        let present: ListedRecord[] = [];
+        let index = 0;
+        for (const [names, isLooked, isPruned] of history) {
+          for (const record of present)
+            if (!names.some((name) => record.identity === identityOf(`relay${name}`))) leave(record);
+          const kept = present.filter(({ isLive }) => isLive);
+          const missing = names.filter((name) => !kept.some(({ identity }) => identity === identityOf(`relay${name}`)));
+          const came = await Promise.all(
+            missing.map(async (name) => ({ ...(await recordOf(plan, name)), index: ++index })),
+          );
+          present = [...kept, ...came].toSorted((a, b) => (a.identity < b.identity ? -1 : 1));
+          for (const record of came) await verdictOf(book.enter(record));
+          if (isLooked) await book.judge(viewOf(present), 11);
+          if (isPruned) await book.prune(() => false);
+        }
+        await book.judge(viewOf(present), 12);
+        await book.prune(() => false);
+        expect(book.size).toBe(present.length);
+      }),
+      { numRuns: 100 },
+    );
   });
 });

@@ -14,15 +14,12 @@ export class JudgedAttestation implements Judged<SignatureVerdict> {
   verdict: SignatureVerdict | undefined = undefined;
   job: Judged<SignatureVerdict>['job'] = undefined;
   waiting: Judged<SignatureVerdict>['waiting'] = undefined;
-  /** The last pruning before which it was seen in the list, or came in. */
-  liveIn: number;
   readonly attester: string;
   readonly #certificate: KnownCertificate;
   readonly #text: string;
 
   /** @param text the signature's bytes, one a code unit */
-  constructor(liveIn: number, certificate: KnownCertificate, text: string) {
-    this.liveIn = liveIn;
+  constructor(certificate: KnownCertificate, text: string) {
     this.attester = certificate.attester;
     this.#certificate = certificate;
     this.#text = text;
@@ -62,19 +59,16 @@ export class BookEntry implements Judged<PacketVerdict> {
   verdict: KnownPacket | Exclude<PacketVerdict, { ok: true }> | undefined = undefined;
   job: Judged<PacketVerdict>['job'] = undefined;
   waiting: Judged<PacketVerdict>['waiting'] = undefined;
-  /** The last pruning before which it was seen in the list, or came in. */
-  liveIn: number;
   /** SHA-256 of the packet, as a string of 32 code units. */
   readonly key: string;
   /** When this node first saw the packet, in elapsed seconds. */
   readonly seenAt: number;
   /** Never changed in place, since records share it. */
   attestations: readonly JudgedAttestation[] = NONE;
-  /** What has the bytes: the newest record with them, so that they are there once, or who sent them. */
+  /** What has the bytes: the newest record with them, so that they are there once, or a message before there is one. */
   source: PacketSource;
 
-  constructor(liveIn: number, key: string, source: PacketSource, seenAt: number) {
-    this.liveIn = liveIn;
+  constructor(key: string, source: PacketSource, seenAt: number) {
     this.key = key;
     this.seenAt = seenAt;
     this.source = source;

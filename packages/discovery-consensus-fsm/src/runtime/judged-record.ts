@@ -51,6 +51,8 @@ export class JudgedRecord {
   isGood = false;
   /** The members of whom each was found to have attested it: it stays so. */
   completeFor: ReadonlySet<string> | undefined = undefined;
+  /** The last table has it, so that the next one tells when it has left. */
+  isInTable = false;
   /** Unix seconds until which the attestation with the same place holds; undefined when all hold as long as the record. */
   readonly #expirations: readonly number[] | undefined;
   /** The verdict that was held against the list's claims last, and what came of it. */

@@ -5,6 +5,9 @@ import type { VerifiedPacket } from '../ports.js';
 /** What has the bytes of a packet: a record of the list, or a message. */
 export interface PacketSource {
   readonly packet: Uint8Array;
+  /** Of a record: where it stands in the log, and whether it is in the list. */
+  readonly index?: number;
+  readonly isLive?: boolean;
 }
 
 /**

@@ -5,11 +5,6 @@ import { Newcomers } from './newcomers.js';
 import type { PublishDesk } from './publish-desk.js';
 import type { RecordBook } from './record-book.js';
 
-/** Records from which on what is remembered is not looked through after every round. */
-const LARGE_LIST = 10_000;
-/** How much more may be remembered than is listed, as a share of that. */
-const MOST_SPARE = 1 / 8;
-
 /**
  * What the shared list says goes from here to those who have to know: the book, which has it verified, and the desk, which
  * waits for what it sent on its way. And the other way round: what the list lacks is brought back to it.
@@ -69,12 +64,7 @@ export class ListIntake {
 
   /** After a round: forgets what nobody needs any more, and brings back what is missing. */
   async tidy(): Promise<void> {
-    const view = this.#context.ports.list.view();
-    // To look through all that is remembered costs a large list more than a little of it that nobody needs any more.
-    const spare = this.#book.size - view.size;
-    if (view.size < LARGE_LIST || spare > view.size * MOST_SPARE) {
-      await this.#book.prune(view, (entry) => this.#desk.own.needs(entry));
-    }
+    await this.#book.prune((entry) => this.#desk.own.needs(entry));
     await this.#desk.own.requeueMissing();
   }
 

@@ -55,7 +55,8 @@ export class RecordBook {
   /** Validity period of this node's own certificates, by their bytes: its own signatures are not verified each time. */
   #ownPeriod: { certificate: KnownCertificate; verdict: SignatureVerdict } | undefined;
   readonly #certificates = new KnownCertificates();
-  #prunings = 0;
+  /** Entries that may be of no more use: all others are of a record that is in the last table and in the list. */
+  #suspects = new Set<BookEntry>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -81,9 +82,13 @@ export class RecordBook {
     this.#records = new WeakMap();
     this.#table = { view: undefined, table: RecordTable.EMPTY };
     this.#over = new WeakMap();
-    if (isJudgedAnew) return this.#entries.clear();
+    if (isJudgedAnew) {
+      this.#entries.clear();
+      return this.#suspects.clear();
+    }
+    this.#suspects = new Set(this.#entries.values());
     // What was not authentic may be so now: it may be a new node's own.
-    for (const entry of this.#entries.values()) if (entry.verdict?.ok === false) this.#entries.delete(entry.key);
+    for (const entry of this.#entries.values()) if (entry.verdict?.ok === false) this.forget(entry);
   }
 
   /** Packets that are remembered. */
@@ -111,6 +116,7 @@ export class RecordBook {
   /** Forgets a packet that was refused; it is verified again should it come again. */
   forget(entry: BookEntry): void {
     this.#entries.delete(entry.key);
+    this.#suspects.delete(entry);
   }
 
   /** The verdict on a member's signature over a packet; verified when it is new. */
@@ -143,7 +149,7 @@ export class RecordBook {
     const own = this.#ownPeriod;
     if (own?.certificate.is(signature.certificate) !== true) return this.#learnOwn(entry, signature);
     if (entry.find(self, signature) === undefined) {
-      const slot = new JudgedAttestation(this.#prunings, own.certificate, textOf(signature.signature));
+      const slot = new JudgedAttestation(own.certificate, textOf(signature.signature));
       slot.verdict = own.verdict;
       entry.add(slot);
     }
@@ -220,8 +226,17 @@ export class RecordBook {
     const { recordsPerSlice } = this.#context.config;
     const table = await inSlices(this.#context, RecordTable.of(view, last.table, known, recordsPerSlice));
     // Meanwhile another trust root may have come, by which nothing of this is to be taken over.
-    if (this.#table === last) this.#table = { view, table };
+    if (this.#table === last) this.#keep(view, table);
     return table;
+  }
+
+  #keep(view: ListedView, table: RecordTable): void {
+    this.#table = { view, table };
+    for (const judged of table.left) {
+      judged.isInTable = false;
+      this.#suspects.add(judged.entry);
+    }
+    for (const judged of table.came) judged.isInTable = true;
   }
 
   /**
@@ -240,31 +255,30 @@ export class RecordBook {
     return judged.slots.some(({ isForged }) => isForged) ? 'partly' : 'good';
   }
 
-  /** Forgets packets that neither the view nor `isNeeded` knows any more, nor anybody came with meanwhile. O(n). */
-  prune(view: ListedView, isNeeded: (entry: BookEntry) => boolean): Promise<void> {
-    return inSlices(this.#context, this.#pruneSteps(view, isNeeded));
+  /** Forgets packets that neither the list nor `isNeeded` knows any more. Takes time for what has changed since the last call. */
+  prune(isNeeded: (entry: BookEntry) => boolean): Promise<void> {
+    return inSlices(this.#context, this.#pruneSteps(isNeeded));
   }
 
-  *#pruneSteps(view: ListedView, isNeeded: (entry: BookEntry) => boolean): Steps<void> {
+  *#pruneSteps(isNeeded: (entry: BookEntry) => boolean): Steps<void> {
     const { recordsPerSlice } = this.#context.config;
-    const present = ++this.#prunings;
+    const suspects = this.#suspects;
+    this.#suspects = new Set();
     let looked = 0;
-    for (const record of view.entries()) {
-      const judged = this.#records.get(record);
+    for (const entry of suspects) {
+      this.#pruneEntry(entry, isNeeded);
       if (++looked % recordsPerSlice === 0) yield;
-      if (judged === undefined) continue;
-      judged.entry.liveIn = present;
-      for (const slot of judged.slots) slot.liveIn = present;
     }
-    const isDead = (slot: JudgedAttestation): boolean => slot.liveIn < present && slot.verdict?.ok === false;
-    for (const entry of this.#entries.values()) {
-      if (++looked % recordsPerSlice === 0) yield;
-      if (entry.verdict === undefined) continue;
-      if (entry.liveIn < present && !isNeeded(entry)) this.#entries.delete(entry.key);
-      else if (entry.attestations.some(isDead)) {
-        entry.attestations = entry.attestations.filter((slot) => !isDead(slot));
-      }
-    }
+  }
+
+  #pruneEntry(entry: BookEntry, isNeeded: (entry: BookEntry) => boolean): void {
+    if (this.#entries.get(entry.key) !== entry) return;
+    const listed = entry.source.isLive === true ? this.#records.get(entry.source as ListedRecord) : undefined;
+    if (listed === undefined && entry.verdict !== undefined && !isNeeded(entry)) return this.forget(entry);
+    const isDead = (slot: JudgedAttestation): boolean =>
+      slot.verdict?.ok === false && listed?.slots.includes(slot) !== true;
+    if (entry.attestations.some(isDead)) entry.attestations = entry.attestations.filter((slot) => !isDead(slot));
+    if (listed?.isInTable !== true) this.#suspects.add(entry);
   }
 
   async #askAgain(table: RecordTable, open: readonly number[], creation: number): Promise<Again> {
@@ -308,15 +322,14 @@ export class RecordBook {
     const held = this.#records.get(record);
     if (held !== undefined) return held;
     const isKnown = likely !== undefined && this.#entries.get(likely.key) === likely && record.hasPacket(likely.packet);
-    const entry = isKnown ? this.#held(likely) : this.#entryOf(record, record.packet, false);
-    entry.source = record;
+    const entry = isKnown ? likely : this.#entryOf(record, record.packet, false);
+    if ((entry.source.index ?? 0) < record.index) entry.source = record;
     const slots: JudgedAttestation[] = [];
     const expirations: number[] = [];
     const { known } = this.#context.committees;
     for (const { attester, signature, expiration } of record.attestations) {
       if (!known.has(attester) || slots.some((slot) => slot.attester === attester)) continue;
       const slot = this.#attestation(entry, attester, signature, false);
-      slot.liveIn = this.#prunings;
       slots.push(slot);
       expirations.push(expiration);
     }
@@ -330,18 +343,14 @@ export class RecordBook {
     const digest = ports.sha256(packet);
     const key = textOf(digest);
     const held = this.#entries.get(key);
-    if (held !== undefined) return this.#held(held);
-    const entry = new BookEntry(this.#prunings, key, source, time.elapsed());
+    if (held !== undefined) return held;
+    const entry = new BookEntry(key, source, time.elapsed());
     this.#entries.set(key, entry);
+    this.#suspects.add(entry);
     const atSeconds = Math.floor(time.wallNow());
     const recalled = validAt(ports.verifier.recallPacket?.(packet, digest), atSeconds);
     if (recalled !== undefined) entry.verdict = this.#kept(entry, packet, recalled);
     else this.#queue.judge<KeptVerdict>(entry, isUrgent, () => this.#verifyPacket(entry, atSeconds));
-    return entry;
-  }
-
-  #held(entry: BookEntry): BookEntry {
-    entry.liveIn = this.#prunings;
     return entry;
   }
 
@@ -355,7 +364,7 @@ export class RecordBook {
     if (held !== undefined) return held;
     const atSeconds = Math.floor(this.#context.time.wallNow());
     const certificate = this.#certificates.of(attester, signature.certificate);
-    const slot = new JudgedAttestation(this.#prunings, certificate, textOf(signature.signature));
+    const slot = new JudgedAttestation(certificate, textOf(signature.signature));
     entry.add(slot);
     const recalled = validAt(this.#context.ports.verifier.recallSignature?.(signature, entry.digest), atSeconds);
     if (recalled !== undefined) slot.verdict = certificate.shared(recalled);
@@ -377,7 +386,9 @@ export class RecordBook {
   async #verifySignature(entry: BookEntry, slot: JudgedAttestation, atSeconds: number): Promise<SignatureVerdict> {
     const { signature, certificate } = slot;
     const { verifier } = this.#context.ports;
-    return certificate.shared(await verifier.verifySignature(signature, entry.packet, atSeconds, entry.digest));
+    const verdict = await verifier.verifySignature(signature, entry.packet, atSeconds, entry.digest);
+    if (!verdict.ok) this.#suspects.add(entry);
+    return certificate.shared(verdict);
   }
 }
 

@@ -21,6 +21,9 @@ export interface KnownRecords {
 export class RecordTable {
   readonly records: ListedRecord[] = [];
   readonly judged: JudgedRecord[] = [];
+  /** What the table before does not have, and what it has and this one does not. Some may be in both, and are here. */
+  readonly came: JudgedRecord[] = [];
+  readonly left: JudgedRecord[] = [];
   readonly #judgements: (Judgement | undefined)[] = [];
   /** The time for which each judgement holds, whole Unix seconds, both ends included. */
   readonly #from: Float64Array;
@@ -42,18 +45,22 @@ export class RecordTable {
     let place = 0;
     let cost = 0;
     for (const record of view.entries()) {
-      place = before.#search(record, place);
+      const next = before.#search(record, place);
+      for (; place < next; place++) table.left.push(before.judged[place]!);
       if (before.records[place] === record) {
         table.#takeOver(before, place++);
         cost++;
       } else {
         cost += known.has(record) ? 1 : NEW_RECORD_COST;
-        table.#add(record, known.of(record), undefined);
+        const judged = known.of(record);
+        table.came.push(judged);
+        table.#add(record, judged, undefined);
       }
       if (cost < recordsPerStep) continue;
       cost = 0;
       yield;
     }
+    for (; place < before.judged.length; place++) table.left.push(before.judged[place]!);
     return table;
   }
 

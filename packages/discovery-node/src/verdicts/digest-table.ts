@@ -17,32 +17,29 @@ export function writeEntry(into: Buffer, at: number, digest: Uint8Array, period:
 
 /**
  * Finds entries by their digest, in the bytes in which they were read: an object for each of some 400,000 would take several
- * times the memory. Digests are evenly spread, so their own first bytes say where to look.
+ * times the memory. Digests are evenly spread, so their own first bytes say where to look. The table is made when somebody
+ * first looks, which a node that starts does after it serves.
  */
 export class DigestTable {
-  readonly #entries: Buffer;
+  #blocks: readonly Buffer[];
+  #entries: Buffer = Buffer.alloc(0);
   /** Number of an entry plus one, or 0; open addressing with linear probing. */
-  readonly #places: Uint32Array;
+  #places: Uint32Array | undefined;
 
-  /** @param entries whole entries, not copied; of two with one digest the later one counts */
-  constructor(entries: Buffer) {
-    const count = Math.floor(entries.length / ENTRY_BYTES);
-    this.#entries = entries;
-    this.#places = new Uint32Array(2 ** Math.ceil(Math.log2(2 * count + 2)));
-    for (let i = 0; i < count; i++) {
-      const at = i * ENTRY_BYTES;
-      this.#places[this.#placeOf(entries, at)] = i + 1;
-    }
+  /** @param blocks whole entries in each, to stay as they are; of two with one digest the later one counts */
+  constructor(blocks: readonly Buffer[]) {
+    this.#blocks = blocks;
   }
 
   /** Different digests. */
   get size(): number {
-    return this.#places.reduce((count, place) => (place === 0 ? count : count + 1), 0);
+    return this.#table().reduce((count, place) => (place === 0 ? count : count + 1), 0);
   }
 
   /** The period under a digest of 32 bytes. */
   find(digest: Uint8Array): VerdictPeriod | undefined {
-    const place = this.#places[this.#placeOf(digest, 0)]!;
+    const places = this.#table();
+    const place = places[this.#placeOf(places, digest, 0)]!;
     if (place === 0) return undefined;
     const at = (place - 1) * ENTRY_BYTES + DIGEST_BYTES;
     return {
@@ -51,12 +48,23 @@ export class DigestTable {
     };
   }
 
+  #table(): Uint32Array {
+    if (this.#places !== undefined) return this.#places;
+    this.#entries = Buffer.concat(this.#blocks);
+    this.#blocks = [];
+    const count = Math.floor(this.#entries.length / ENTRY_BYTES);
+    const places = new Uint32Array(2 ** Math.ceil(Math.log2(2 * count + 2)));
+    for (let i = 0; i < count; i++) places[this.#placeOf(places, this.#entries, i * ENTRY_BYTES)] = i + 1;
+    this.#places = places;
+    return places;
+  }
+
   /** The place of the digest that stands at an offset, or the free one where it would go. */
-  #placeOf(bytes: Uint8Array, from: number): number {
-    const mask = this.#places.length - 1;
+  #placeOf(places: Uint32Array, bytes: Uint8Array, from: number): number {
+    const mask = places.length - 1;
     const first = ((bytes[from]! << 24) | (bytes[from + 1]! << 16) | (bytes[from + 2]! << 8) | bytes[from + 3]!) >>> 0;
     for (let at = first & mask; ; at = (at + 1) & mask) {
-      const place = this.#places[at]!;
+      const place = places[at]!;
       if (place === 0 || this.#isSame(place - 1, bytes, from)) return at;
     }
   }

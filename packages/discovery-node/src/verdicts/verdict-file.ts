@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
 import { codeOf, PRIVATE_FILE } from '../directory/durable-file.js';
 import { ENTRY_BYTES } from './digest-table.js';
@@ -15,13 +15,13 @@ const BLOCK_HEAD_BYTES = COUNT_BYTES + CHECK_BYTES;
 
 /** What was read of a file. */
 export interface ReadVerdicts {
-  /** Whole entries, one after the other. */
-  readonly entries: Buffer;
+  /** Whole entries, in the blocks that they were written in. */
+  readonly blocks: readonly Buffer[];
   /** Bytes of the file that are good; 0 when it has to be begun anew. */
   readonly goodBytes: number;
 }
 
-const NOTHING: ReadVerdicts = { entries: Buffer.alloc(0), goodBytes: 0 };
+const NOTHING: ReadVerdicts = { blocks: [], goodBytes: 0 };
 
 /** Reads what is good of a file; nothing of one that is missing, too long or none of ours. */
 export async function readVerdicts(file: string, maxBytes: number): Promise<ReadVerdicts> {
@@ -35,13 +35,13 @@ export async function readVerdicts(file: string, maxBytes: number): Promise<Read
     throw error;
   }
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return NOTHING;
-  const good: Buffer[] = [];
+  const blocks: Buffer[] = [];
   let at = MAGIC.length;
   for (let block = blockAt(bytes, at); block !== undefined; block = blockAt(bytes, at)) {
-    good.push(block);
+    blocks.push(block);
     at += BLOCK_HEAD_BYTES + block.length;
   }
-  return { entries: Buffer.concat(good), goodBytes: at };
+  return { blocks, goodBytes: at };
 }
 
 /** The entries of the block at an offset; undefined when none that is whole begins there. */
@@ -79,5 +79,5 @@ export function blockOf(entries: Buffer): Buffer {
 }
 
 function checkOf(count: Buffer, entries: Buffer): Buffer {
-  return hash('sha256', Buffer.concat([count, entries]), 'buffer').subarray(0, CHECK_BYTES);
+  return createHash('sha256').update(count).update(entries).digest().subarray(0, CHECK_BYTES);
 }

@@ -70,8 +70,8 @@ export class VerdictMemory {
     );
     const handle = await openVerdicts(join(folder, NEW_FILE), newer!.goodBytes);
     return new VerdictMemory(options, {
-      old: new DigestTable(older!.entries),
-      new: new DigestTable(newer!.entries),
+      old: new DigestTable(older!.blocks),
+      new: new DigestTable(newer!.blocks),
       handle,
       fileBytes: Math.max(EMPTY_FILE_BYTES, newer!.goodBytes),
     });

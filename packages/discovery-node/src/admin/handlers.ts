@@ -93,8 +93,10 @@ async function status(host: AdminHost): Promise<StatusReport> {
 }
 
 function listPage(node: DiscoveryNode, { after, limit, identity }: CompleteParams<'list'>): AdminResults['list'] {
-  const view = node.list.view();
-  if (identity !== undefined) return { items: view.get(identity).map(describe), next: null, index: view.index };
+  const { list } = node;
+  // A view would put all identities in order to find one.
+  if (identity !== undefined) return { items: list.get(identity).map(describe), next: null, index: list.appliedIndex };
+  const view = list.view();
   const items: ListedItem[] = [];
   for (const record of view.entries()) {
     if (after !== undefined && record.identity <= after) continue;

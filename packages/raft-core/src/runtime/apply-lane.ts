@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { decodeConfiguration } from '../core/configuration.js';
 import { RaftError } from '../core/errors.js';
 import { encodeSuperseding, supersedingIndex } from '../core/tombstone.js';
@@ -266,12 +266,15 @@ export class ApplyLane<Response> {
  * section 5).
  */
 export function tombstoneOf(entry: LogEntry, supersededBy: LogIndex): LogEntry {
-  const hash = createHash('sha256').update(entry.data).digest();
+  // Not a Hash object, nor a buffer outside the heap: there is a tombstone for every update, and both are for the collector.
+  const digest = hash('sha256', entry.data, 'binary');
+  const data = new Uint8Array(digest.length);
+  for (let i = 0; i < data.length; i++) data[i] = digest.charCodeAt(i);
   return {
     index: entry.index,
     term: entry.term,
     type: EntryType.tombstone,
-    data: new Uint8Array(hash.buffer, hash.byteOffset, hash.length),
+    data,
     extensions: encodeSuperseding(supersededBy),
   };
 }

@@ -83,6 +83,12 @@ export interface DiscoveryConsensusOperations {
    * passed), else as soon as it is accepted. The caller sends event 2009.
    */
   onReceivedPublishToDiscovery(source: PublishSource, message: PublishToDiscovery): Promise<PublishOutcome>;
+  /**
+   * {@link onReceivedPublishToDiscovery} for who takes in thousands a second.
+   *
+   * @param tell told once, perhaps at once; must not throw
+   */
+  receivePublishThen(source: PublishSource, message: PublishToDiscovery, tell: (outcome: PublishOutcome) => void): void;
   onReceivedPublishToDiscoveryForwarded(from: string, message: PublishToDiscoveryForwarded): Promise<Handled>;
   onReceivedConsensusVote(from: string, vote: DiscoveryConsensusVote): Promise<Handled>;
   onReceivedRequestConsensusVote(from: string, request: DiscoveryRequestConsensusVote): Promise<Handled>;

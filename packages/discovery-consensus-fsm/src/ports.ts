@@ -27,6 +27,12 @@ export interface Signer {
   readonly identity: string;
   /** Signs exactly these bytes with the key of the certificate that the signature carries. */
   sign(bytes: Uint8Array): Promise<DiscoverySignature>;
+  /**
+   * {@link sign} for who has thousands a second made.
+   *
+   * @param tell one of the two is called, once, perhaps at once; neither may throw
+   */
+  signThen?(bytes: Uint8Array, tell: (signature: DiscoverySignature) => void, failed: (error: unknown) => void): void;
 }
 
 /**
@@ -81,6 +87,18 @@ export interface Verifier {
    * @param digest SHA-256 of the packet: with it, the verdict may be recalled later
    */
   verifyPacket(packet: Uint8Array, atSeconds: number, digest?: Uint8Array): Promise<PacketVerdict>;
+  /**
+   * {@link verifyPacket} for who has thousands a second judged: a promise for each is much of what it costs.
+   *
+   * @param tell one of the two is called, once, perhaps at once; neither may throw
+   */
+  verifyPacketThen?(
+    packet: Uint8Array,
+    atSeconds: number,
+    digest: Uint8Array,
+    tell: (verdict: PacketVerdict) => void,
+    failed: (error: unknown) => void,
+  ): void;
   /**
    * Judges a discovery node's signature over `content` at a Unix time in seconds.
    *

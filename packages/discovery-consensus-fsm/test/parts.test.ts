@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { CONSENSUS_ERROR_CODES, ConsensusError, resolveConfig } from '../src/index.js';
 import type { ConsensusConfigInput, SignatureVerdict, VerifiedSignature } from '../src/index.js';
 import { RateLimiter } from '../src/runtime/rate-limiter.js';
-import { verdictOf, VerificationQueue, type Judged } from '../src/runtime/verification-queue.js';
+import { verdictOf, VerificationQueue, type Judged, type Verify } from '../src/runtime/verification-queue.js';
 import { VoteBox } from '../src/runtime/vote-box.js';
 import { Deadline, LATE, within } from '../src/runtime/deadline.js';
 import { Timekeeper } from '../src/runtime/timekeeper.js';
@@ -13,6 +13,10 @@ import { VirtualTime, settle } from './fixtures/virtual-time.js';
 describe('VerificationQueue', () => {
   const good: VerifiedSignature = { ok: true, identity: 'a', notBefore: 0, notAfter: 9 };
   const newSlot = (): Judged<SignatureVerdict> => ({ verdict: undefined, job: undefined, waiting: undefined });
+  const later =
+    (work: () => Promise<SignatureVerdict>): Verify<SignatureVerdict> =>
+    (tell, failed) =>
+      void work().then(tell, failed);
 
   test('judges everything, in order, and never more than its limit at once; what throws is refused', async () => {
     await fc.assert(
@@ -23,14 +27,18 @@ describe('VerificationQueue', () => {
         let most = 0;
         const slots = Array.from({ length: count }, newSlot);
         slots.forEach((slot, i) =>
-          queue.judge(slot, false, async () => {
-            begun.push(i);
-            most = Math.max(most, ++running);
-            await settle();
-            running--;
-            if (i % 3 === 0) throw new Error('fails');
-            return good;
-          }),
+          queue.judge(
+            slot,
+            false,
+            later(async () => {
+              begun.push(i);
+              most = Math.max(most, ++running);
+              await settle();
+              running--;
+              if (i % 3 === 0) throw new Error('fails');
+              return good;
+            }),
+          ),
         );
         const verdicts = await Promise.all(slots.map(verdictOf));
         expect(begun).toEqual(Array.from({ length: count }, (_, i) => i));
@@ -47,11 +55,12 @@ describe('VerificationQueue', () => {
   test('what somebody waits for goes first, be it asked for so or hurried later, and is verified once', async () => {
     const queue = new VerificationQueue(1);
     const begun: string[] = [];
-    const verify = (name: string) => async (): Promise<VerifiedSignature> => {
-      begun.push(name);
-      await settle();
-      return good;
-    };
+    const verify = (name: string): Verify<SignatureVerdict> =>
+      later(async () => {
+        begun.push(name);
+        await settle();
+        return good;
+      });
     const [a, b, c, d] = [newSlot(), newSlot(), newSlot(), newSlot()];
     queue.judge(a, false, verify('a'));
     queue.judge(b, false, verify('b'));
@@ -64,6 +73,40 @@ describe('VerificationQueue', () => {
     queue.hurry(a);
     expect(begun).toEqual(['a', 'd', 'c', 'asked', 'b']);
     expect(queue.size).toBe(0);
+  });
+
+  test('a verdict may be there at once: tens of thousands that wait for one another are judged all the same, in order', () => {
+    const queue = new VerificationQueue(1);
+    const first = newSlot();
+    let begin = (): void => undefined;
+    queue.judge(first, false, (tell) => void (begin = () => tell(good)));
+    const told: number[] = [];
+    const slots = Array.from({ length: 30_000 }, newSlot);
+    slots.forEach((slot, i) => {
+      queue.judge(slot, false, (tell) => {
+        if (i % 3 === 0) throw new Error('fails');
+        tell(good);
+      });
+      // Whoever is told asks for more, as a record that was judged does.
+      slot.waiting = [() => void told.push(i), () => queue.judge(newSlot(), true, (tell) => tell(good))];
+    });
+    begin();
+    expect(told).toEqual(slots.map((_, i) => i));
+    expect(slots.map(({ verdict }) => verdict?.ok)).toEqual(slots.map((_, i) => i % 3 !== 0));
+    expect(queue.size).toBe(0);
+  });
+
+  test('a verdict counts once', () => {
+    const queue = new VerificationQueue(1);
+    const [slot, next] = [newSlot(), newSlot()];
+    queue.judge(slot, false, (tell, failed) => {
+      tell(good);
+      tell({ ok: false, code: 'again' });
+      failed(new Error('as well'));
+    });
+    queue.judge(next, false, () => undefined);
+    expect(slot.verdict).toBe(good);
+    expect(queue.size).toBe(1);
   });
 });
 

@@ -328,9 +328,17 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
   }
 
   onReceivedPublishToDiscovery(source: PublishSource, message: PublishToDiscovery): Promise<PublishOutcome> {
-    if (this.#driver.machine.name !== 'Nil') return this.#driver.desk.publish(source, message);
+    return new Promise((resolve) => this.receivePublishThen(source, message, resolve));
+  }
+
+  receivePublishThen(
+    source: PublishSource,
+    message: PublishToDiscovery,
+    tell: (outcome: PublishOutcome) => void,
+  ): void {
+    if (this.#driver.machine.name !== 'Nil') return this.#driver.desk.publish(source, message, tell);
     this.#context.tally.publishes.notRunning++;
-    return Promise.resolve({ code: 'notRunning', detail: '' });
+    tell({ code: 'notRunning', detail: '' });
   }
 
   onReceivedPublishToDiscoveryForwarded(from: string, message: PublishToDiscoveryForwarded): Promise<Handled> {

@@ -46,8 +46,8 @@ class Pending implements PendingForward {
   }
 }
 
-/** Takes one packet on its way; however that ends, it is done again until the packet is seen in the list. */
-export type Deliver = (pending: PendingForward) => Promise<unknown>;
+/** Takes one packet on its way, and tells when that is over, however it ended: it is done again until the packet is seen in the list. */
+export type Deliver = (pending: PendingForward, over: () => void) => void;
 
 /**
  * What this node accepted and has not seen in the shared list yet: the newest packet of each identity. Each is delivered
@@ -188,12 +188,11 @@ export class ForwardQueue {
     pending.nextAt = this.#context.time.elapsed() + wait;
     this.#underWay++;
     const route = this.#route;
-    const settle = (): void => {
+    deliver(pending, () => {
       if (route !== this.#route) return;
       this.#underWay--;
       this.pump();
-    };
-    deliver(pending).then(settle, settle);
+    });
   }
 
   #makeReady(pending: Pending): void {

@@ -11,7 +11,7 @@ import type { BookEntry } from './book-entry.js';
 import type { RecordBook } from './record-book.js';
 import { OwnRegistry, type OwnEntry, type OwnShare, type ShareQuestion } from './own-registry.js';
 import { Pace } from './slices.js';
-import { begun, whenJudged } from './verification-queue.js';
+import { whenJudged } from './verification-queue.js';
 
 /** A packet that has passed all checks, and what is known of it. */
 export interface AcceptedPacket {
@@ -62,17 +62,31 @@ export class OwnEntries {
     this.#own.set(own);
     this.#signing++;
     const failed = (error: unknown): void => this.#notSigned(own, error);
-    begun(() => this.#context.ports.signer.sign(packet)).then((signature) => {
-      // No chain of promises, of which each publish would have all.
-      try {
-        const isLearning = this.#book.rememberOwn(entry, signature);
-        if (isLearning === undefined) this.#signed(own, packet, signature);
-        else isLearning.then(() => this.#signed(own, packet, signature)).catch(failed);
-      } catch (error) {
-        failed(error);
-      }
-    }, failed);
+    // No chain of promises, of which each publish would have all.
+    this.#sign(
+      packet,
+      (signature) => {
+        try {
+          const isLearning = this.#book.rememberOwn(entry, signature);
+          if (isLearning === undefined) this.#signed(own, packet, signature);
+          else isLearning.then(() => this.#signed(own, packet, signature)).catch(failed);
+        } catch (error) {
+          failed(error);
+        }
+      },
+      failed,
+    );
     return own;
+  }
+
+  #sign(packet: Uint8Array, tell: (signature: DiscoverySignature) => void, failed: (error: unknown) => void): void {
+    const { signer } = this.#context.ports;
+    try {
+      if (signer.signThen === undefined) signer.sign(packet).then(tell, failed);
+      else signer.signThen(packet, tell, failed);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   #signed(own: OwnEntry, packet: Uint8Array, signature: DiscoverySignature): void {

@@ -52,19 +52,17 @@ export class PublishDesk {
     this.#byPrefix = new RateLimiter(config.prefixPublishesPerSecond, config.prefixPublishBurst, config.maxRateBuckets);
   }
 
-  /** A publisher's message. Never rejects. */
-  publish(source: PublishSource, message: PublishToDiscovery): Promise<PublishOutcome> {
-    return new Promise((resolve) =>
-      this.#publish(source, message, (outcome) => {
-        this.#context.tally.publishes[outcome.code]++;
-        if (outcome.code !== 'accepted') this.#context.emit('publishRefused', { source: source.source, ...outcome });
-        resolve(outcome);
-      }),
-    );
+  /** A publisher's message. @param tell told what came of it, once; must not throw */
+  publish(source: PublishSource, message: PublishToDiscovery, tell: (outcome: PublishOutcome) => void): void {
+    this.#publish(source, message, (outcome) => {
+      this.#context.tally.publishes[outcome.code]++;
+      if (outcome.code !== 'accepted') this.#context.emit('publishRefused', { source: source.source, ...outcome });
+      tell(outcome);
+    });
   }
 
-  // From here to the receipt there is no promise but the verifier's and the signer's: thousands of publishes a second come
-  // this way, and two dozen promises for each were most of what one cost.
+  // From here to the receipt there is no promise but the writer's: thousands of publishes a second come this way, and two dozen
+  // promises for each were most of what one cost.
 
   #publish({ source, prefix }: PublishSource, message: PublishToDiscovery, tell: Tell): void {
     const { config, time } = this.#context;
@@ -208,35 +206,38 @@ export class PublishDesk {
     if (!word.ok) return no('badSignature', word.code.slice(0, 200));
     if (word.identity !== from) return no('wrongSigner', word.identity.slice(0, 200));
     if (!this.#leading) return no('notLeading', 'leadership was lost');
-    void this.#upsert(packet, { attester: from, signature, expiration: verdict.expiration }, verdict);
+    this.#upsert(packet, { attester: from, signature, expiration: verdict.expiration }, verdict);
     // The leader has just verified the packet, so it can attest it as well; refusals (an older packet) do no harm here.
     if (this.#book.attestationOf(entry, this.#context.self) === 'missing')
       this.#attest(entry, packet, verdict, () => undefined);
     return HEEDED;
   }
 
-  #upsert(packet: Uint8Array, attestation: ListedAttestation, claims: PacketClaims): Promise<void> {
+  #upsert(packet: Uint8Array, attestation: ListedAttestation, claims: PacketClaims, over?: () => void): void {
     this.#upserts++;
-    const over = (): void => {
+    const settle = (): void => {
       this.#upserts--;
+      over?.();
     };
     // What is not written now is sent again until it is seen, by whoever accepted the packet.
-    return this.#context.ports.writer.upsert(packet, attestation, claims).then(over, over);
+    this.#context.ports.writer.upsert(packet, attestation, claims).then(settle, settle);
   }
 
   /** Accepted packets are written by this node from now on. */
   routeToList(): void {
     this.#leading = true;
-    this.queue.route((pending) => {
+    this.queue.route((pending, over) => {
       const { packet, signature, expiration } = pending;
-      return this.#upsert(packet, { attester: this.#context.self, signature, expiration }, pending);
+      this.#upsert(packet, { attester: this.#context.self, signature, expiration }, pending, over);
     }, MAX_OWN_UPSERTS_UNDER_WAY);
   }
 
   /** Accepted packets go to this leader from now on. */
   routeToLeader(leaderId: string): void {
     this.#leading = false;
-    this.queue.route((pending) => this.#forward(leaderId, pending), this.#context.config.maxConcurrentForwards);
+    this.queue.route((pending, over) => {
+      this.#forward(leaderId, pending).then(over, over);
+    }, this.#context.config.maxConcurrentForwards);
   }
 
   /** Nobody takes accepted packets now; they wait. */

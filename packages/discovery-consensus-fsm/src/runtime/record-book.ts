@@ -1,6 +1,5 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { Steps } from '@discovery-raft/psp-envelope';
-import { itemFault } from '../policy/item-rules.js';
 import type { JudgedEntry } from '../policy/judgement.js';
 import type {
   FailedVerdict,
@@ -9,22 +8,19 @@ import type {
   PacketVerdict,
   SignatureVerdict,
   VerdictPeriod,
-  VerifiedPacket,
 } from '../ports.js';
+import { keptVerdict, packetJudge, signatureJudge, type KeptVerdict } from './asking-verifier.js';
 import { BookEntry, JudgedAttestation, textOf } from './book-entry.js';
 import type { Context } from './context.js';
 import { depends, JudgedRecord, type Again } from './judged-record.js';
 import { KnownCertificates, type KnownCertificate } from './known-certificates.js';
-import { KnownPacket, type PacketSource } from './known-packet.js';
+import type { PacketSource } from './known-packet.js';
 import { RecordTable } from './record-table.js';
 import { inSlices, Pace } from './slices.js';
-import type { Judged } from './verification-queue.js';
+import type { Judged, Verify } from './verification-queue.js';
 import { NotJudged, verdictOf, VerificationQueue, whenJudged } from './verification-queue.js';
 
 export type { BookEntry };
-
-/** A verdict on a packet as the book keeps it. */
-type KeptVerdict = KnownPacket | FailedVerdict;
 
 /** A view that was looked through, and what was found. */
 interface ViewedTable {
@@ -287,7 +283,7 @@ export class RecordBook {
     const ask = <Verdict extends PacketVerdict | SignatureVerdict>(
       slot: Judged<Verdict>,
       verdict: Verdict,
-      verify: () => Promise<Verdict>,
+      verify: Verify<Verdict | FailedVerdict>,
     ): void => {
       if (!depends(verdict, creation) || again.has(slot)) return;
       const over = this.#over.get(slot);
@@ -307,10 +303,10 @@ export class RecordBook {
       const judged = table.judged[at]!;
       const { entry } = judged;
       const verdict = entry.verdict ?? (await verdictOf(entry));
-      ask<KeptVerdict>(entry, verdict, () => this.#verifyPacket(entry, creation));
+      ask<KeptVerdict>(entry, verdict, packetJudge(this.#context, entry, creation));
       for (const slot of judged.slots) {
         const word = slot.verdict ?? (await verdictOf(slot));
-        ask<SignatureVerdict>(slot, word, () => this.#verifySignature(entry, slot, creation));
+        ask<SignatureVerdict>(slot, word, this.#signatureJudge(entry, slot, creation));
       }
       if (pace.isDue()) await pace.pause();
     }
@@ -349,8 +345,8 @@ export class RecordBook {
     this.#suspects.add(entry);
     const atSeconds = Math.floor(time.wallNow());
     const recalled = validAt(ports.verifier.recallPacket?.(packet, digest), atSeconds);
-    if (recalled !== undefined) entry.verdict = this.#kept(entry, packet, recalled);
-    else this.#queue.judge<KeptVerdict>(entry, isUrgent, () => this.#verifyPacket(entry, atSeconds));
+    if (recalled !== undefined) entry.verdict = keptVerdict(this.#context, entry, packet, recalled);
+    else this.#queue.judge<KeptVerdict>(entry, isUrgent, packetJudge(this.#context, entry, atSeconds));
     return entry;
   }
 
@@ -368,27 +364,12 @@ export class RecordBook {
     entry.add(slot);
     const recalled = validAt(this.#context.ports.verifier.recallSignature?.(signature, entry.digest), atSeconds);
     if (recalled !== undefined) slot.verdict = certificate.shared(recalled);
-    else this.#queue.judge(slot, isUrgent, () => this.#verifySignature(entry, slot, atSeconds));
+    else this.#queue.judge(slot, isUrgent, this.#signatureJudge(entry, slot, atSeconds));
     return slot;
   }
 
-  async #verifyPacket(entry: BookEntry, atSeconds: number): Promise<KeptVerdict> {
-    const { packet } = entry;
-    const verdict = await this.#context.ports.verifier.verifyPacket(packet, atSeconds, entry.digest);
-    return verdict.ok ? this.#kept(entry, packet, verdict) : verdict;
-  }
-
-  #kept(entry: BookEntry, packet: Uint8Array, verified: VerifiedPacket): KnownPacket {
-    const keepsRules = itemFault(verified, packet.length, this.#context.config) === undefined;
-    return new KnownPacket(verified, packet, entry, keepsRules);
-  }
-
-  async #verifySignature(entry: BookEntry, slot: JudgedAttestation, atSeconds: number): Promise<SignatureVerdict> {
-    const { signature, certificate } = slot;
-    const { verifier } = this.#context.ports;
-    const verdict = await verifier.verifySignature(signature, entry.packet, atSeconds, entry.digest);
-    if (!verdict.ok) this.#suspects.add(entry);
-    return certificate.shared(verdict);
+  #signatureJudge(entry: BookEntry, slot: JudgedAttestation, atSeconds: number): Verify<SignatureVerdict> {
+    return signatureJudge(this.#context, entry, slot, atSeconds, () => this.#suspects.add(entry));
   }
 }
 

@@ -10,9 +10,12 @@ export interface Judged<Verdict> {
   waiting: ((verdict: Verdict) => void)[] | undefined;
 }
 
+/** Has a verdict found: calls one of the two, once, perhaps at once. */
+export type Verify<Verdict> = (tell: (verdict: Verdict) => void, failed: (error: unknown) => void) => void;
+
 /** One verification. */
 interface Job {
-  readonly verify: () => Promise<PacketVerdict | SignatureVerdict>;
+  readonly verify: Verify<PacketVerdict | SignatureVerdict>;
   readonly tell: (verdict: PacketVerdict | SignatureVerdict) => void;
   begun: boolean;
 }
@@ -42,6 +45,7 @@ export class VerificationQueue {
   readonly #background = new Line<Job>();
   #running = 0;
   #waiting = 0;
+  #pumping = false;
   #closed = false;
 
   /** @param limit verifications under way at once, from 1 */
@@ -64,7 +68,7 @@ export class VerificationQueue {
   judge<Verdict extends PacketVerdict | SignatureVerdict>(
     slot: Judged<Verdict>,
     isUrgent: boolean,
-    verify: () => Promise<Verdict | FailedVerdict>,
+    verify: Verify<Verdict | FailedVerdict>,
   ): void {
     slot.job = this.#add(isUrgent, verify, (verdict) => {
       slot.verdict = verdict as Verdict;
@@ -78,7 +82,7 @@ export class VerificationQueue {
 
   /** Finds a verdict that is kept in no slot; somebody waits for it. */
   ask<Verdict extends PacketVerdict | SignatureVerdict>(
-    verify: () => Promise<Verdict | FailedVerdict>,
+    verify: Verify<Verdict | FailedVerdict>,
   ): Promise<Verdict | FailedVerdict> {
     return new Promise((resolve) => {
       this.#add(true, verify, (verdict) => resolve(verdict as Verdict));
@@ -99,26 +103,42 @@ export class VerificationQueue {
   }
 
   #pump(): void {
-    while (this.#running < this.#limit || this.#closed) {
-      const job = this.#urgent.shift() ?? this.#background.shift();
-      if (job === undefined) return;
-      // What was hurried stands in both lines.
-      if (job.begun) continue;
-      job.begun = true;
-      this.#waiting--;
-      if (this.#closed) job.tell(CLOSED);
-      else this.#run(job);
+    // A verdict that is there at once leads back here: the loop that waits for it goes on, however many there are.
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (this.#running < this.#limit || this.#closed) {
+        const job = this.#urgent.shift() ?? this.#background.shift();
+        if (job === undefined) return;
+        // What was hurried stands in both lines.
+        if (job.begun) continue;
+        job.begun = true;
+        this.#waiting--;
+        if (this.#closed) job.tell(CLOSED);
+        else this.#run(job);
+      }
+    } finally {
+      this.#pumping = false;
     }
   }
 
   #run(job: Job): void {
     this.#running++;
+    let isOver = false;
     const settle = (verdict: PacketVerdict | SignatureVerdict): void => {
+      if (isOver) return;
+      isOver = true;
       this.#running--;
       job.tell(verdict);
       this.#pump();
     };
-    begun(job.verify).then(settle, (error: unknown) => settle(failureOf(error)));
+    const failed = (error: unknown): void => settle(failureOf(error));
+    try {
+      job.verify(settle, failed);
+    } catch (error) {
+      if (isOver) throw error;
+      failed(error);
+    }
   }
 }
 
@@ -151,15 +171,6 @@ class Line<T> {
       this.#head = 0;
     }
     return item;
-  }
-}
-
-/** Work that somebody else does, as a promise: also when it throws, against its contract. */
-export function begun<Result>(work: () => Promise<Result>): Promise<Result> {
-  try {
-    return work();
-  } catch (error) {
-    return Promise.reject(error);
   }
 }
 

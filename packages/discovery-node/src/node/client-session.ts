@@ -87,12 +87,11 @@ export class ClientSession {
 
   #publish(message: PublishToDiscovery): void {
     const { requestID } = message;
-    const answer = ({ code, detail }: PublishOutcome): Promise<void> | undefined => {
-      if (requestID === 0n) return undefined;
+    this.#consensus.receivePublishThen(this.#from, message, ({ code, detail }: PublishOutcome) => {
+      if (requestID === 0n) return;
       const body = create(PublishToDiscoveryResultSchema, { requestID, code: PUBLISH_CODES[code], detail });
-      return this.#client.send({ event: 'publishToDiscoveryResult', body });
-    };
-    this.#consensus.onReceivedPublishToDiscovery(this.#from, message).then(answer).catch(this.#failed);
+      this.#client.send({ event: 'publishToDiscoveryResult', body }).catch(this.#failed);
+    });
   }
 
   #pull(pull: PullDiscovery | PullTrustRoots): void {

@@ -80,14 +80,15 @@ export class NodeSigner implements Signer {
   }
 
   sign(bytes: Uint8Array): Promise<DiscoverySignature> {
+    return new Promise((resolve, reject) => this.signThen(bytes, resolve, reject));
+  }
+
+  signThen(bytes: Uint8Array, tell: (signature: DiscoverySignature) => void, failed: (error: unknown) => void): void {
     const { certificate, key } = this.#node;
-    // One promise a signature: a node under load makes thousands a second.
-    return new Promise((resolve, reject) => {
-      const tell = (signature: Uint8Array): void =>
-        resolve({ $typeName: 'protocol.DiscoverySignature', certificate: certificate.bytes, signature });
-      if (this.#pool !== undefined) this.#pool.signThen(key, bytes, tell, reject);
-      else if (bytes.length > MAX_BYTES_HERE) key.signAsync(bytes).then(tell, reject);
-      else tell(key.sign(bytes));
-    });
+    const made = (signature: Uint8Array): void =>
+      tell({ $typeName: 'protocol.DiscoverySignature', certificate: certificate.bytes, signature });
+    if (this.#pool !== undefined) this.#pool.signThen(key, bytes, made, failed);
+    else if (bytes.length > MAX_BYTES_HERE) key.signAsync(bytes).then(made, failed);
+    else made(key.sign(bytes));
   }
 }

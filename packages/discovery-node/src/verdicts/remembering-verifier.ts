@@ -51,12 +51,24 @@ export class RememberingVerifier implements Verifier {
   }
 
   verifyPacket(packet: Uint8Array, atSeconds: number, digest?: Uint8Array): Promise<PacketVerdict> {
-    const judged = this.#verifier.verifyPacket(packet, atSeconds);
-    if (digest === undefined) return judged;
-    return judged.then((verdict) => {
+    if (digest === undefined) return this.#verifier.verifyPacket(packet, atSeconds);
+    return new Promise((tell, failed) => this.verifyPacketThen(packet, atSeconds, digest, tell, failed));
+  }
+
+  verifyPacketThen(
+    packet: Uint8Array,
+    atSeconds: number,
+    digest: Uint8Array,
+    tell: (verdict: PacketVerdict) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    const verifier = this.#verifier;
+    const noted = (verdict: PacketVerdict): void => {
       if (verdict.ok) this.#memory.note(this.#packetKey(digest), verdict);
-      return verdict;
-    });
+      tell(verdict);
+    };
+    if (verifier.verifyPacketThen === undefined) verifier.verifyPacket(packet, atSeconds).then(noted, failed);
+    else verifier.verifyPacketThen(packet, atSeconds, digest, noted, failed);
   }
 
   async verifySignature(

@@ -65,17 +65,22 @@ class FakeHost implements HttpHost {
 
 let host: FakeHost;
 let server: HttpServer;
+let logged: string[];
 
-beforeEach(async () => {
-  host = new FakeHost();
-  server = await HttpServer.listen(host, {
+const listen = (port: number): Promise<HttpServer> =>
+  HttpServer.listen(host, {
     host: '127.0.0.1',
-    port: 0,
+    port,
     maxConnections: 20,
     maxWaiters: 2,
     maxWaitSeconds: 60,
-    logger: silentLogger,
+    logger: { ...silentLogger, error: (text) => void logged.push(text) },
   });
+
+beforeEach(async () => {
+  host = new FakeHost();
+  logged = [];
+  server = await listen(0);
 });
 afterEach(() => server.close());
 
@@ -85,7 +90,7 @@ interface Answer {
   readonly body: Buffer;
 }
 
-function get(path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
+function get(path: string, headers: Record<string, string> = {}, method = 'GET', sent = ''): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asked = request({ port: server.port, host: '127.0.0.1', path, method, headers, agent: false }, (response) => {
       const pieces: Buffer[] = [];
@@ -95,7 +100,7 @@ function get(path: string, headers: Record<string, string> = {}, method = 'GET')
       );
     });
     asked.on('error', reject);
-    asked.end();
+    asked.end(sent);
   });
 }
 
@@ -130,6 +135,27 @@ describe('health', () => {
   test('other places are told what there is; other methods are refused', async () => {
     expect(await get('/')).toMatchObject({ status: 404 });
     expect(await get('/directory', {}, 'POST')).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });
+    expect(await get('//')).toMatchObject({ status: 404 });
+    const { headers, body } = await get('/metrics', {}, 'HEAD');
+    expect([headers['content-length'], body.length]).toEqual(['11', 0]);
+  });
+
+  test('nobody reads a body: who sends one is answered, and the connection ended', async () => {
+    for (const [method, status] of [
+      ['GET', 200],
+      ['POST', 405],
+    ] as const) {
+      const answer = get('/healthz', { 'content-length': '5', connection: 'keep-alive' }, method, 'hello');
+      expect(await answer).toMatchObject({ status, headers: { connection: 'close' } });
+    }
+    expect((await get('/healthz', { connection: 'keep-alive' })).headers.connection).toBe('keep-alive');
+  });
+
+  test('what fails inside is told to the log, not to the client', async () => {
+    host.notReadyBecause = () => Promise.reject(new Error('a secret'));
+    const answer = await get('/readyz');
+    expect([answer.status, json(answer)]).toEqual([500, { error: 'this should not have happened' }]);
+    expect(logged).toEqual(['an HTTP request failed']);
   });
 });
 
@@ -152,7 +178,8 @@ describe('the directory', () => {
       'cache-control': 'public, max-age=60',
       'last-modified': new Date((NOW - 100) * 1000).toUTCString(),
     });
-    expect((await get('/directory', {}, 'HEAD')).body).toHaveLength(0);
+    const head = await get('/directory', {}, 'HEAD');
+    expect([head.headers['content-length'], head.body.length]).toEqual([headers['content-length'], 0]);
   });
 
   test('one without a quorum says so', async () => {
@@ -262,6 +289,27 @@ describe('waiting for the next round', () => {
     expect(await waiting).toMatchObject({ status: 304 });
     expect(host.listeners).toBe(0);
   });
+});
+
+test('a port that is taken is an error, and nothing is left behind', async () => {
+  await expect(listen(server.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  expect(host.listeners).toBe(1);
+});
+
+test('who hangs up in the middle of a directory harms nobody', async () => {
+  const large = directoryOf(9);
+  large.directory.directory = new Uint8Array(30_000_000);
+  host.publish(large);
+  await new Promise<void>((resolve) => {
+    const asked = request({ port: server.port, host: '127.0.0.1', path: '/directory', agent: false }, (response) => {
+      response.once('data', () => asked.destroy());
+      response.once('close', resolve);
+    });
+    asked.on('error', () => undefined);
+    asked.end();
+  });
+  expect(await get('/healthz')).toMatchObject({ status: 200 });
+  expect(logged).toEqual([]);
 });
 
 test('a header that is too long ends its connection and harms nobody else', async () => {

@@ -1,15 +1,16 @@
-import type { ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { StoredDirectory } from '@discovery-raft/discovery-consensus-fsm';
 import type { Logger } from '@discovery-raft/raft-core';
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { NextRound } from './next-round.js';
 import { chooseEncoding, DirectoryPress, entityTag, matchesTag, type PreparedDirectory } from './prepared-directory.js';
+import { replyBytes, replyJson, replyPieces } from './replies.js';
 
 /** Time for a request to arrive whole, milliseconds. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 15_000;
 const MAX_HEADER_BYTES = 8192;
+const LATER = { 'retry-after': '5' };
 /** How long a server that ends waits for its last answers to go out. */
 const LAST_ANSWERS_MS = 1000;
 
@@ -44,14 +45,18 @@ export interface HttpServerOptions {
   readonly logger: Logger;
 }
 
+type Answer = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => Promise<void> | void;
+
 /** Health, metrics and the directory over HTTP. It has no secrets and changes nothing; it does not authenticate either. */
 export class HttpServer {
-  readonly #app: FastifyInstance;
+  readonly #server: Server;
   readonly #host: HttpHost;
   readonly #options: HttpServerOptions;
   readonly #press = new DirectoryPress();
   readonly #next: NextRound;
   readonly #stopListening: () => void;
+  /** By path. */
+  readonly #answers: ReadonlyMap<string, Answer>;
   /** Responses that are not through yet. */
   readonly #answering = new Set<ServerResponse>();
   #allAnswered: () => void = () => {};
@@ -62,25 +67,23 @@ export class HttpServer {
     this.#options = options;
     this.#next = new NextRound(options.maxWaiters);
     this.#stopListening = host.onDirectory((directory) => this.#published(directory));
-    this.#app = fastify({
-      bodyLimit: 1024,
+    this.#answers = this.#makeAnswers();
+    const limits = {
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionTimeout: options.maxWaitSeconds * 1000 + REQUEST_TIMEOUT_MS,
-      forceCloseConnections: true,
-      http: { maxHeaderSize: MAX_HEADER_BYTES },
-      schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
-    });
-    this.#app.server.maxConnections = options.maxConnections;
-    this.#app.addHook('onRequest', async (_request, { raw }) => this.#begin(raw));
-    this.#route();
+      maxHeaderSize: MAX_HEADER_BYTES,
+    };
+    this.#server = createServer(limits, (request, response) => void this.#answer(request, response));
+    this.#server.setTimeout(options.maxWaitSeconds * 1000 + REQUEST_TIMEOUT_MS);
+    this.#server.maxConnections = options.maxConnections;
   }
 
   /** @throws errors of the system, such as EADDRINUSE */
   static async listen(host: HttpHost, options: HttpServerOptions): Promise<HttpServer> {
     const server = new HttpServer(host, options);
     try {
-      await server.#app.listen({ host: options.host, port: options.port });
+      server.#server.listen({ host: options.host, port: options.port });
+      await once(server.#server, 'listening');
     } catch (error) {
       await server.close();
       throw error;
@@ -90,7 +93,7 @@ export class HttpServer {
 
   /** The port that it listens at. */
   get port(): number {
-    const address = this.#app.server.address();
+    const address = this.#server.address();
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
@@ -99,10 +102,11 @@ export class HttpServer {
     return this.#next.waiting;
   }
 
-  /** Answers who waits, then ends all connections. */
+  /** Takes no more connections, answers who waits, then ends all. Idempotent. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#stopListening();
+    const closed = new Promise<void>((resolve) => void this.#server.close(() => resolve()));
     this.#next.wake();
     if (this.#answering.size > 0) {
       await new Promise<void>((resolve) => {
@@ -113,47 +117,67 @@ export class HttpServer {
         };
       });
     }
-    await this.#app.close();
+    this.#server.closeAllConnections();
+    await closed;
   }
 
-  #begin(response: ServerResponse): void {
+  #makeAnswers(): ReadonlyMap<string, Answer> {
+    const host = this.#host;
+    return new Map<string, Answer>([
+      [
+        '/healthz',
+        (_request, response) => {
+          const failure = host.failure();
+          replyJson(response, failure === null ? 200 : 500, { healthy: failure === null, failure });
+        },
+      ],
+      [
+        '/readyz',
+        async (_request, response) => {
+          const because = await host.notReadyBecause();
+          replyJson(response, because.length === 0 ? 200 : 503, { ready: because.length === 0, because });
+        },
+      ],
+      [
+        '/metrics',
+        async (_request, response) =>
+          replyBytes(response, 200, 'text/plain; version=0.0.4; charset=utf-8', Buffer.from(await host.metrics())),
+      ],
+      [
+        '/trust-roots',
+        (_request, response) => {
+          const headers = { 'cache-control': 'public, max-age=60' };
+          replyBytes(response, 200, 'application/x-protobuf', host.trustRoots(), headers);
+        },
+      ],
+      ['/directory', (request, response, query) => this.#directory(request, response, query)],
+    ]);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#answering.add(response);
     response.once('close', () => {
       this.#answering.delete(response);
       if (this.#answering.size === 0) this.#allAnswered();
     });
-  }
-
-  #route(): void {
-    const app = this.#app;
-    app.get('/healthz', async (_request, reply) => {
-      const failure = this.#host.failure();
-      return reply.code(failure === null ? 200 : 500).send({ healthy: failure === null, failure });
-    });
-    app.get('/readyz', async (_request, reply) => {
-      const because = await this.#host.notReadyBecause();
-      return reply.code(because.length === 0 ? 200 : 503).send({ ready: because.length === 0, because });
-    });
-    app.get('/metrics', async (_request, reply) =>
-      reply.type('text/plain; version=0.0.4; charset=utf-8').send(await this.#host.metrics()),
-    );
-    app.get('/trust-roots', async (_request, reply) =>
-      reply
-        .header('cache-control', 'public, max-age=60')
-        .type('application/x-protobuf')
-        .send(Buffer.from(this.#host.trustRoots())),
-    );
-    app.get('/directory', (request, reply) => this.#directory(request, reply));
-    app.setNotFoundHandler(async ({ method }, reply) =>
-      method === 'GET' || method === 'HEAD'
-        ? reply.code(404).send({ error: 'there are /healthz, /readyz, /metrics, /directory and /trust-roots' })
-        : reply.code(405).header('allow', 'GET, HEAD').send({ error: 'this is for reading only' }),
-    );
-    app.setErrorHandler(async (error: Error & { statusCode?: number }, _request, reply) => {
-      const status = error.statusCode ?? 500;
-      if (status >= 500) this.#options.logger.error('an HTTP request failed', { error });
-      return reply.code(status).send({ error: status >= 500 ? 'this should not have happened' : error.message });
-    });
+    // Nobody here reads a body: whoever sends one has to begin anew.
+    if (hasBody(request)) response.setHeader('connection', 'close');
+    try {
+      const { method, url = '/' } = request;
+      if (method !== 'GET' && method !== 'HEAD') {
+        return replyJson(response, 405, { error: 'this is for reading only' }, { allow: 'GET, HEAD' });
+      }
+      const [path = '', ...query] = url.split('?');
+      const answer = this.#answers.get(path);
+      if (answer === undefined) {
+        return replyJson(response, 404, { error: `there are ${[...this.#answers.keys()].join(', ')}` });
+      }
+      await answer(request, response, new URLSearchParams(query.join('?')));
+    } catch (error) {
+      this.#options.logger.error('an HTTP request failed', { error });
+      if (response.headersSent) response.destroy();
+      else replyJson(response, 500, { error: 'this should not have happened' });
+    }
   }
 
   #published(directory: StoredDirectory): void {
@@ -163,30 +187,30 @@ export class HttpServer {
       .finally(() => this.#next.wake());
   }
 
-  async #directory(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const query = request.query as Readonly<Record<string, string | undefined>>;
-    const after = wholeNumber(query['after'], -1);
-    const waitSeconds = wholeNumber(query['wait'], 0);
+  async #directory(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
+    const after = wholeNumber(query.getAll('after'), -1);
+    const waitSeconds = wholeNumber(query.getAll('wait'), 0);
     if (after === undefined || waitSeconds === undefined) {
-      return reply.code(400).send({ error: 'after is a round and wait is seconds, both whole numbers from 0' });
+      const error = 'after is a round and wait is seconds, both whole numbers from 0';
+      return replyJson(response, 400, { error });
     }
     const known = after >= 0 ? after : undefined;
-    const result = await this.#newerThan(known, Math.min(waitSeconds, this.#options.maxWaitSeconds), reply);
+    const result = await this.#newerThan(known, Math.min(waitSeconds, this.#options.maxWaitSeconds), response);
     if (result === 'overloaded') {
-      return reply.code(503).header('retry-after', '5').send({ error: 'too many clients wait for the next round' });
+      return replyJson(response, 503, { error: 'too many clients wait for the next round' }, LATER);
     }
-    if (result === null) return reply.code(503).header('retry-after', '5').send({ error: 'there is no directory yet' });
-    return this.#send(request, reply, await this.#press.prepare(result), known);
+    if (result === null) return replyJson(response, 503, { error: 'there is no directory yet' }, LATER);
+    return this.#send(request, response, await this.#press.prepare(result), known);
   }
 
   /** The directory, once it is of a later round than `known` or the time is over. */
   async #newerThan(
     known: number | undefined,
     waitSeconds: number,
-    reply: FastifyReply,
+    response: ServerResponse,
   ): Promise<StoredDirectory | null | 'overloaded'> {
     const gone = new AbortController();
-    reply.raw.once('close', () => gone.abort());
+    response.once('close', () => gone.abort());
     const until = performance.now() + waitSeconds * 1000;
     for (;;) {
       const current = await this.#host.directory();
@@ -198,17 +222,17 @@ export class HttpServer {
   }
 
   async #send(
-    request: FastifyRequest,
-    reply: FastifyReply,
+    request: IncomingMessage,
+    response: ServerResponse,
     prepared: PreparedDirectory,
     known: number | undefined,
-  ): Promise<FastifyReply> {
+  ): Promise<void> {
     const { stored } = prepared;
     const encoding = chooseEncoding(header(request, 'accept-encoding'), prepared);
     const remaining = Math.max(0, Math.floor(stored.expiration - this.#host.now()));
     const signatures = stored.directory.signatures.length;
     const hasQuorum = stored.round > 0 && signatures >= this.#host.quorumAt(stored.creation);
-    reply.headers({
+    const headers = {
       etag: entityTag(prepared, encoding),
       vary: 'accept-encoding',
       'cache-control': hasQuorum ? `public, max-age=${Math.min(remaining, 60)}` : 'no-cache',
@@ -217,28 +241,28 @@ export class HttpServer {
       'x-discovery-signatures': String(signatures),
       'x-discovery-quorum': hasQuorum ? 'yes' : 'no',
       'x-discovery-expires': String(stored.expiration),
-    });
+    };
     if (matchesTag(header(request, 'if-none-match'), prepared) || (known !== undefined && stored.round <= known)) {
-      return reply.code(304).send();
+      return void response.writeHead(304, headers).end();
     }
     const body = await prepared.body(encoding);
-    if (encoding !== 'identity') reply.header('content-encoding', encoding);
-    return reply.type('application/x-protobuf').header('content-length', body.bytes).send(Readable.from(body.pieces));
+    const encoded = encoding === 'identity' ? headers : { ...headers, 'content-encoding': encoding };
+    await replyPieces(response, 'application/x-protobuf', body, encoded);
   }
 }
 
-/** In place of the compilers of schemas that come with fastify, which are more than two hundred modules to load at a start. */
-function noSchemas(): never {
-  throw new Error('no route here has a schema; who adds one has to let fastify load its compilers');
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-function header(request: FastifyRequest, name: string): string | undefined {
+function header(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(',') : value;
 }
 
-/** A number of a query; the default when it is left out, undefined when it is none. */
-function wholeNumber(text: unknown, byDefault: number): number | undefined {
+/** A number of a query; the default when it is left out, undefined when it is none, or there are several. */
+function wholeNumber(texts: readonly string[], byDefault: number): number | undefined {
+  const [text, ...more] = texts;
   if (text === undefined) return byDefault;
-  return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  return more.length === 0 && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }

@@ -1,4 +1,7 @@
 import { encodeEntry } from '../src/codec/entry-codec.js';
+import { SEVERAL, type FrozenState } from '../src/state/list-view.js';
+import type { LiveRecord } from '../src/state/live-record.js';
+import { OrderedRecords } from '../src/state/record-cursor.js';
 import { LogHarness } from './fixtures/log-harness.js';
 import { packetOf } from './fixtures/text-schema.js';
 
@@ -27,6 +30,16 @@ describe('a walk over a view', () => {
       ...(i % 100 === 0 ? [`${name(i)} 200`] : []),
     ]);
     expect(seen).toEqual(expected.flat());
+  });
+
+  it('meets all records of one identity, were they as many as a bad leader can write', () => {
+    const many = Array.from({ length: 300_000 }, (_, index) => ({ index }) as LiveRecord);
+    const state = {
+      order: { sorted: { slots: Uint32Array.of(0) } },
+      held: { get: () => many },
+      rowOf: { get: () => SEVERAL },
+    } as unknown as FrozenState;
+    expect([...new OrderedRecords(state)]).toEqual(many);
   });
 
   it('goes on where it stood, however much is written meanwhile', () => {

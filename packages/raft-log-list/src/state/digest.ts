@@ -1,6 +1,6 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
 import { Domain, HASH_BYTES, putHash, putInteger, unpackHash, type PackedSha256 } from './hashing.js';
-import type { LiveRecord } from './live-record.js';
+import { recordsOf, SEVERAL, type FrozenState, type ViewPlace } from './list-view.js';
 import { ROW_BYTES, ROW_WORDS, type FrozenRows } from './record-rows.js';
 
 /** Records that are hashed together: large enough that the calls do not count, small enough for any cache. */
@@ -71,34 +71,31 @@ export class StateDigest {
   }
 }
 
-/** A state to be digested. */
-export interface DigestedState {
-  /** In list order. */
-  readonly records: Iterable<LiveRecord>;
-  readonly rows: FrozenRows;
-  /** Last log index that the state covers. */
-  readonly index: LogIndex;
-  /** Value of the `EntryChain`. */
-  readonly chain: string;
-}
-
 /**
  * {@link StateDigest} of a state, in steps.
  *
+ * @param place last log index that the state covers, and the chain up to it
  * @param recordsPerStep from 1: how many records are looked at between two places where the work may be left
  */
 export function* digestSteps(
-  { records, rows, index, chain }: DigestedState,
+  { order, held, rowOf, rows }: FrozenState,
+  { index, chain }: ViewPlace,
   sha256: PackedSha256,
   recordsPerStep: number,
 ): Generator<undefined, Uint8Array, undefined> {
   const digest = new StateDigest(sha256);
   let left = recordsPerStep;
-  for (const { row } of records) {
-    digest.addRow(rows, row);
-    if (--left > 0) continue;
-    left = recordsPerStep;
-    yield;
+  for (const slot of order.sorted.slots) {
+    const row = rowOf.get(slot)!;
+    if (row !== SEVERAL) {
+      digest.addRow(rows, row);
+      if (--left === 0) yield void (left = recordsPerStep);
+      continue;
+    }
+    for (const record of recordsOf(held.get(slot))) {
+      digest.addRow(rows, record.row);
+      if (--left === 0) yield void (left = recordsPerStep);
+    }
   }
   return digest.finish(index, chain);
 }

@@ -1,7 +1,7 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
 import { DueSlots } from './due-slots.js';
 import { FreezableArray } from './freezable-array.js';
-import { recordsOf, type FrozenState, type Held } from './list-view.js';
+import { recordsOf, SEVERAL, type FrozenState, type Held } from './list-view.js';
 import { LiveRecord, type ReadRecord } from './live-record.js';
 import { compareIdentities, compareRecords } from './record-order.js';
 import { RecordRows } from './record-rows.js';
@@ -22,6 +22,8 @@ export class ListState {
   readonly #order = new SlotOrder();
   readonly #rows = new RecordRows();
   readonly #held = new FreezableArray<Held | undefined>();
+  /** By slot, the row of its record, or that it has several: who walks over slots need not look at the records for that. */
+  readonly #rowOf = new FreezableArray<number>();
   readonly #due = new DueSlots();
   readonly #slots = new Map<string, number>();
   readonly #freeSlots: number[] = [];
@@ -107,8 +109,14 @@ export class ListState {
 
   /** The list as it is now, for good; constant time. */
   freeze(): FrozenState {
-    const [order, held, rows] = [this.#order.freeze(), this.#held.freeze(), this.#rows.freeze()];
-    return { size: this.#size, liveBytes: this.#liveBytes, order, held, rows };
+    return {
+      size: this.#size,
+      liveBytes: this.#liveBytes,
+      order: this.#order.freeze(),
+      held: this.#held.freeze(),
+      rowOf: this.#rowOf.freeze(),
+      rows: this.#rows.freeze(),
+    };
   }
 
   #at(slot: number): readonly LiveRecord[] {
@@ -117,8 +125,11 @@ export class ListState {
 
   /** The records of a slot have become others. */
   #hold(slot: number, before: readonly LiveRecord[], after: readonly LiveRecord[]): void {
-    this.#held.set(slot, after.length > 1 ? after : after[0]);
-    this.#due.set(slot, after.length > 1 ? 0 : after[0]?.expiration);
+    const [first] = after;
+    const isSeveral = after.length > 1;
+    this.#held.set(slot, isSeveral ? after : first);
+    this.#rowOf.set(slot, isSeveral ? SEVERAL : (first?.row ?? SEVERAL));
+    this.#due.set(slot, isSeveral ? 0 : first?.expiration);
     this.#relink(slot, before, after);
   }
 

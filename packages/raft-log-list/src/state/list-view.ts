@@ -43,14 +43,16 @@ export interface ListView {
 /** The records of a slot: one, or several in an array in list order. Neither is ever written to. */
 export type Held = LiveRecord | readonly LiveRecord[];
 
+/** In place of the row of a slot's record: it has not just one. */
+export const SEVERAL = -1;
+
 /** All records of a slot. */
 export function recordsOf(held: Held | undefined): readonly LiveRecord[] {
   if (held === undefined) return [];
   return isSeveral(held) ? held : [held];
 }
 
-/** Whether these are several. */
-export function isSeveral(held: Held): held is readonly LiveRecord[] {
+function isSeveral(held: Held): held is readonly LiveRecord[] {
   return Array.isArray(held);
 }
 
@@ -67,6 +69,8 @@ export interface FrozenState {
   readonly liveBytes: number;
   readonly order: FrozenOrder;
   readonly held: FrozenArray<Held | undefined>;
+  /** By slot: the row of its record, or {@link SEVERAL}. */
+  readonly rowOf: FrozenArray<number>;
   readonly rows: FrozenRows;
 }
 
@@ -86,7 +90,7 @@ export class StateView implements ListView {
     this.size = state.size;
     this.liveBytes = state.liveBytes;
     this.#state = state;
-    this.#records = new OrderedRecords(state.order, state.held);
+    this.#records = new OrderedRecords(state);
     this.#chain = chain;
     this.#sha256 = sha256;
   }
@@ -115,9 +119,8 @@ export class StateView implements ListView {
 
   *digestSteps(recordsPerStep: number): Generator<undefined, Uint8Array, undefined> {
     if (this.#digest === undefined) {
-      const { rows } = this.#state;
-      const state = { records: this.#records, rows, index: this.index, chain: this.#chain };
-      this.#digest = yield* digestSteps(state, this.#sha256, recordsPerStep);
+      const { index } = this;
+      this.#digest = yield* digestSteps(this.#state, { index, chain: this.#chain }, this.#sha256, recordsPerStep);
     }
     return this.#digest;
   }

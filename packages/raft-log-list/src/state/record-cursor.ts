@@ -1,7 +1,5 @@
-import type { FrozenArray } from './freezable-array.js';
-import { isSeveral, type Held } from './list-view.js';
+import { recordsOf, SEVERAL, type FrozenState } from './list-view.js';
 import type { LiveRecord } from './live-record.js';
-import type { FrozenOrder } from './slot-order.js';
 
 /** Identities whose records are gathered at once. */
 const CHUNK_IDENTITIES = 2048;
@@ -13,15 +11,13 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
  * many times as fast as one over slots. Takes a pointer a record.
  */
 export class OrderedRecords implements Iterable<LiveRecord> {
-  readonly #order: FrozenOrder;
-  readonly #held: FrozenArray<Held | undefined>;
+  readonly #state: FrozenState;
   readonly #records: LiveRecord[] = [];
   /** Identities that were gathered. */
   #identities = 0;
 
-  constructor(order: FrozenOrder, held: FrozenArray<Held | undefined>) {
-    this.#order = order;
-    this.#held = held;
+  constructor(state: FrozenState) {
+    this.#state = state;
   }
 
   /** The record at a place in the order; undefined behind the last. */
@@ -35,12 +31,15 @@ export class OrderedRecords implements Iterable<LiveRecord> {
   }
 
   #gather(): void {
-    const { slots } = this.#order.sorted;
+    const { order, held, rowOf } = this.#state;
+    const { slots } = order.sorted;
     const end = Math.min(slots.length, this.#identities + CHUNK_IDENTITIES);
     for (; this.#identities < end; this.#identities++) {
-      const held = this.#held.get(slots[this.#identities]!)!;
-      if (isSeveral(held)) this.#records.push(...held);
-      else this.#records.push(held);
+      const slot = slots[this.#identities]!;
+      const record = held.get(slot);
+      if (rowOf.get(slot) !== SEVERAL) this.#records.push(record as LiveRecord);
+      // One after the other: as arguments of one call, a hundred thousand of one identity would be too many.
+      else for (const each of recordsOf(record)) this.#records.push(each);
     }
   }
 }

@@ -1,13 +1,11 @@
-import { HASH_BYTES, putHash, putInteger } from './hashing.js';
 import type { LogIndex } from '@discovery-raft/raft-core';
+import { HASH_BYTES, putHash, putInteger } from './hashing.js';
+import { PIECE, pieceOf, Pieces, placeIn } from './pieces.js';
 
 /** Bytes of a row: the log index of a record, and the hash of its canonical entry. */
 export const ROW_BYTES = 8 + HASH_BYTES;
 /** The same in words of 32 bits, in which they are copied. */
 export const ROW_WORDS = ROW_BYTES / 4;
-
-const PIECE_BITS = 8;
-const PIECE_ROWS = 1 << PIECE_BITS;
 
 /** What {@link RecordRows} were when they were frozen. */
 export class FrozenRows {
@@ -19,22 +17,21 @@ export class FrozenRows {
 
   /** Copies the row of a record that was in the list then. */
   copy(row: number, target: Uint32Array, at: number): void {
-    const piece = this.#pieces[row >>> PIECE_BITS]!;
-    const from = (row & (PIECE_ROWS - 1)) * ROW_WORDS;
+    const piece = this.#pieces[pieceOf(row)]!;
+    const from = placeIn(row) * ROW_WORDS;
     for (let i = 0; i < ROW_WORDS; i++) target[at + i] = piece[from + i]!;
   }
 }
 
 /**
  * What the digest of a state is made of, for each live record a row: close together, since a walk that looks into each
- * record's own bytes waits for the memory four times a record. Frozen in constant time: both share pieces of 256 rows
- * until one of them is written to.
+ * record's own bytes waits for the memory four times a record. Frozen in constant time.
  */
 export class RecordRows {
-  #pieces: Uint32Array[] = [];
-  /** Whether a piece belongs to nothing frozen. */
-  #isOwn: boolean[] = [];
-  #isFrozen = false;
+  readonly #pieces = new Pieces(
+    () => new Uint32Array(PIECE * ROW_WORDS),
+    (piece) => piece.slice(),
+  );
   #size = 0;
   readonly #free: number[] = [];
   readonly #row = new Uint8Array(ROW_BYTES);
@@ -51,7 +48,7 @@ export class RecordRows {
     const row = this.#free.pop() ?? this.#size++;
     putInteger(this.#fields, 0, index);
     putHash(this.#row, 8, hash);
-    this.#ownPiece(row >>> PIECE_BITS).set(this.#words, (row & (PIECE_ROWS - 1)) * ROW_WORDS);
+    this.#pieces.own(row).set(this.#words, placeIn(row) * ROW_WORDS);
     return row;
   }
 
@@ -62,19 +59,6 @@ export class RecordRows {
 
   /** The rows as they are now, for good. */
   freeze(): FrozenRows {
-    this.#isFrozen = true;
-    return new FrozenRows(this.#pieces);
-  }
-
-  #ownPiece(at: number): Uint32Array {
-    if (this.#isFrozen) {
-      this.#pieces = this.#pieces.slice();
-      this.#isOwn = this.#pieces.map(() => false);
-      this.#isFrozen = false;
-    }
-    if (at === this.#pieces.length) this.#pieces.push(new Uint32Array(PIECE_ROWS * ROW_WORDS));
-    else if (!this.#isOwn[at]!) this.#pieces[at] = this.#pieces[at]!.slice();
-    this.#isOwn[at] = true;
-    return this.#pieces[at]!;
+    return new FrozenRows(this.#pieces.freeze());
   }
 }

@@ -114,6 +114,7 @@ export interface Verifier {
    * The good verdict on a packet that was verified before, perhaps in an earlier life of the process, at a fraction of the
    * cost; undefined when it has to be verified. It rests upon the same trust root.
    *
+   * @param packet may lie in memory of the list: to be read at once; of what comes back, `itemBytes` may be a window of it
    * @param digest SHA-256 of the packet
    */
   recallPacket?(packet: Uint8Array, digest: Uint8Array): VerifiedPacket | undefined;

@@ -6,7 +6,7 @@ export interface JudgedEntry {
   readonly identity: string;
   /** Unix seconds. */
   readonly expiration: number;
-  /** The item as published; undefined when the packet could not be verified. It may be another window of it each time. */
+  /** The item as published; undefined when the packet could not be verified. To be read at once, and not to be kept. */
   readonly itemBytes: Uint8Array | undefined;
   /** Bytes of the item; undefined when there is none. */
   readonly itemLength: number | undefined;

@@ -84,6 +84,11 @@ export class BookEntry implements Judged<PacketVerdict> {
     return this.source.packet;
   }
 
+  /** The same without a copy: to be read at once, and not to be kept. */
+  peekPacket(): Uint8Array {
+    return this.source.peekPacket?.() ?? this.source.packet;
+  }
+
   add(slot: JudgedAttestation): void {
     this.attestations = [...this.attestations, slot];
   }

@@ -5,6 +5,8 @@ import type { VerifiedPacket } from '../ports.js';
 /** What has the bytes of a packet: a record of the list, or a message. */
 export interface PacketSource {
   readonly packet: Uint8Array;
+  /** The same without a copy, where `packet` is one: to be read at once, and not to be kept. */
+  peekPacket?(): Uint8Array;
   /** Of a record: where it stands in the log, and whether it is in the list. */
   readonly index?: number;
   readonly isLive?: boolean;
@@ -66,8 +68,12 @@ export class KnownPacket implements VerifiedPacket {
     return true;
   }
 
+  /** To be read at once, and not to be kept. */
   get itemBytes(): Uint8Array {
-    return this.#bytes ?? this.#source.packet.subarray(this.#at, this.#at + this.itemLength);
+    if (this.#bytes !== undefined) return this.#bytes;
+    const source = this.#source;
+    const packet = source.peekPacket?.() ?? source.packet;
+    return packet.subarray(this.#at, this.#at + this.itemLength);
   }
 
   /** Decoded anew each time. */

@@ -317,8 +317,9 @@ export class RecordBook {
   #judgedRecord(record: ListedRecord, likely?: BookEntry): JudgedRecord {
     const held = this.#records.get(record);
     if (held !== undefined) return held;
-    const isKnown = likely !== undefined && this.#entries.get(likely.key) === likely && record.hasPacket(likely.packet);
-    const entry = isKnown ? likely : this.#entryOf(record, record.packet, false);
+    const isKnown =
+      likely !== undefined && this.#entries.get(likely.key) === likely && record.hasPacket(likely.peekPacket());
+    const entry = isKnown ? likely : this.#entryOf(record, record.peekPacket(), false);
     if ((entry.source.index ?? 0) < record.index) entry.source = record;
     const slots: JudgedAttestation[] = [];
     const expirations: number[] = [];

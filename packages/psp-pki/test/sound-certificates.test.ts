@@ -58,6 +58,26 @@ describe('SoundCertificates', () => {
     expect(known.size).toBe(2);
   });
 
+  it('keep what is asked for again and again, although not each question gives it a new place', () => {
+    const known = new SoundCertificates(8);
+    known.add(relay, SOUND, NO_SIGNERS);
+    for (let i = 0; i < 40; i++) {
+      const read = known.find(relay.bytes);
+      expect(read).toBeDefined();
+      expect(known.soundOf(read!)).toBe(SOUND);
+      known.add(regular(member(`other ${i}`), [ANNA, BERT, CLEO]), SOUND, NO_SIGNERS);
+    }
+    expect(known.size).toBe(8);
+  });
+
+  it('say nothing of what they found and have forgotten since', () => {
+    const known = new SoundCertificates(1);
+    known.add(relay, SOUND, NO_SIGNERS);
+    const read = known.find(relay.bytes)!;
+    known.add(regular(member('other'), [ANNA, BERT, CLEO]), SOUND, NO_SIGNERS);
+    expect(known.soundOf(read)).toBeUndefined();
+  });
+
   it('count bytes too: a long one takes the room of several', () => {
     const payload = new Uint8Array(9_000);
     const long = parseCertificate(buildCertificate({ ...relay, payload }).bytes);

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import {
   DiscoveryConsensus,
   listLeader,
@@ -16,6 +15,7 @@ import { ListWriter, type ListResult, type SharedList } from '@discovery-raft/ra
 import { NodeError } from '../errors.js';
 import { newDiscoveryList } from '../pki/list-schema.js';
 import { NodeSigner } from '../pki/node-identity.js';
+import { sha256 } from '../pki/sha256.js';
 import { PkiVerifier } from '../pki/pki-verifier.js';
 import { ChainVerifierRoots } from '../roots/chain-verifier-roots.js';
 import { pkiRootCrypto } from '../roots/pki-root-crypto.js';
@@ -103,7 +103,7 @@ export async function assembleNode(options: DiscoveryNodeOptions): Promise<NodeP
       verifier: verifierOf(options, roots, verifierRoots),
       store: stores.directoryStore,
       clock: consensusClock,
-      sha256: (bytes) => hash('sha256', bytes, 'buffer'),
+      sha256,
       yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
       allocate: sharedMemory,
       appliedIndex: () => raftOf().appliedIndex,

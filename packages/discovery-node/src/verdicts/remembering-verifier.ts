@@ -11,6 +11,7 @@ import type { DiscoverySignature } from '@discovery-raft/protocol';
 import { readDiscoveryItem } from '@discovery-raft/psp-envelope';
 import { peekCertificateIdentity, peekSignedMessage } from '@discovery-raft/psp-pki';
 import { readOrUndefined } from '../pki/read-or-undefined.js';
+import { sha256 } from '../pki/sha256.js';
 
 /** Where good verdicts are kept; see `VerdictMemory`. */
 export interface PeriodMemory {
@@ -114,7 +115,7 @@ export class RememberingVerifier implements Verifier {
       at += part.length;
     }
     scratch.set(digest, at);
-    return this.#masked(hash('sha256', scratch.subarray(0, size), 'buffer'), this.#masksNow().signature);
+    return this.#masked(sha256(scratch.subarray(0, size)), this.#masksNow().signature);
   }
 
   /** Good until the next call. */

@@ -13,13 +13,18 @@ export function collectedHeapBytes(): number {
   return heapBytes + bufferBytes;
 }
 
-/** The same, apart. */
-export function collectedMemory(): CollectedMemory {
+/** Collects the whole heap. */
+export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
+  collect();
+}
+
+/** The same, apart. */
+export function collectedMemory(): CollectedMemory {
   // Twice: the bytes of an array are freed by the collection after the one that frees the array.
-  collect();
-  collect();
+  collectGarbage();
+  collectGarbage();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return { heapBytes: heapUsed, bufferBytes: arrayBuffers };
 }

@@ -68,6 +68,8 @@ export interface ListRecord {
   readonly attestations: readonly Attestation[];
   /** Who made them, in the same order. */
   readonly attesters: readonly string[];
+  /** How many of them hold beyond that Unix second; nothing is copied for it. */
+  holding(atSeconds: number): number;
   /** Whether it is in the list at this moment; it does not come back once it has left. */
   readonly isLive: boolean;
 }

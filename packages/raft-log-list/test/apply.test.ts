@@ -102,6 +102,8 @@ describe('applying an entry', () => {
     ];
     log.append(encodeEntry({ packet, attestations }));
     expect(plain(log.list)).toMatchObject([{ attestations: ['x@9', 'y@1000'] }]);
+    const [record] = log.list.entries();
+    expect([0, 8, 9, 999, 1000].map((second) => record!.holding(second))).toEqual([2, 2, 1, 1, 0]);
   });
 
   it('counts live bytes up and down', () => {

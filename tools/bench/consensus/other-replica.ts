@@ -8,6 +8,7 @@ import {
   type ConsensusConfig,
   type Signer,
 } from '@discovery-raft/discovery-consensus-fsm';
+import { sharedMemory } from '@discovery-raft/psp-pki';
 import { SharedList } from '@discovery-raft/raft-log-list';
 import { systemClock, type LogEntry } from '@discovery-raft/raft-core';
 import { itemSchema, ItemVerifier } from './items.js';
@@ -47,6 +48,7 @@ export class OtherReplica {
       clock: { ...systemClock, wallNow },
       sha256: (bytes) => hash('sha256', bytes, 'buffer'),
       yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
+      allocate: sharedMemory,
     });
   }
 

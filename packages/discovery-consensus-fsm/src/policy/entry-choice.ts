@@ -1,6 +1,7 @@
 import type { Steps } from '@discovery-raft/psp-envelope';
 import { compareBytes } from './bytes.js';
 import type { JudgedEntry } from './judgement.js';
+import { placeFrom } from './places-in.js';
 
 /** By which entries are chosen. */
 export interface ChoiceRules {
@@ -93,7 +94,7 @@ function* columnsSteps(
   const flags = new Uint8Array(entries.length);
   let place = 0;
   for (let at = 0; at < entries.length; at++) {
-    place = held === undefined ? 0 : placeOf(entries[at]!, held.entries, place);
+    if (held !== undefined && held.entries[place] !== entries[at]) place = placeFrom(held.entries, entries[at]!, place);
     if (held !== undefined && isKnown(entries, at, held, place)) {
       expirations[at] = held.expirations[place]!;
       flags[at] = held.flags[place]!;
@@ -109,13 +110,6 @@ function* columnsSteps(
     if (at % perStep === perStep - 1) yield;
   }
   return { entries, attestationsNeeded, expirations, flags };
-}
-
-/** Where an entry is among those of before, from a place on; where it would be when it is not. */
-function placeOf(entry: JudgedEntry, before: readonly JudgedEntry[], from: number): number {
-  let place = from;
-  while (place < before.length && before[place] !== entry && before[place]!.identity <= entry.identity) place++;
-  return place;
 }
 
 /** Whether an entry is the same one as before, between the same ones. At the ends, where an array has nothing, it is looked at. */

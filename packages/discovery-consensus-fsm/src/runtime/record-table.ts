@@ -1,5 +1,6 @@
 import type { Steps } from '@discovery-raft/psp-envelope';
 import type { Committee } from '../policy/committee.js';
+import { placeFrom } from '../policy/places-in.js';
 import type { ListedRecord, ListedView } from '../ports.js';
 import type { Judgement, JudgedRecord, Judging } from './judged-record.js';
 
@@ -45,8 +46,10 @@ export class RecordTable {
     let place = 0;
     let cost = 0;
     for (const record of view.entries()) {
-      const next = before.#search(record, place);
-      for (; place < next; place++) table.left.push(before.judged[place]!);
+      if (before.records[place] !== record) {
+        const next = placeFrom(before.records, record, place);
+        for (; place < next; place++) table.left.push(before.judged[place]!);
+      }
       if (before.records[place] === record) {
         table.#takeOver(before, place++);
         cost++;
@@ -121,14 +124,5 @@ export class RecordTable {
     this.records.push(record);
     this.judged.push(judged);
     return this.#judgements.push(judgement) - 1;
-  }
-
-  /** The place of a record, from `place` on; of the first that comes behind it, when it is not here. */
-  #search(record: ListedRecord, place: number): number {
-    let at = place;
-    // Not in the order of the list where that is another one than JavaScript's: then less is taken over, no more.
-    while (at < this.records.length && this.records[at] !== record && this.records[at]!.identity <= record.identity)
-      at++;
-    return at;
   }
 }

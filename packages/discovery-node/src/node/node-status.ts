@@ -144,15 +144,13 @@ export function summariseList(
   let listable = 0;
   let pending = 0;
   let counted = '';
-  for (const { identity, expiration, attestations } of view.entries()) {
+  for (const record of view.entries()) {
     records++;
-    if (expiration <= nowSeconds) continue;
-    let unexpired = 0;
-    for (const attestation of attestations) if (attestation.expiration > nowSeconds) unexpired++;
-    if (unexpired < attestationsNeeded) pending++;
-    else if (identity !== counted) {
+    if (record.expiration <= nowSeconds) continue;
+    if (record.holding(nowSeconds) < attestationsNeeded) pending++;
+    else if (record.identity !== counted) {
       // The view goes by identity, so an identity's records follow one another.
-      counted = identity;
+      counted = record.identity;
       listable++;
     }
   }

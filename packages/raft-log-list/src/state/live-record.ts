@@ -1,5 +1,5 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
-import { attestationPlaces, packetRange } from '../codec/entry-codec.js';
+import { attestationPlaces, packetRange, type AttestationPlace } from '../codec/entry-codec.js';
 import type { Attestation, StoredRecord } from '../record.js';
 import type { Attesters } from './attesters.js';
 import type { RecordSlabs, Slab, Tenant } from './record-slabs.js';
@@ -78,10 +78,8 @@ export class LiveRecord implements StoredRecord, Tenant {
   get attestations(): readonly Attestation[] {
     const { names, certificates } = this.#attesters;
     if (names.length === 0) return [];
-    const slab = this.#slab;
-    const { bytes } = slab;
-    const places = attestationPlaces(bytes, slab.begin(this.#place), slab.end(this.#place));
-    return places.map(({ begin, end, expiration }, i) => ({
+    const { bytes } = this.#slab;
+    return this.#places().map(({ begin, end, expiration }, i) => ({
       attester: names[i]!,
       signature: {
         $typeName: 'protocol.DiscoverySignature',
@@ -90,6 +88,12 @@ export class LiveRecord implements StoredRecord, Tenant {
       },
       expiration,
     }));
+  }
+
+  holding(atSeconds: number): number {
+    let holding = 0;
+    for (const { expiration } of this.#places()) if (expiration > atSeconds) holding++;
+    return holding;
   }
 
   /** Its canonical entry: a window, to be read at once and not kept. */
@@ -111,6 +115,11 @@ export class LiveRecord implements StoredRecord, Tenant {
   /** The whole list that it was in is no more. */
   abandon(): void {
     this.#isLive = false;
+  }
+
+  #places(): readonly AttestationPlace[] {
+    const slab = this.#slab;
+    return attestationPlaces(slab.bytes, slab.begin(this.#place), slab.end(this.#place));
   }
 
   #packetRange(): readonly [begin: number, end: number] {

@@ -137,17 +137,12 @@ export function dispensable(
     if (complete && record.expiration < completeExpiration) continue;
     if (kept.some((other) => covers(other, record))) continue;
     kept.push(record);
-    if (!complete && holding(record, nowSeconds) >= threshold) {
+    if (!complete && record.holding(nowSeconds) >= threshold) {
       complete = true;
       completeExpiration = record.expiration;
     }
   }
   return records.filter((record) => !kept.includes(record));
-}
-
-/** Attestations that have not expired. */
-function holding(record: StoredRecord, nowSeconds: number): number {
-  return record.attestations.filter(({ expiration }) => expiration > nowSeconds).length;
 }
 
 /** Whether `a` says all that `b` says. */

@@ -2,7 +2,8 @@ import { simulate } from '../src/index.js';
 
 /** Each runs 30 virtual seconds, on a machine that may be busy. */
 describe('fixed seeds', () => {
-  test.each([1, 14, 61, 72, 89])('seed %i breaks no rule', async (seed) => {
+  // After the disaster of 801703, a term is used again that servers which are lost for good have entries of.
+  test.each([1, 14, 61, 72, 89, 801_703])('seed %i breaks no rule', async (seed) => {
     const result = await simulate(seed);
     expect(result.violation).toBeNull();
     expect(result.committed).toBeGreaterThan(0);

@@ -34,6 +34,8 @@ export class CommittedLog implements Checker {
   configuration: Configuration = { servers: [] };
   #configurationIndex: LogIndex = 0;
   readonly #configurationIndexes: LogIndex[] = [];
+  /** Servers of a history that a disaster has ended: their disks may hold other entries of the same index and term. */
+  #lost: ReadonlySet<SimNode> = new Set();
   /** Users' restores by their content. */
   readonly #restores = new Map<string, RestoreSeen>();
   #registers = new Registers();
@@ -89,7 +91,9 @@ export class CommittedLog implements Checker {
 
   /** Servers whose disks hold the entry, or a snapshot that covers it. */
   holders(index: LogIndex, term: Term): SimNode[] {
-    return this.#cluster.nodes.filter(({ disk: { platter } }) => {
+    return this.#cluster.nodes.filter((node) => {
+      const { platter } = node.disk;
+      if (this.#lost.has(node)) return false;
       if ((platter.snapshots[0]?.meta.index ?? 0) >= index) return true;
       return platter.termAt(index) === term;
     });
@@ -193,6 +197,7 @@ export class CommittedLog implements Checker {
    */
   recovered(recovery: Recovery | null): void {
     if (recovery === null) return;
+    this.#lost = new Set(this.#cluster.nodes.filter(({ part }) => part === 'gone'));
     const { entries, index, configuration } = recovery;
     const [old, terms] = [this.#entries.splice(0), this.#committedIn.splice(0)];
     const first = entries[0]?.index ?? index + 1;

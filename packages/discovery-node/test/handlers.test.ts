@@ -2,6 +2,10 @@ import { adminHandlers, type AdminHost } from '../src/admin/handlers.js';
 import type { AdminHandlers } from '../src/admin/admin-server.js';
 import type { DiscoveryNode } from '../src/index.js';
 import { TestCluster } from './fixtures/cluster.js';
+import { packetOf, relay } from './fixtures/people.js';
+
+const ADA = relay('ada');
+const BEN = relay('ben');
 
 let cluster: TestCluster;
 
@@ -51,4 +55,18 @@ test('a transfer tells who leads after it', async () => {
   expect(leaderId).not.toBe(old.identity);
   expect(cluster.nodes.map((node) => node.identity)).toContain(leaderId);
   expect((await cluster.elected()).identity).toBe(leaderId);
+});
+
+test('the list by identity is what the whole list says of it, at the same index, and puts nothing in order for it', async () => {
+  const leader = await cluster.elected();
+  for (const person of [ADA, BEN]) await cluster.settle(cluster.connect(leader).client.publish(packetOf(person)));
+  await cluster.until(() => leader.list.size === 2);
+  const list = handlersOf(leader).list;
+  const view = jest.spyOn(leader.list, 'view');
+  const found = await list({ identity: BEN.identity, limit: 100 });
+  expect(await list({ identity: 'nobody', limit: 100 })).toEqual({ items: [], next: null, index: found.index });
+  expect(view).not.toHaveBeenCalled();
+  const whole = await list({ limit: 100 });
+  expect(found).toEqual({ ...whole, items: whole.items.filter(({ identity }) => identity === BEN.identity) });
+  expect(found.items).toHaveLength(1);
 });

@@ -69,12 +69,32 @@ describe('newcomers', () => {
     expect(timers).toEqual([]);
   });
 
+  test('that come first may be the begin of a log that is replayed, and wait a turn', async () => {
+    const { records } = listed(2 * PER_TURN);
+    const { newcomers: late, seen, timers, turn } = newcomers();
+    for (const record of records) late.add(record);
+    await turn();
+    expect(seen).toEqual([]);
+    expect(timers).toHaveLength(1);
+  });
+
+  test('of which few come are looked at as they come, once there was a turn', async () => {
+    const { records } = listed(3);
+    const { newcomers: late, seen, turn } = newcomers();
+    late.add(records[0]!);
+    expect(seen).toEqual([]);
+    await turn();
+    expect(seen).toHaveLength(1);
+    late.add(records[1]!);
+    late.add(records[2]!);
+    expect(seen).toEqual(records);
+  });
+
   test('are counted until they are looked at, whichever way they came', async () => {
     const { records, view } = listed(3 * PER_TURN);
     const { newcomers: late, seen, timers, turn } = newcomers();
     for (const record of records) late.add(record);
-    expect(seen).toHaveLength(PER_TURN);
-    expect(late.pending).toBe(2 * PER_TURN);
+    expect(late.pending).toBe(3 * PER_TURN);
     late.addAll(view);
     expect(late.pending).toBe(3 * PER_TURN);
     late.add({ isLive: false } as ListedRecord);
@@ -82,7 +102,7 @@ describe('newcomers', () => {
     await turn();
     timers[0]!();
     while (late.pending > 0) await turn();
-    expect(seen).toHaveLength(4 * PER_TURN);
+    expect(seen).toHaveLength(3 * PER_TURN);
     late.addAll(view);
     late.close();
     expect(late.pending).toBe(0);

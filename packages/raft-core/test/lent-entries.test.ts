@@ -7,6 +7,7 @@ import {
   RaftError,
   seededRandom,
   SimulatedClock,
+  type Clock,
   type LogEntry,
   type Transport,
 } from '../src/index.js';
@@ -23,6 +24,8 @@ class Restarting {
   readonly clock = new SimulatedClock();
   readonly logStore = new LendingLogStore();
   readonly machine: TextMachine & { keepsNoBytes?: boolean } = new TextMachine();
+  /** Milliseconds that applying an entry takes. */
+  entryMs = 0;
 
   constructor() {
     const configuration = encodeConfiguration({ servers: [voter('a')] });
@@ -36,6 +39,17 @@ class Restarting {
       { index: 1, term: 1, type: EntryType.configuration, data: configuration },
       ...Array.from({ length: LINES }, line),
     ]);
+  }
+
+  /** The clock, as it would go if applying took time. */
+  #slow(): Clock {
+    const { clock, machine } = this;
+    return {
+      now: () => clock.now() + machine.lines.length * this.entryMs,
+      wallNow: () => clock.wallNow(),
+      setTimer: (...args) => clock.setTimer(...args),
+      defer: (run) => clock.defer(run),
+    };
   }
 
   /** Starts, and waits until all is applied, or the server has failed. */
@@ -52,7 +66,7 @@ class Restarting {
     const raft = await Raft.create<number>({
       ...{ id: 'a', address: 'a', transport, logStore: this.logStore, stableStore },
       ...{ snapshotStore: new MemorySnapshotStore(), stateMachine: this.machine },
-      ...{ clock: this.clock, random: seededRandom(1) },
+      ...{ clock: this.#slow(), random: seededRandom(1) },
     });
     await this.clock.advanceUntil(() => raft.failure !== null || raft.appliedIndex > LINES, 10_000);
     return raft;
@@ -104,4 +118,25 @@ test('a state machine that throws is to blame itself, and gives back what it was
   const raft = await server.start();
   expect(raft.failure).toMatchObject({ code: 'RAFT_STATE_MACHINE_FAILED', cause: { message: 'a bug' } });
   expect(server.logStore.ended).toBe(server.logStore.begun);
+});
+
+/** Entries of each walk over the log. */
+async function slicesOf(entryMs: number): Promise<number[]> {
+  const server = new Restarting();
+  server.machine.keepsNoBytes = true;
+  server.entryMs = entryMs;
+  const slices: number[] = [];
+  const lend = server.logStore.lend.bind(server.logStore);
+  server.logStore.lend = (from, to, maxBytes) => {
+    slices.push(to + 1 - from);
+    return lend(from, to, maxBytes);
+  };
+  await (await server.start()).shutdown();
+  return slices;
+}
+
+test('a slice is as long as lets everything else have its turn soon: shorter where applying takes long, within bounds', async () => {
+  expect((await slicesOf(0)).slice(0, 3)).toEqual([1024, 2048, 4096]);
+  expect((await slicesOf(1)).slice(0, 3)).toEqual([1024, 512, 512]);
+  expect((await slicesOf(1 / 80)).slice(0, 3)).toEqual([1024, 640, 640]);
 });

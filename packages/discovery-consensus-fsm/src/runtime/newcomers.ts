@@ -23,7 +23,8 @@ export class Newcomers {
   /** How many both are. */
   #pending = 0;
   readonly #perTurn: number;
-  #left: number;
+  /** Of this turn. None before the first: what comes first may be the begin of a log that is replayed. */
+  #left = 0;
   #resting = false;
   /** Records that came since the last turn. */
   #came = 0;
@@ -35,7 +36,6 @@ export class Newcomers {
     this.#context = context;
     this.#look = look;
     this.#perTurn = Math.ceil(context.config.recordsPerSlice * SHARE_OF_SLICE);
-    this.#left = this.#perTurn;
   }
 
   /** Records that were not looked at yet; those that have left the list by now are among them. */

@@ -1,5 +1,5 @@
 import { createHash, hash } from 'node:crypto';
-import { readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { open, readdir, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { fromBinary } from '@bufbuild/protobuf';
@@ -179,17 +179,28 @@ export class FileDirectoryStore implements DirectoryStore {
     }
   }
 
-  /** The content of a file; null when there is none. Throws for one that is damaged. */
-  async #read(file: string): Promise<Buffer | null> {
-    let bytes: Buffer;
+  /** All of a file; null when there is none. */
+  async #bytesOf(file: string): Promise<Buffer | null> {
+    let handle: FileHandle;
     try {
-      const { size } = await stat(file);
-      if (size > this.#maxFileBytes) throw new Error(`it has more than ${this.#maxFileBytes} bytes`);
-      bytes = await readFile(file);
+      handle = await open(file, 'r');
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return null;
       throw error;
     }
+    try {
+      const { size } = await handle.stat();
+      if (size > this.#maxFileBytes) throw new Error(`it has more than ${this.#maxFileBytes} bytes`);
+      return await fill(handle, Buffer.allocUnsafeSlow(size));
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** The content of a file; null when there is none. Throws for one that is damaged. */
+  async #read(file: string): Promise<Buffer | null> {
+    const bytes = await this.#bytesOf(file);
+    if (bytes === null) return null;
     const begin = MAGIC.length + CHECKSUM_BYTES;
     if (bytes.length < begin || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error('it is none of ours');
     const content = bytes.subarray(begin);
@@ -198,6 +209,17 @@ export class FileDirectoryStore implements DirectoryStore {
     }
     return content;
   }
+}
+
+/** Reads as much of a file as fills a buffer, asking for all at once: `readFile` comes back for each half of a megabyte. */
+async function fill(handle: FileHandle, bytes: Buffer): Promise<Buffer> {
+  let at = 0;
+  while (at < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, at);
+    if (bytesRead === 0) break;
+    at += bytesRead;
+  }
+  return bytes.subarray(0, at);
 }
 
 /** The parts of a file. Nothing is copied, and a directory of many megabytes is hashed a piece at a time. */

@@ -18,8 +18,12 @@ import type { SnapshotSource } from '../ports/snapshot-store.js';
 import { restoreFrom } from './load-state.js';
 import { isPending } from './maybe-promise.js';
 
-/** Entries applied before the event loop gets its turn. */
-const SLICE_ENTRIES = 4096;
+/** How long entries are applied before the event loop gets its turn: what else starts with a node must not wait for its whole log. */
+const SLICE_MS: MonotonicMs = 8;
+/** That is so many entries at first, and never more or fewer than these. */
+const FIRST_SLICE_ENTRIES = 1024;
+const MAX_SLICE_ENTRIES = 4096;
+const MIN_SLICE_ENTRIES = 512;
 const SLICE_BYTES = 8 << 20;
 
 /** What the lane needs of the node. */
@@ -65,6 +69,7 @@ export class ApplyLane<Response> {
   /** What the slice being applied redacts: superseded index to superseding one. */
   #redactions = new Map<LogIndex, LogIndex>();
   #applying: LogIndex = 0;
+  #sliceEntries = FIRST_SLICE_ENTRIES;
   #incompleteUntil: LogIndex = 0;
 
   constructor(ports: ApplyPorts<Response>, applied: LogIndex, appliedTerm: Term) {
@@ -156,7 +161,7 @@ export class ApplyLane<Response> {
     try {
       const entries = this.#ports.readEntries(
         this.#applied + 1,
-        Math.min(this.#target, this.#applied + SLICE_ENTRIES),
+        Math.min(this.#target, this.#applied + this.#sliceEntries),
         SLICE_BYTES,
       );
       if (isPending(entries)) this.#await(entries.then((read) => this.#applySlice(read)));
@@ -210,7 +215,9 @@ export class ApplyLane<Response> {
       this.#ports.entryApplied(entry, response);
       count++;
     }
-    this.#ports.measured(count, this.#ports.clock.now() - begin);
+    const tookMs = this.#ports.clock.now() - begin;
+    this.#sliceEntries = nextSlice(this.#sliceEntries, count, tookMs);
+    this.#ports.measured(count, tookMs);
     this.#ports.advanced(this.#applied);
     if (this.#redactions.size > 0) return this.#redact();
   }
@@ -259,6 +266,14 @@ export class ApplyLane<Response> {
     if (originals.some(isPending)) return Promise.all(originals.map(async (entry) => entry)).then(finish);
     finish(originals as (LogEntry | undefined)[]);
   }
+}
+
+/** How many entries the next slice may have, when this one had so many and took so long. */
+function nextSlice(limit: number, entries: number, tookMs: MonotonicMs): number {
+  // As many as fit by that measure; a slice that ended early for other reasons says little, so the limit at most doubles.
+  const fitting = tookMs > 0 ? Math.floor((entries * SLICE_MS) / tookMs) : Infinity;
+  const next = tookMs > SLICE_MS ? fitting : Math.max(limit, Math.min(2 * limit, fitting));
+  return Math.min(MAX_SLICE_ENTRIES, Math.max(MIN_SLICE_ENTRIES, next));
 }
 
 /**

@@ -102,14 +102,19 @@ export async function leads({ admin }: RunningNode): Promise<boolean> {
   return raft.state === 'leader' && consensus.state.startsWith('Leader');
 }
 
-/** Looks again and again until there is something. */
-export async function until<T>(what: string, look: () => Promise<T | undefined>, limitMs = 60_000): Promise<T> {
+/** Looks again and again until there is something, with a pause after each look. */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  limitMs = 60_000,
+  pauseMs = LOOK_EVERY_MS,
+): Promise<T> {
   const began = performance.now();
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
     if (performance.now() - began > limitMs) throw new Error(`waited ${limitMs} ms in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 

@@ -34,8 +34,10 @@ export function drawRootPlan(seed: number, { size, liars, slotMs, liarsOf }: Roo
   const removed = dice.int(1, isLiar ? liars : size);
   const node = change === 'rotate' ? null : change === 'add' ? `d${size + 1}` : `d${removed}`;
   const activationSlot = dice.int(2, 5);
-  // Mostly in good time; now and then so late that some sign and others do not any more.
-  const late = dice.chance(0.15);
-  const signedFromMs = late ? (activationSlot - 0.1) * slotMs : dice.between(2000, (activationSlot - 1) * slotMs);
+  // Mostly in good time; now and then so late that some sign and others do not any more, or that nobody should.
+  const isLate = dice.chance(0.15);
+  const signedFromMs = isLate
+    ? (activationSlot + dice.between(-0.1, 0.2)) * slotMs
+    : dice.between(2000, (activationSlot - 1) * slotMs);
   return { change, node, activationSlot, signedFromMs, learnMs: dice.pick([100, 3000, 20_000]) };
 }

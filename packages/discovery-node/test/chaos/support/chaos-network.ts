@@ -170,7 +170,11 @@ export class ChaosNetwork {
       while (performance.now() < end) {
         const reports = await Promise.all(nodes.map(({ admin }) => admin.call('status', {})));
         const served = new Set(reports.map(({ directory }) => (directory?.round === slot ? directory.digest : null)));
-        if (served.size === 1 && !served.has(null)) return reports[0]!.directory;
+        if (served.size === 1 && !served.has(null)) {
+          // Nobody says what was served last before the watch has seen this one: it looks now and then only.
+          await Promise.all(nodes.map(({ made }) => this.watch.look(made)));
+          return reports[0]!.directory;
+        }
         await new Promise((resolve) => setTimeout(resolve, 25));
       }
     }

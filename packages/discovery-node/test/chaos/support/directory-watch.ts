@@ -47,8 +47,25 @@ export class DirectoryWatch {
     return [...this.#listings.keys()].sort((a, b) => a - b);
   }
 
-  /** What a node serves now; null when that is nothing. */
-  async look(node: MadeNode, tag?: string): Promise<Served | null> {
+  /**
+   * What a node serves now; null when that is nothing. One look at a node begins when the one before it is over, or an answer
+   * that is noted late would seem to go back.
+   */
+  look(node: MadeNode, tag?: string): Promise<Served | null> {
+    const look = (this.#looking.get(node) ?? Promise.resolve()).then(() => this.#look(node, tag));
+    const over = look
+      .then(
+        () => undefined,
+        () => undefined,
+      )
+      .finally(() => {
+        if (this.#looking.get(node) === over) this.#looking.delete(node);
+      });
+    this.#looking.set(node, over);
+    return look;
+  }
+
+  async #look(node: MadeNode, tag: string | undefined): Promise<Served | null> {
     const before = this.#network.now();
     const answer = await this.#ask(node, tag);
     if (answer === null) return null;
@@ -107,14 +124,8 @@ export class DirectoryWatch {
   #lookAround(): void {
     for (const node of this.#network.watched()) {
       if (this.#looking.has(node)) continue;
-      const look = this.look(node, this.#tags.get(node))
-        // A node that is down serves nothing.
-        .then(
-          () => undefined,
-          () => undefined,
-        )
-        .finally(() => this.#looking.delete(node));
-      this.#looking.set(node, look);
+      // A node that is down serves nothing.
+      this.look(node, this.#tags.get(node)).catch(() => undefined);
     }
   }
 }

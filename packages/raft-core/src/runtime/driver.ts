@@ -243,10 +243,7 @@ export class Driver<Response> {
       {
         stateMachine: this.options.stateMachine,
         clock: this.clock,
-        readEntries: (from, to, maxBytes) =>
-          this.options.stateMachine.keepsNoBytes === true
-            ? this.#reader.lend(from, to, maxBytes)
-            : this.#reader.read(from, to, maxBytes),
+        readEntries: this.#reader.forApplying(this.options.stateMachine),
         readEntry: (index) => this.#reader.readOne(index),
         entryApplied: (entry, response) => {
           const size = entrySize(entry);

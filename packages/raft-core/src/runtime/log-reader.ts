@@ -4,9 +4,12 @@ import type { Input } from '../core/inputs.js';
 import type { LogEntry, LogIndex } from '../core/types.js';
 import type { LogStore, MaybePromise } from '../ports/log-store.js';
 import type { Logger } from '../ports/logger.js';
+import type { StateMachine } from '../ports/state-machine.js';
 import { isPending } from './maybe-promise.js';
 import { storeCall, storeWalk } from './store-call.js';
 
+/** Committed entries from an index to at most another; each is used until the next one is asked for. */
+type ReadEntries = (from: LogIndex, to: LogIndex, maxBytes: number) => MaybePromise<Iterable<LogEntry>>;
 type ReadLog = Extract<Effect, { readonly type: 'readLog' }>;
 
 /** Reads entries wherever they are: recent ones from the core's memory, older ones from the store. */
@@ -28,8 +31,14 @@ export class LogReader {
     return core.entries(from, to, maxBytes) ?? this.readStored(from, Math.min(to, core.stableIndex), maxBytes);
   }
 
+  /** Reads what a state machine applies: entries that are lent, where it keeps none of their bytes. */
+  forApplying({ keepsNoBytes }: Pick<StateMachine, 'keepsNoBytes'>): ReadEntries {
+    return (from, to, maxBytes) =>
+      keepsNoBytes === true ? this.#lend(from, to, maxBytes) : this.read(from, to, maxBytes);
+  }
+
   /** {@link read} for who keeps no bytes of an entry longer than its turn lasts; the store's errors come while it is walked through. */
-  lend(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<Iterable<LogEntry>> {
+  #lend(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<Iterable<LogEntry>> {
     const core = this.#core();
     const recent = core.entries(from, to, maxBytes);
     if (recent !== undefined) return recent;

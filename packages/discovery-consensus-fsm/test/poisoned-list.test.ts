@@ -4,6 +4,7 @@ import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { ListedAttestation } from '../src/index.js';
 import { Cluster, SLOT, START } from './fixtures/cluster.js';
 import { FakeSigner, identityOf, makePacket } from './fixtures/fake-crypto.js';
+import { MOST_ATTESTATIONS } from './fixtures/fake-list.js';
 
 const LATER = START + 3600;
 
@@ -78,6 +79,48 @@ describe('a list that a lying leader has poisoned', () => {
     await cluster.runRound();
     expect(cluster.node(0).list.get(identity)[0]?.attestations).toHaveLength(4);
     await expect(cluster.directory(3)).resolves.toMatchObject({ items: 1 });
+  });
+
+  test('attestations that a lying leader has let run out count again once an honest one leads', async () => {
+    const cluster = await Cluster.started(4);
+    const packet = makePacket({ name: 'a', expiration: LATER });
+    for (let i = 0; i < 4; i++) await cluster.publish(i, packet);
+    await cluster.time.advance(5);
+    const identity = identityOf('a');
+    const { attestations } = cluster.node(0).list.get(identity)[0]!;
+    cluster.log.push({ kind: 'delete', identity });
+    for (const real of attestations) {
+      cluster.log.push({ kind: 'upsert', packet, attestation: { ...real, expiration: START + 1 } });
+    }
+    // Nothing but what the leader itself knows brings back the word of a node that is away.
+    cluster.crash(3);
+    await cluster.elect(1);
+    await cluster.runRound();
+    await cluster.runRound();
+    const healed = cluster
+      .node(0)
+      .list.get(identity)[0]
+      ?.attestations.map(({ expiration }) => expiration);
+    expect(healed).toEqual([LATER, LATER, LATER, LATER]);
+    await expect(cluster.directory(2)).resolves.toMatchObject({ items: 1, round: START / SLOT + 2 });
+  });
+
+  test('attestations of strangers, so many that no other finds room, are taken out by the next leader', async () => {
+    const cluster = await Cluster.started(4);
+    const packet = makePacket({ name: 'a', expiration: LATER });
+    for (let i = 0; i < 4; i++) await cluster.publish(i, packet);
+    await cluster.time.advance(5);
+    const identity = identityOf('a');
+    cluster.log.push({ kind: 'delete', identity });
+    for (let i = 0; i < MOST_ATTESTATIONS; i++) {
+      const attestation = await forgedBy(identityOf(`s${i}`, 'discovery'), LATER);
+      cluster.log.push({ kind: 'upsert', packet, attestation });
+    }
+    await cluster.elect(1);
+    await cluster.runRound();
+    await cluster.runRound();
+    expect(cluster.node(0).list.get(identity)[0]?.attestations).toHaveLength(4);
+    await expect(cluster.directory(2)).resolves.toMatchObject({ items: 1, round: START / SLOT + 2 });
   });
 
   test('a packet that came before its certificate held is attested by all once it does', async () => {

@@ -9,12 +9,14 @@ import type { JudgedRecord } from './judged-record.js';
 import type { RecordBook } from './record-book.js';
 import { Pace } from './slices.js';
 
+/** Slots from now on in which attestations have to hold: when they end is the word of whoever led. */
+const SLOTS_AHEAD = 2;
 /** Requests to one peer in one pass; what is left waits for the next pass. */
 const MAX_REQUESTS_PER_PASS = 64;
 
 /**
  * The leader's search for missing attestations: what a record lacks and this node has verified before (a lying leader may
- * have taken it out) goes back into the list; packets that a member has not attested are sent to that member, and the leader
+ * have taken it out, or written that it ends early) goes back into the list; packets that a member has not attested are sent to that member, and the leader
  * attests itself what it has not. Packets that came in just now are left alone, as attestations of them are probably on
  * their way.
  */
@@ -63,9 +65,10 @@ export class AttestationRound {
       const [record, known] = [records[at]!, judged[at]!];
       if (known.completeFor === members || !isOpen(record, known)) continue;
       const lacking = lackingOf(record.attesters);
+      if (known.hasOwnTimes) this.#prolong(record, known);
       if (lacking.length > 0) this.#note(record, known, lacking, lackedBy);
       // It stays so, and there are many such records.
-      else if (this.#book.worthOf(record, known) === 'good') known.completeFor = members;
+      else if (!known.hasOwnTimes && this.#book.worthOf(record, known) === 'good') known.completeFor = members;
     }
     const asked = [...lackedBy].map(([member, lacked]) =>
       member === self ? this.#attest(lacked) : this.#ask(member, lacked),
@@ -102,6 +105,14 @@ export class AttestationRound {
       else if (member === self || lacked.length < most) lacked.push(record);
       // The next pass begins with what found no room in this one, so that nothing is left out for ever.
       else if (this.#next === '') this.#next = record.identity;
+    }
+  }
+
+  /** A verified attestation holds for as long as its packet, whatever a leader has written. */
+  #prolong(record: ListedRecord, known: JudgedRecord): void {
+    const { time, config } = this.#context;
+    for (const slot of known.endedBy(record, time.wallNow() + SLOTS_AHEAD * config.slotSeconds)) {
+      if (slot.isVerified) this.#restore(record, slot.attester, slot.signature);
     }
   }
 

@@ -102,6 +102,18 @@ export class JudgedRecord {
     return this.#expirations === undefined ? expiration : this.#expirations[at]!;
   }
 
+  /** Whether the list says of an attestation that it ends at another time than the record. */
+  get hasOwnTimes(): boolean {
+    return this.#expirations !== undefined;
+  }
+
+  /** Attestations that the list lets end by then although the record does not. */
+  endedBy({ expiration }: ListedRecord, unixSeconds: number): readonly JudgedAttestation[] {
+    const expirations = this.#expirations;
+    if (expirations === undefined) return NONE;
+    return this.slots.filter((_, at) => expirations[at]! <= unixSeconds && expirations[at]! < expiration);
+  }
+
   /** How long a judgement at `creation` stays the same; undefined when a verdict is out, or another time could give another. */
   periodOf(record: ListedRecord, creation: number): Period | undefined {
     const { entry, slots } = this;
@@ -123,6 +135,8 @@ export class JudgedRecord {
     return { from, until };
   }
 }
+
+const NONE: readonly JudgedAttestation[] = [];
 
 /** Whether another time could give another verdict than the one that is held. */
 export function depends(verdict: PacketVerdict | SignatureVerdict, creation: number): boolean {

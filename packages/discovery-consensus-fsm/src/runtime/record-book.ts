@@ -1,5 +1,6 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { Steps } from '@discovery-raft/psp-envelope';
+import { MAX_MEMBERS } from '../config.js';
 import type { JudgedEntry } from '../policy/judgement.js';
 import type {
   FailedVerdict,
@@ -30,6 +31,9 @@ interface ViewedTable {
 
 /** Signatures of one attester over one packet that messages may bring; those in the list are always judged. */
 const MAX_SIGNATURES_PER_ATTESTER = 4;
+
+/** Attestations of who is no member (any more) that a record may carry: as many as a change of all members leaves behind. */
+const MAX_STRANGERS = MAX_MEMBERS;
 
 /**
  * The verdicts on everything in the list: each packet and each attestation is verified once, when it first shows up, in
@@ -240,15 +244,17 @@ export class RecordBook {
    *
    * - `good`: nothing speaks against it, perhaps because a verdict is still out;
    * - `forged`: its packet is not what the list takes it for, now or ever;
-   * - `partly`: the packet is good, but an attestation is not by whom it names. It keeps the real one out.
+   * - `partly`: the packet is good, but an attestation is not by whom it names, which keeps the real one out; or there are so
+   *   many of strangers that those of members may find no room.
    */
   worthOf(record: ListedRecord, judged: JudgedRecord): 'good' | 'forged' | 'partly' {
-    if (judged.isGood) return 'good';
+    const isCrowded = record.attesters.length - judged.slots.length > MAX_STRANGERS;
+    if (judged.isGood && !isCrowded) return 'good';
     const { verdict } = judged.entry;
     if (verdict === undefined) return 'good';
     if (!verdict.ok) return verdict.timeDependent === true ? 'good' : 'forged';
     if (!judged.fits(record, verdict)) return 'forged';
-    return judged.slots.some(({ isForged }) => isForged) ? 'partly' : 'good';
+    return isCrowded || judged.slots.some(({ isForged }) => isForged) ? 'partly' : 'good';
   }
 
   /** Forgets packets that neither the list nor `isNeeded` knows any more. Takes time for what has changed since the last call. */

@@ -80,7 +80,7 @@ export class ListState {
     const row = this.#rows.add(read.index, read.hash);
     const record = new LiveRecord(read, before[0]?.identity ?? read.identity, row, this.#slabs);
     const after = withRecord(before, replaced, record);
-    this.#hold(slot, before, after);
+    this.#hold(slot, after, replaced, record);
     this.#byIndex?.set(record.index, slot);
     this.#size++;
     this.#liveBytes += record.countedBytes;
@@ -94,7 +94,7 @@ export class ListState {
     const slot = this.#slots.get(identity)!;
     const before = this.#at(slot);
     const rest = before.filter((other) => other !== record);
-    this.#hold(slot, before, rest);
+    this.#hold(slot, rest, [record]);
     this.#forget(record);
     if (rest.length > 0) return;
     this.#slots.delete(identity);
@@ -123,14 +123,14 @@ export class ListState {
     return recordsOf(this.#held.get(slot));
   }
 
-  /** The records of a slot have become others. */
-  #hold(slot: number, before: readonly LiveRecord[], after: readonly LiveRecord[]): void {
+  /** The records of a slot have become others: some have left, and one may have come. */
+  #hold(slot: number, after: readonly LiveRecord[], left: readonly LiveRecord[], came?: LiveRecord): void {
     const [first] = after;
     const isSeveral = after.length > 1;
     this.#held.set(slot, isSeveral ? after : first);
     this.#rowOf.set(slot, isSeveral ? SEVERAL : (first?.row ?? SEVERAL));
     this.#due.set(slot, isSeveral ? 0 : first?.expiration);
-    this.#relink(slot, before, after);
+    this.#relink(slot, after, left, came);
   }
 
   #openSlot(identity: string): number {
@@ -149,11 +149,11 @@ export class ListState {
   }
 
   /** Notes which chains have come to it, and which are gone from it. */
-  #relink(slot: number, before: readonly LiveRecord[], after: readonly LiveRecord[]): void {
+  #relink(slot: number, after: readonly LiveRecord[], left: readonly LiveRecord[], came?: LiveRecord): void {
     const byOrigin = this.#byOrigin;
     if (byOrigin === undefined) return;
-    for (const { origin } of before) if (!hasOrigin(after, origin)) unlink(byOrigin, origin, slot);
-    for (const { origin } of after) if (!hasOrigin(before, origin)) link(byOrigin, origin, slot);
+    for (const { origin } of left) if (!hasOrigin(after, origin)) unlink(byOrigin, origin, slot);
+    if (came !== undefined) link(byOrigin, came.origin, slot);
   }
 
   #chains(): Chains {
@@ -201,8 +201,9 @@ function withRecord(
   record: LiveRecord,
 ): readonly LiveRecord[] {
   if (before.length === replaced.length) return [record];
-  const kept = before.filter((other) => !replaced.includes(other));
-  const at = kept.findIndex((other) => compareRecords(record, other) < 0);
-  kept.splice(at < 0 ? kept.length : at, 0, record);
+  const kept = replaced.length === 0 ? before.slice() : before.filter((other) => !replaced.includes(other));
+  // Mostly it is the newest.
+  const behind = kept.findLastIndex((other) => compareRecords(other, record) < 0);
+  kept.splice(behind + 1, 0, record);
   return kept;
 }

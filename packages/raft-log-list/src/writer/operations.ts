@@ -116,6 +116,12 @@ export function planUpsert(
 }
 
 /**
+ * Records of one expiration that another is compared with: the nearest. An honest leader writes hardly ever two, and a lying one
+ * thousands, which must not be compared each with each.
+ */
+const MAX_ALIKE = 16;
+
+/**
  * The records of one identity that nobody needs any more: expired ones, those older than a packet that holds and has
  * reached the threshold, and those whose packet and attesters another record has too.
  *
@@ -129,25 +135,29 @@ export function dispensable(
 ): readonly StoredRecord[] {
   // Nearly every identity has one record, and a list has many identities.
   if (records.length === 1) return records[0]!.expiration <= nowSeconds ? records : NONE;
-  const kept: StoredRecord[] = [];
+  const kept = new Set<StoredRecord>();
+  let alike: StoredRecord[] = [];
   let complete = false;
   let completeExpiration = 0;
   for (const record of records.toReversed()) {
     if (record.expiration <= nowSeconds) continue;
     if (complete && record.expiration < completeExpiration) continue;
-    if (kept.some((other) => covers(other, record))) continue;
-    kept.push(record);
+    if (record.expiration !== alike[0]?.expiration) alike = [];
+    if (alike.some((other) => covers(other, record))) continue;
+    kept.add(record);
+    alike.push(record);
+    if (alike.length > MAX_ALIKE) alike.shift();
     if (!complete && record.holding(nowSeconds) >= threshold) {
       complete = true;
       completeExpiration = record.expiration;
     }
   }
-  return records.filter((record) => !kept.includes(record));
+  return records.filter((record) => !kept.has(record));
 }
 
 /** Whether `a` says all that `b` says. */
 function covers(a: StoredRecord, b: StoredRecord): boolean {
-  if (!a.hasPacket(b.packet)) return false;
+  if (!a.hasPacket(b.peekPacket())) return false;
   const theirs = a.attestations;
   return b.attestations.every(({ attester, expiration }) =>
     theirs.some((other) => other.attester === attester && other.expiration >= expiration),

@@ -55,3 +55,26 @@ test('half of 4 nodes hear nothing: the leader waits until its deadline, and the
   for (const { store } of cluster.nodes) expect(store.directory).toBeNull();
   await expectNextSlot(cluster);
 });
+
+test('a publisher that gives nodes different packets of one expiration splits nobody: the one in the list counts', async () => {
+  const cluster = await Cluster.started(5);
+  for (let i = 0; i < 5; i++) await cluster.publish(i, makePacket({ name: 'a', expiration: LATER }));
+  const told: string[] = [];
+  for (const [address, nodes] of [
+    ['203.0.113.1:1', [0]],
+    ['203.0.113.2:1', [1, 2]],
+    ['203.0.113.3:1', [3, 4]],
+  ] as const) {
+    const packet = makePacket({ name: 'b', expiration: LATER, change: { address: [address] } });
+    for (const i of nodes) told.push((await cluster.publish(i, packet)).code);
+  }
+  expect(told).toEqual(Array(5).fill('accepted'));
+  await cluster.time.advance(20);
+  await cluster.runRound();
+  await cluster.runRound();
+  for (const { consensus } of cluster.nodes) {
+    expect(consensus.counters.alarms.entriesOmitted).toBe(0);
+    expect(consensus.counters.pendingForwards).toBe(0);
+  }
+  await expect(cluster.directory(4)).resolves.toMatchObject({ round: START / SLOT + 2, items: 2 });
+});

@@ -15,6 +15,7 @@ import { no } from './not-heeded.js';
 import { OwnEntries, whenSigned } from './own-entries.js';
 import { RateLimiter } from './rate-limiter.js';
 import type { BookEntry } from './book-entry.js';
+import type { OwnEntry } from './own-registry.js';
 import type { RecordBook } from './record-book.js';
 import type { KnownPacket } from './known-packet.js';
 
@@ -152,7 +153,9 @@ export class PublishDesk {
     const signed = (signature: DiscoverySignature | undefined): void =>
       tell(signature === undefined ? refused('internal', 'signer') : ACCEPTED);
     if (held !== undefined && held.entry.key === entry.key) return whenSigned(held, signed);
-    if (expiration <= (held?.expiration ?? 0)) return tell(refused('notNewer', 'expiration'));
+    if (held !== undefined && expiration <= held.expiration && !isListedInstead(entry, expiration, held)) {
+      return tell(refused('notNewer', 'expiration'));
+    }
     if (this.#listHasNewer(identity, entry, expiration)) return tell(refused('notNewer', 'expiration'));
     const lack = this.own.lackFor(packet.length, held);
     if (lack !== undefined) return tell(refused('overloaded', lack));
@@ -268,6 +271,14 @@ export class PublishDesk {
     this.queue.tick();
     this.own.tick();
   }
+}
+
+/**
+ * Of two packets of one expiration that in the list counts. Else each node would stand by the one that it was given first, none would
+ * have enough attestations, and all would miss theirs in the listing.
+ */
+function isListedInstead(entry: BookEntry, expiration: number, held: OwnEntry): boolean {
+  return expiration === held.expiration && entry.source.isLive === true && held.entry.source.isLive !== true;
 }
 
 function describeRefusal(verdict: FailedVerdict | undefined): string {

@@ -29,7 +29,7 @@ export const packages = {
   'psp-pki': {
     imports: {},
     testImports: [],
-    builtins: ['node:crypto', 'node:os', 'node:worker_threads'],
+    builtins: ['node:crypto', 'node:module', 'node:os', 'node:worker_threads'],
     pure: [],
     synchronous: [],
   },

@@ -1,13 +1,14 @@
 /**
- * Ed25519 by Node's own crypto, with raw 32-byte keys.
+ * Ed25519 with raw 32-byte keys, by Node's own crypto or, where it is installed, by libsodium.
  *
- * Keys go in and out as JWK: on the reference machine a public key costs 7 us that way and 76 us as SPKI DER, a private
- * key 37 us against 348 us as PKCS#8. A verification costs about 90 us on the main thread; the asynchronous form runs in
- * libuv's thread pool and leaves the main thread about 10 us of it.
+ * Keys go into Node's crypto as JWK: on the reference machine a public key costs 7 us that way and 76 us as SPKI DER, a private
+ * key 37 us against 348 us as PKCS#8. A verification costs about 100 us there, and 50 by libsodium; the asynchronous form runs
+ * in libuv's thread pool, always by Node's crypto, and leaves the main thread about 10 us of it.
  */
 import { createPrivateKey, createPublicKey, randomBytes, sign, verify, type KeyObject } from 'node:crypto';
 
 import { PkiError } from './errors.js';
+import { libsodium, type SodiumSecret } from './libsodium.js';
 
 /** Length of a raw Ed25519 public key or seed, in bytes. */
 export const ED25519_KEY_BYTES = 32;
@@ -26,6 +27,11 @@ function assertLength(bytes: Uint8Array, what: string): void {
   if (bytes.length !== ED25519_KEY_BYTES) {
     throw new PkiError('PKI_INVALID_KEY', `${what} has 32 bytes`, { length: bytes.length });
   }
+}
+
+/** The seed of a private key; the caller must not keep it. */
+function seedOf(key: KeyObject): Uint8Array {
+  return Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url');
 }
 
 function exportedX(key: KeyObject): string | undefined {
@@ -54,6 +60,7 @@ export function keyObjectOf(key: SigningKey): KeyObject {
 /** A private key that signs. Never logged, never serialised: only its public half can be read. */
 export class SigningKey {
   readonly #key: KeyObject;
+  #sodiumSecret: SodiumSecret | undefined;
   /** The raw public key, 32 bytes. Do not change them. */
   readonly publicKey: Uint8Array;
 
@@ -77,9 +84,16 @@ export class SigningKey {
     return SigningKey.fromSeed(randomBytes(ED25519_KEY_BYTES));
   }
 
-  /** Signs; 64 new bytes. Deterministic: the same message gives the same signature. About 31 us. */
+  /** Signs; 64 new bytes. Deterministic: the same message gives the same signature. About 38 us, 20 by libsodium. */
   sign(message: Uint8Array): Uint8Array {
-    return new Uint8Array(sign(null, message, this.#key));
+    return this.#signFast(message) ?? new Uint8Array(sign(null, message, this.#key));
+  }
+
+  #signFast(message: Uint8Array): Uint8Array | undefined {
+    const sodium = libsodium();
+    if (sodium === undefined) return undefined;
+    this.#sodiumSecret ??= sodium.secretOf(seedOf(this.#key));
+    return sodium.sign(this.#sodiumSecret, message);
   }
 
   /** Signs in libuv's thread pool. The caller must not change the message before the promise settles. */
@@ -93,38 +107,47 @@ export class SigningKey {
   }
 }
 
-/** A public key that was imported once and verifies many signatures. */
+/** A public key that verifies many signatures; what Node's crypto needs of it is made once, when that is asked first. */
 export class VerifyingKey {
-  readonly #key: KeyObject;
+  readonly #publicKey: Uint8Array;
+  #key: KeyObject | undefined;
 
-  private constructor(key: KeyObject) {
-    this.#key = key;
+  private constructor(publicKey: Uint8Array) {
+    this.#publicKey = publicKey;
   }
 
-  /** Imports 32 raw bytes; about 7 us. Throws `PKI_INVALID_KEY` for another length. */
+  /** Takes a copy of 32 raw bytes. Throws `PKI_INVALID_KEY` for another length. */
   static fromBytes(publicKey: Uint8Array): VerifyingKey {
     assertLength(publicKey, 'a public key');
-    try {
-      const jwk = { kty: 'OKP', crv: 'Ed25519', x: base64url(publicKey) };
-      return new VerifyingKey(createPublicKey({ key: jwk, format: 'jwk' }));
-    } catch (cause) {
-      throw new PkiError('PKI_INVALID_KEY', 'the public key cannot be imported', {}, cause);
-    }
+    return new VerifyingKey(new Uint8Array(publicKey));
   }
 
   /** Whether the signature is this key's over the message. False, never an exception, for anything malformed. */
   verify(message: Uint8Array, signature: Uint8Array): boolean {
-    return signature.length === ED25519_SIGNATURE_BYTES && verify(null, message, this.#key, signature);
+    if (signature.length !== ED25519_SIGNATURE_BYTES) return false;
+    // What libsodium refuses is for Node's crypto to judge, whose rules are the network's.
+    return (
+      libsodium()?.accepts(this.#publicKey, message, signature) === true ||
+      verify(null, message, this.#imported(), signature)
+    );
   }
 
   /** {@link verify} in libuv's thread pool. Never rejects. */
   verifyAsync(message: Uint8Array, signature: Uint8Array): Promise<boolean> {
     if (signature.length !== ED25519_SIGNATURE_BYTES) return Promise.resolve(false);
     return new Promise((resolve) => {
-      verify(null, message, this.#key, signature, (error, good) => {
+      verify(null, message, this.#imported(), signature, (error, good) => {
         resolve(error === null && good);
       });
     });
+  }
+
+  #imported(): KeyObject {
+    this.#key ??= createPublicKey({
+      key: { kty: 'OKP', crv: 'Ed25519', x: base64url(this.#publicKey) },
+      format: 'jwk',
+    });
+    return this.#key;
   }
 }
 

@@ -54,6 +54,7 @@ export { addTrustSignature, issueRegularCertificate, issueSelfSignedCertificate 
 export type { Authority, CertificateRequest } from './issue.js';
 export { createMember } from './member.js';
 export type { Member, MemberOptions } from './member.js';
+export { ed25519Library } from './libsodium.js';
 export type { CertificateFinder } from './known-certificates.js';
 export { networkProfile, PSP_PROFILE, XPX_PROFILE } from './profile.js';
 export type { NetworkProfile } from './profile.js';

@@ -9,6 +9,7 @@ import {
   verifyEd25519Async,
   type SigningKey,
 } from './ed25519.js';
+import { libsodium, MAX_SODIUM_SIGN_BYTES, MAX_SODIUM_VERIFY_BYTES } from './libsodium.js';
 import { MAX_COPIED_MESSAGE_BYTES } from './shared-memory.js';
 import { VERIFY_WORKER_SOURCE } from './verify-worker-source.js';
 
@@ -18,7 +19,7 @@ export interface VerifyPoolOptions {
   readonly threads?: number;
   /** Most signatures in one message to a thread; default 128. */
   readonly maxBatch?: number;
-  /** Public keys that a thread remembers, 1.5 KiB each; default 16,384. */
+  /** Public keys that a thread remembers for Node's crypto, 1.5 KiB each; default 16,384. */
   readonly maxKeys?: number;
 }
 
@@ -258,7 +259,12 @@ export class VerifyPool {
     const worker = new Worker(VERIFY_WORKER_SOURCE, {
       eval: true,
       name: 'ed25519',
-      workerData: { maxKeys: this.#maxKeys },
+      workerData: {
+        maxKeys: this.#maxKeys,
+        sodiumPath: libsodium()?.path,
+        maxSodiumVerifyBytes: MAX_SODIUM_VERIFY_BYTES,
+        maxSodiumSignBytes: MAX_SODIUM_SIGN_BYTES,
+      },
       resourceLimits: { maxYoungGenerationSizeMb: THREAD_YOUNG_MB },
     });
     const staleKeys = new Set(this.#signingKeys.flatMap((key, i) => (key === undefined ? [] : [i + 1])));

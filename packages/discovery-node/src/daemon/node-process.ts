@@ -3,7 +3,7 @@ import type { StateDivergence } from '@discovery-raft/discovery-consensus-fsm';
 import { hasExistingState, systemRandom, type Logger, type RaftConfig } from '@discovery-raft/raft-core';
 import { LmdbStore } from '@discovery-raft/raft-store-lmdb';
 import { DEFAULT_LIMITS, encodeTrustRoots } from '@discovery-raft/psp-envelope';
-import { VerifyPool } from '@discovery-raft/psp-pki';
+import { ed25519Library, VerifyPool } from '@discovery-raft/psp-pki';
 import { AdminServer } from '../admin/admin-server.js';
 import { adminHandlers, withTimeout, type AdminHost } from '../admin/handlers.js';
 import type { RoundReport, StatusReport } from '../admin/protocol.js';
@@ -118,6 +118,7 @@ export class NodeProcess {
       identity: node.identity,
       listens: `${config.listen.host}:${this.port}`,
       http: http === null ? 'off' : `${config.http.host}:${http.port}`,
+      signatures: ed25519Library(),
     });
   }
 

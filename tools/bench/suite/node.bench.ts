@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { connectOverTls, NodeClient } from '@discovery-raft/discovery-client';
+import { ed25519Library } from '@discovery-raft/psp-pki';
 import type { Bench, BenchContext } from '../bench.js';
 import { PublishLoad } from '../network/publish-load.js';
-import { rawVerifications, type VerificationRate } from '../network/raw-verifications.js';
+import { rawVerifications, type VerificationRate, type Verifier } from '../network/raw-verifications.js';
 import { inHours, Relay } from '../network/relays.js';
 import { median } from '../rate.js';
 import { restarts } from '../network/restart.js';
@@ -18,17 +19,17 @@ const VERSION = 'xpx-discovery-1.0';
 /** Nothing of a round is to disturb what is measured here. */
 const CONSENSUS = { slotSeconds: 86_400, ownEntryGraceSeconds: 3600, maxLifetimeSeconds: 172_800, confirmSeconds: 120 };
 
-/** What publishing to one node came to, and how fast this machine verifies signatures. */
+/** What publishing to one node came to, and how fast this machine verifies signatures by Node's crypto and as the node does. */
 interface Intake {
   readonly publishes: VerificationRate;
-  readonly raw: VerificationRate;
+  readonly raw: Readonly<Record<Verifier, VerificationRate>>;
 }
 
 type Kind = 'first' | 'refresh';
 
 const measured = new Map<Kind, Promise<Intake>>();
 
-/** Measured once for the two benchmarks of a kind. */
+/** Measured once for the benchmarks of a kind. */
 function intake(kind: Kind, context: BenchContext): Promise<Intake> {
   const known = measured.get(kind) ?? measureIntake(kind, context);
   measured.set(kind, known);
@@ -36,7 +37,9 @@ function intake(kind: Kind, context: BenchContext): Promise<Intake> {
 }
 
 async function measureIntake(kind: Kind, { effort, progress }: BenchContext): Promise<Intake> {
-  const raw = await rawVerifications(availableParallelism(), effort.seconds);
+  const nodes = await rawVerifications('node:crypto', availableParallelism(), effort.seconds);
+  const libsodiums = await rawVerifications(ed25519Library(), availableParallelism(), effort.seconds);
+  const raw = { 'node:crypto': nodes, libsodium: libsodiums };
   const network = await TestNetwork.create(1, { ...CONSENSUS, standalone: true });
   let load: PublishLoad | undefined;
   try {
@@ -80,20 +83,22 @@ async function cpuSeconds({ admin }: RunningNode): Promise<number> {
  * with a chain of five signatures; `refresh`: a newer item of one that is, with one. Beside it, Ed25519 verifications.
  *
  * By the clock: the node and the load generator share the cores that the verifications have for themselves. By CPU time:
- * what the node's process used, of which nothing is the load generator's.
+ * what the node's process used, of which nothing is the load generator's. The verifications beside it are those of Node's crypto;
+ * in the line that says so, those of the library that the node itself uses.
  */
 function publishes(kind: Kind): readonly Bench[] {
-  const bench = (name: string, unit: string, of: (rate: VerificationRate) => number): Bench => ({
-    name,
+  const bench = (name: string, unit: string, of: (rate: VerificationRate) => number, verifier: Verifier): Bench => ({
+    name: `node/publish/${kind}${name}`,
     unit,
     run: async (context) => {
       const { publishes: ours, raw } = await intake(kind, context);
-      return { value: of(ours), baseline: of(raw) };
+      return { value: of(ours), baseline: of(raw[verifier]) };
     },
   });
   return [
-    bench(`node/publish/${kind}`, 'publish/s', ({ perSecond }) => perSecond),
-    bench(`node/publish/${kind}/cpu`, 'publish/CPU-s', ({ perCpuSecond }) => perCpuSecond),
+    bench('', 'publish/s', ({ perSecond }) => perSecond, 'node:crypto'),
+    bench('/cpu', 'publish/CPU-s', ({ perCpuSecond }) => perCpuSecond, 'node:crypto'),
+    bench('/cpu/libsodium', 'publish/CPU-s', ({ perCpuSecond }) => perCpuSecond, 'libsodium'),
   ];
 }
 

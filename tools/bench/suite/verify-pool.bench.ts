@@ -1,4 +1,4 @@
-import { SigningKey, VerifyPool } from '@discovery-raft/psp-pki';
+import { ed25519Library, SigningKey, VerifyPool } from '@discovery-raft/psp-pki';
 import type { Bench } from '../bench.js';
 import { rawVerifications } from '../network/raw-verifications.js';
 import { median } from '../rate.js';
@@ -44,7 +44,7 @@ function threads(count: number): Bench {
         const raw: number[] = [];
         for (let repeat = 0; repeat < repeats; repeat++) {
           ours.push(await pooled(pool, seconds));
-          raw.push((await rawVerifications(1, seconds)).perSecond);
+          raw.push((await rawVerifications(ed25519Library(), 1, seconds)).perSecond);
         }
         return { value: median(ours), baseline: median(raw) };
       } finally {

@@ -20,7 +20,7 @@ export function listReader(list: SharedList, completeness?: ListCompleteness): L
   return {
     view: () => list.view(),
     get: (identity) => list.get(identity),
-    onInserted: (listener) => list.on('inserted', ({ record }) => listener(record)),
+    onInserted: (listener) => list.on('inserted', ({ record, replaced }) => listener(record, replaced)),
     onFrozen: (listener) =>
       list.on('frozen', (frozen) => {
         if (completeness === undefined || completeness.incompleteUntil() <= frozen.index) listener(frozen);

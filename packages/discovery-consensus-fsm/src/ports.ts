@@ -244,8 +244,11 @@ export type Unsubscribe = () => void;
 export interface ListReader {
   view(): ListedView;
   get(identity: string): readonly ListedRecord[];
-  /** A record was applied: new, or updated. */
-  onInserted(listener: (record: ListedRecord) => void): Unsubscribe;
+  /**
+   * A record was applied: new, or updated. `replaced` are those that it took the place of, which have left the list; whoever
+   * does not tell them has what was known of them forgotten later.
+   */
+  onInserted(listener: (record: ListedRecord, replaced?: readonly ListedRecord[]) => void): Unsubscribe;
   /** A freeze marker was applied. */
   onFrozen(listener: (frozen: FrozenList) => void): Unsubscribe;
   /** The whole list was replaced by a snapshot. */

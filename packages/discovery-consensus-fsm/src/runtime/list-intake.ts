@@ -5,6 +5,8 @@ import { Newcomers } from './newcomers.js';
 import type { PublishDesk } from './publish-desk.js';
 import type { RecordBook } from './record-book.js';
 
+const NONE: readonly ListedRecord[] = [];
+
 /**
  * What the shared list says goes from here to those who have to know: the book, which has it verified, and the desk, which
  * waits for what it sent on its way. And the other way round: what the list lacks is brought back to it.
@@ -16,6 +18,8 @@ export class ListIntake {
   readonly #newcomers: Newcomers;
   readonly #subscriptions: readonly Unsubscribe[];
   #authorities: string | undefined;
+  /** Log index of the last freeze marker. */
+  #frozenIndex = 0;
 
   constructor(context: Context, book: RecordBook, desk: PublishDesk) {
     this.#context = context;
@@ -25,11 +29,18 @@ export class ListIntake {
     this.#authorities = context.committees.newestAuthorities;
     const { list } = context.ports;
     this.#subscriptions = [
-      list.onInserted((record) => {
+      list.onInserted((record, replaced = NONE) => {
         desk.seen(record);
         this.#newcomers.add(record);
+        for (const old of replaced) this.#left(old, record);
       }),
-      list.onRestored(() => this.lookAtAll()),
+      list.onFrozen(({ index }) => {
+        this.#frozenIndex = index;
+      }),
+      list.onRestored(() => {
+        this.#frozenIndex = 0;
+        this.lookAtAll();
+      }),
     ];
   }
 
@@ -72,6 +83,14 @@ export class ListIntake {
   close(): void {
     for (const unsubscribe of this.#subscriptions) unsubscribe();
     this.#newcomers.close();
+  }
+
+  /** A record gave way to another. One that came after the last freeze marker is in no frozen list. */
+  #left(old: ListedRecord, by: ListedRecord): void {
+    if (old.index <= this.#frozenIndex || old.expiration >= by.expiration) return;
+    const own = this.#desk.own.get(old.identity);
+    // A packet that this node attested stays known until it has attested, or learnt, the newer one.
+    if (own === undefined || own.expiration > old.expiration) this.#book.superseded(old);
   }
 
   #entered(record: ListedRecord): void {

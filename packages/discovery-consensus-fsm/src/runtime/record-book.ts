@@ -119,6 +119,17 @@ export class RecordBook {
     this.#suspects.delete(entry);
   }
 
+  /**
+   * A newer packet took the place of this record, which is in no view that anybody may still ask of: what is known of its
+   * packet is forgotten at once. All that is published between two rounds would be kept until the second of them otherwise.
+   */
+  superseded(record: ListedRecord): void {
+    const judged = this.#records.get(record);
+    if (judged === undefined || judged.isInTable) return;
+    const { entry } = judged;
+    if (entry.source === record && entry.verdict !== undefined) this.forget(entry);
+  }
+
   /** The verdict on a member's signature over a packet; verified when it is new. */
   async attestation(entry: BookEntry, attester: string, signature: DiscoverySignature): Promise<SignatureVerdict> {
     let slot = entry.find(attester, signature);

@@ -103,6 +103,7 @@ describe('a cluster', () => {
     await cluster.clock.advanceUntil(() => cluster.raft(away).appliedIndex === index, 5_000);
     expect(cluster.raft(away).readable).toBe(true);
     const leader = await cluster.leader();
+    await cluster.clock.advance(100);
     const types = leader.logStore.read(index - 2, index, 1e9).map(({ type }) => type);
     expect(types).toEqual([16, 16, 0]);
     expect(cluster.server(away).logStore.read(index - 2, index, 1e9)).toEqual(

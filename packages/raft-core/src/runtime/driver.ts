@@ -77,7 +77,7 @@ export class Driver<Response> {
     this.#storage = new StorageLane({
       logStore: options.logStore,
       stableStore: options.stableStore,
-      now: () => this.clock.now(),
+      clock: this.clock,
       done: (writes, tookMs) => this.#persisted(writes, tookMs),
       failed: (error) => this.#storeFailed(error),
     });

@@ -1,8 +1,15 @@
 import type { Effect, LogWrite } from '../core/effects.js';
 import type { LogEntry, MonotonicMs } from '../core/types.js';
+import type { Clock, Timer } from '../ports/clock.js';
 import type { LogStore, MaybePromise } from '../ports/log-store.js';
 import type { StableStore } from '../ports/stable-store.js';
 import { isPending, runInOrder } from './maybe-promise.js';
+
+/**
+ * So long redactions wait for something that has to be written anyway, mostly the next append. Nobody waits for them, and by
+ * themselves they would double the commits of a state machine that redacts with each command.
+ */
+const REDACTIONS_WAIT_MS: MonotonicMs = 100;
 
 /** A write that the core asked for. */
 export type Persist = Extract<Effect, { readonly type: 'persist' }>;
@@ -16,12 +23,12 @@ export function appendedBy(writes: readonly Persist[]): number {
 
 /**
  * Carries out the core's writes, one at a time and in order; those that come while one runs become a single write
- * (RAFT.md, section 4, rule 4). After a failure it writes nothing more: an index must not be used twice.
+ * (RAFT.md, section 4, rule 4), and redactions wait a moment for one to go with. After a failure it writes nothing more: an index must not be used twice.
  */
 export class StorageLane {
   readonly #logStore: LogStore;
   readonly #stableStore: StableStore;
-  readonly #now: () => MonotonicMs;
+  readonly #clock: Pick<Clock, 'now' | 'setTimer'>;
   readonly #done: (writes: readonly Persist[], tookMs: MonotonicMs) => void;
   readonly #failed: (error: unknown) => void;
   #queue: Persist[] = [];
@@ -29,17 +36,21 @@ export class StorageLane {
   /** A write runs, or is being reported: what comes in between waits for its turn. */
   #active = false;
   #broken = false;
+  /** Runs while all that waits are redactions. */
+  #timer: Timer | null = null;
+  /** Redactions have waited for long enough. */
+  #isDue = false;
 
   constructor(ports: {
     logStore: LogStore;
     stableStore: StableStore;
-    now: () => MonotonicMs;
+    clock: Pick<Clock, 'now' | 'setTimer'>;
     done: (writes: readonly Persist[], tookMs: MonotonicMs) => void;
     failed: (error: unknown) => void;
   }) {
     this.#logStore = ports.logStore;
     this.#stableStore = ports.stableStore;
-    this.#now = ports.now;
+    this.#clock = ports.clock;
     this.#done = ports.done;
     this.#failed = ports.failed;
   }
@@ -50,22 +61,25 @@ export class StorageLane {
     if (!this.#active) this.#run();
   }
 
-  /** Resolves when nothing is being written. */
+  /** Resolves when everything is written. To be asked when nothing more comes. */
   async idle(): Promise<void> {
+    this.#flush();
     while (this.#running !== null) await this.#running;
   }
 
+  /** Writes all that waits; redactions alone when their time is over. */
   #run(): void {
     this.#active = true;
-    while (this.#queue.length > 0 && !this.#broken) {
+    while (this.#hasWork()) {
       const writes = this.#queue;
       this.#queue = [];
-      const begin = this.#now();
+      this.#stopWaiting();
+      const begin = this.#clock.now();
       try {
         const result = this.#write(writes);
         if (isPending(result)) {
           this.#running = result.then(
-            () => this.#resume(() => this.#done(writes, this.#now() - begin)),
+            () => this.#resume(() => this.#done(writes, this.#clock.now() - begin)),
             (error: unknown) => this.#resume(() => this.#fail(error)),
           );
           return;
@@ -74,9 +88,25 @@ export class StorageLane {
         this.#fail(error);
         return;
       }
-      this.#done(writes, this.#now() - begin);
+      this.#done(writes, this.#clock.now() - begin);
     }
     this.#active = false;
+    if (this.#queue.length > 0) this.#timer ??= this.#clock.setTimer(REDACTIONS_WAIT_MS, () => this.#flush());
+  }
+
+  #hasWork(): boolean {
+    return this.#queue.length > 0 && (this.#isDue || !this.#queue.every(isRedaction));
+  }
+
+  #flush(): void {
+    this.#isDue = true;
+    if (!this.#active) this.#run();
+  }
+
+  #stopWaiting(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#isDue = false;
   }
 
   #resume(report: () => void): void {
@@ -88,6 +118,7 @@ export class StorageLane {
   #fail(error: unknown): void {
     this.#broken = true;
     this.#queue = [];
+    this.#stopWaiting();
     this.#failed(error);
   }
 
@@ -122,6 +153,10 @@ export class StorageLane {
         return this.#logStore.redact(write.tombstones);
     }
   }
+}
+
+function isRedaction({ hardState, log, then }: Persist): boolean {
+  return hardState === null && then.length === 0 && log.length > 0 && log.every(({ op }) => op === 'redact');
 }
 
 /** Writes in order, and what may be written behind them all in one call. */

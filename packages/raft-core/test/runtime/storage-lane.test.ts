@@ -1,5 +1,5 @@
 import type { LogWrite } from '../../src/core/effects.js';
-import { EntryType, MemoryLogStore, MemoryStableStore } from '../../src/index.js';
+import { EntryType, MemoryLogStore, MemoryStableStore, SimulatedClock } from '../../src/index.js';
 import { StorageLane, type Persist } from '../../src/runtime/storage-lane.js';
 import { entriesOf, entry } from '../support/core-driver.js';
 import { Disk, SlowLogStore, SlowStableStore } from '../support/slow-stores.js';
@@ -13,14 +13,21 @@ function persist(log: readonly LogWrite[], term: number | null = null): Persist 
 const append = (index: number, term = 1): LogWrite => ({ op: 'append', entries: [entry(index, term)] });
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+const redact = (index: number): LogWrite => ({
+  op: 'redact',
+  tombstones: [{ index, term: 1, type: EntryType.tombstone, data: new Uint8Array(32) }],
+});
+
 describe('the storage lane', () => {
   const disk = new Disk();
   let logStore: MemoryLogStore;
   let stableStore: MemoryStableStore;
   let done: (readonly Persist[])[];
   let errors: unknown[];
+  let clock: SimulatedClock;
   let lane: StorageLane;
   beforeEach(() => {
+    clock = new SimulatedClock();
     disk.calls.length = 0;
     disk.waiting.length = 0;
     disk.failures.clear();
@@ -31,7 +38,7 @@ describe('the storage lane', () => {
     lane = new StorageLane({
       logStore: new SlowLogStore(logStore, disk),
       stableStore: new SlowStableStore(stableStore, disk),
-      now: () => 0,
+      clock,
       done: (writes) => done.push(writes),
       failed: (error) => errors.push(error),
     });
@@ -71,10 +78,6 @@ describe('the storage lane', () => {
   });
 
   test('redactions go with the last append into one write, behind what cuts the log', async () => {
-    const redact = (index: number): LogWrite => ({
-      op: 'redact',
-      tombstones: [{ index, term: 1, type: EntryType.tombstone, data: new Uint8Array(32) }],
-    });
     lane.push(persist([append(1), append(2), append(3)]));
     const queued = [
       [redact(1), append(4)],
@@ -87,12 +90,37 @@ describe('the storage lane', () => {
       await turn();
     }
     lane.push(persist([redact(3)]));
+    const idle = lane.idle();
     disk.complete('redact');
-    await lane.idle();
+    await idle;
     expect(disk.calls).toEqual(['append', 'append', 'truncatePrefix', 'appendAndRedact', 'redact']);
     const types = logStore.read(2, 5, 1e9).map(({ type }) => type);
     const { tombstone, command } = EntryType;
     expect(types).toEqual([tombstone, tombstone, command, tombstone]);
+  });
+
+  test('redactions wait for the next append, so that both are one write, and not for ever', async () => {
+    lane.push(persist([append(1), append(2)]));
+    lane.push(persist([redact(1)]));
+    disk.complete('append');
+    await turn();
+    expect(disk.calls).toEqual(['append']);
+    lane.push(persist([append(3)]));
+    expect(disk.calls).toEqual(['append', 'appendAndRedact']);
+    disk.complete('appendAndRedact');
+    await turn();
+    lane.push(persist([redact(2)]));
+    lane.push(persist([redact(3)]));
+    await clock.advance(99);
+    expect(disk.calls).toHaveLength(2);
+    await clock.advance(1);
+    expect(disk.calls).toEqual(['append', 'appendAndRedact', 'redact']);
+    disk.complete('redact');
+    await turn();
+    // What term and vote wait for is written at once.
+    lane.push(persist([redact(1)], 2));
+    expect(disk.calls.at(-1)).toBe('save');
+    expect(errors).toEqual([]);
   });
 
   test('writes nothing after a failure, neither what waited nor what comes', async () => {
@@ -126,7 +154,7 @@ describe('the storage lane', () => {
     const slow = new StorageLane({
       logStore: new SlowLogStore(logStore, disk),
       stableStore: new SlowStableStore(stableStore, disk),
-      now: () => 0,
+      clock,
       done: () => {
         for (const write of more.splice(0)) slow.push(write);
       },
@@ -147,7 +175,7 @@ describe('the storage lane', () => {
     const slow = new StorageLane({
       logStore: new SlowLogStore(logStore, disk),
       stableStore,
-      now: () => 0,
+      clock,
       done: () => {
         for (const write of more.splice(0)) slow.push(write);
       },

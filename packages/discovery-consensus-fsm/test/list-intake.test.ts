@@ -47,7 +47,12 @@ class OneIdentity implements ListReader {
   }
 
   /** @param tellsReplaced whether listeners hear what has left */
-  async insert(packet: Uint8Array, expiration: number, signers: readonly string[], tellsReplaced = true): Promise<void> {
+  async insert(
+    packet: Uint8Array,
+    expiration: number,
+    signers: readonly string[],
+    tellsReplaced = true,
+  ): Promise<void> {
     const attestations: ListedAttestation[] = await Promise.all(
       signers.map(async (signer) => {
         const signature = await new FakeSigner(signer).sign(packet);

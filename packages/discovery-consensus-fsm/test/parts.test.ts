@@ -6,8 +6,8 @@ import { verdictOf, VerificationQueue, type Judged, type Verify } from '../src/r
 import { VoteBox } from '../src/runtime/vote-box.js';
 import { Deadline, LATE, within } from '../src/runtime/deadline.js';
 import { Timekeeper } from '../src/runtime/timekeeper.js';
-import { Cluster } from './fixtures/cluster.js';
-import { FakeSigner } from './fixtures/fake-crypto.js';
+import { Cluster, SLOT, START } from './fixtures/cluster.js';
+import { FakeSigner, makePacket } from './fixtures/fake-crypto.js';
 import { VirtualTime, settle } from './fixtures/virtual-time.js';
 
 describe('VerificationQueue', () => {
@@ -272,6 +272,47 @@ describe('operations', () => {
     end();
     await cluster.runRound();
     expect(heard).toHaveLength(5);
+  });
+
+  test('a node that is shut down while it starts does not come to life afterwards', async () => {
+    const cluster = new Cluster(3);
+    const { consensus } = cluster.node(0);
+    const starting = consensus.start();
+    consensus.shutdown();
+    await expect(starting).rejects.toMatchObject({ code: 'CONSENSUS_NOT_RUNNING' });
+    expect(consensus.state).toBe('Nil');
+    await cluster.time.advance(2);
+    expect(cluster.messages('pullDiscovery')).toBe(0);
+    await expect(consensus.start()).rejects.toMatchObject({ code: 'CONSENSUS_NOT_RUNNING' });
+  });
+
+  test('a listener may shut the node down: it looks at its clock no more', async () => {
+    const cluster = await Cluster.started(3);
+    const { consensus } = cluster.node(1);
+    const committees: number[] = [];
+    consensus.on('committeeChanged', ({ version }) => committees.push(version));
+    consensus.on('clockSet', () => consensus.shutdown());
+    cluster.node(1).skew = 5;
+    await cluster.time.advance(1);
+    expect(consensus.state).toBe('Nil');
+    cluster.learn(cluster.nextRoster(1, [0, 1, 2]), [1]);
+    await cluster.time.advance(2 * SLOT);
+    expect(committees).toEqual([]);
+  });
+
+  test('a publisher whose packet is being verified when the node stops is told so', async () => {
+    const cluster = await Cluster.started(3);
+    const { consensus, verifier } = cluster.node(1);
+    let goOn: () => void = () => undefined;
+    verifier.gate = new Promise((resolve) => (goOn = resolve));
+    const published = cluster.publish(1, makePacket({ name: 'a', expiration: START + 3600 }), 7n);
+    await cluster.time.advance(0.1);
+    consensus.shutdown();
+    goOn();
+    let code: string | undefined;
+    void published.then((outcome) => (code = outcome.code));
+    await cluster.time.advance(60);
+    expect(code).toBe('unconfirmed');
   });
 
   test('after shutdown nothing moves any more', async () => {

@@ -54,6 +54,7 @@ export class ConsensusDriver implements MachineAccess {
   #queue: MachineEvent[] = [];
   #running = false;
   #started = false;
+  #isOver = false;
   #raft: RaftStatus | undefined;
   #published: RoundResult | undefined;
   /** Version of the trust root that was in force at the last look. */
@@ -90,7 +91,7 @@ export class ConsensusDriver implements MachineAccess {
 
   /** See `DiscoveryConsensus.start`. */
   async start(): Promise<void> {
-    if (this.#started) throw new ConsensusError('CONSENSUS_NOT_RUNNING', 'a node is started once');
+    if (this.#started || this.#isOver) throw new ConsensusError('CONSENSUS_NOT_RUNNING', 'a node is started once');
     this.#started = true;
     try {
       const { directory, signed, promise } = await this.#context.ports.store.load();
@@ -100,6 +101,7 @@ export class ConsensusDriver implements MachineAccess {
       this.#started = false;
       throw new ConsensusError('CONSENSUS_STORE_FAILED', 'what was stored cannot be loaded', {}, error);
     }
+    if (this.#isOver) throw new ConsensusError('CONSENSUS_NOT_RUNNING', 'the node was shut down while it started');
     this.intake.lookAtAll();
     this.dispatch({ type: 'start' });
     this.#tick();
@@ -108,7 +110,7 @@ export class ConsensusDriver implements MachineAccess {
 
   /** See `DiscoveryConsensus.shutdown`. */
   shutdown(): void {
-    this.#started = true;
+    this.#isOver = true;
     for (const unsubscribe of this.#subscriptions) unsubscribe();
     this.#subscriptions = [];
     this.intake.close();
@@ -227,13 +229,14 @@ export class ConsensusDriver implements MachineAccess {
   }
 
   #tick(): void {
+    // First, as a listener may shut the node down.
+    this.#timers.set('tick', TICK_SECONDS, () => this.#tick());
     const { time, emit } = this.#context;
     const bySeconds = time.takeAdjustment();
     if (Math.abs(bySeconds) >= LEAST_ADJUSTMENT_SECONDS) emit('clockSet', { bySeconds });
     this.#lookAtCommittee();
     this.desk.tick();
     this.#ownership.tick();
-    this.#timers.set('tick', TICK_SECONDS, () => this.#tick());
   }
 
   /** Tells when another trust root has come into force. */
@@ -299,7 +302,7 @@ export class ConsensusDriver implements MachineAccess {
   }
 
   #stop(): void {
-    this.#timers.cancelAll();
+    this.#timers.close();
     this.desk.queue.stop();
   }
 }

@@ -65,6 +65,7 @@ export class ForwardQueue {
   #route = 0;
   #deliver: Deliver | undefined;
   #limit = 1;
+  #isStopped = false;
 
   constructor(context: Context) {
     this.#context = context;
@@ -104,6 +105,7 @@ export class ForwardQueue {
   whenSeen(identity: string, deadline: Deadline, tell: (seen: boolean) => void): void {
     const pending = this.#pending.get(identity);
     if (pending === undefined) tell(true);
+    else if (this.#isStopped) tell(false);
     else pending.waiters.push({ deadline, tell });
   }
 
@@ -161,8 +163,9 @@ export class ForwardQueue {
     this.pump();
   }
 
-  /** Tells everybody who waits that it is over. */
+  /** Tells everybody who waits that it is over, and who comes later too. */
   stop(): void {
+    this.#isStopped = true;
     this.#deliver = undefined;
     for (const pending of this.#pending.values()) tellAll(pending, false);
   }

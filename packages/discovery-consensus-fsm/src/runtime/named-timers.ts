@@ -4,6 +4,7 @@ import type { Timekeeper } from './timekeeper.js';
 export class NamedTimers {
   readonly #time: Timekeeper;
   readonly #cancels = new Map<string, () => void>();
+  #closed = false;
 
   constructor(time: Timekeeper) {
     this.#time = time;
@@ -11,6 +12,7 @@ export class NamedTimers {
 
   set(name: string, seconds: number, callback: () => void): void {
     this.cancel(name);
+    if (this.#closed) return;
     const cancel = this.#time.setTimer(seconds, () => {
       this.#cancels.delete(name);
       callback();
@@ -23,7 +25,9 @@ export class NamedTimers {
     this.#cancels.delete(name);
   }
 
-  cancelAll(): void {
+  /** Calls all off; none is set any more. */
+  close(): void {
+    this.#closed = true;
     for (const cancel of this.#cancels.values()) cancel();
     this.#cancels.clear();
   }

@@ -54,8 +54,12 @@ export interface DiscoveryConsensusOperations {
   initiateVoting(): number;
   /** What this node would answer to a vote request; signs at most one listing a round. */
   vote(request: DiscoveryRequestConsensusVote): Promise<DiscoveryConsensusVote>;
-  /** Asks all members for their last directory and takes the newest that a quorum signed. Resolves when all are asked. */
-  recover(): Promise<void>;
+  /**
+   * Asks all members for their last directory and takes the newest that a quorum signed. Resolves when all are asked. With a
+   * peer, only that one is asked, and only when the directory of the present slot is not here: to be called when a link is made,
+   * since `start` could reach nobody without one.
+   */
+  recover(peer?: string): Promise<void>;
   /** Sends accepted packets that are not in the shared list yet to the leader (or writes them, when this node leads). */
   forwardPublishToDiscovery(): void;
   /** Sends the final signature set again, to one member or to all. @throws ConsensusError CONSENSUS_NO_DIRECTORY */

@@ -224,6 +224,31 @@ describe('a node that was away', () => {
   });
 });
 
+test('a member that asks again and again, and takes nothing, is given one answer at a time, and the last one in the end', async () => {
+  const cluster = await large(3);
+  await cluster.runRound();
+  const [asking, asked] = [cluster.node(1).id, cluster.node(0)];
+  let goOn: () => void = () => undefined;
+  const stalled = new Promise<void>((resolve) => (goOn = resolve));
+  cluster.stall = (from, to) => (from === asked.id && to === asking ? stalled : undefined);
+  cluster.sent.length = 0;
+  const pull = (requestID: bigint) => {
+    const body = create(PullDiscoverySchema, { version: VERSION, requestID, maxDirectoryBytes: 1n << 26n });
+    return asked.consensus.onMessage(asking, { event: 'pullDiscovery', body });
+  };
+  const pulls = [pull(100n)];
+  await cluster.time.advance(1);
+  for (let i = 1n; i < 50n; i++) pulls.push(pull(100n + i));
+  await cluster.time.advance(1);
+  const answers = (): readonly DiscoveryMessage[] =>
+    cluster.sent.filter(({ to }) => to === asking).map(({ message }) => message);
+  expect(answers()).toHaveLength(1);
+  goOn();
+  await Promise.all(pulls);
+  // The directory goes in one message here: that of the first pull, and that of the last.
+  expect(answers().map(({ event }) => event)).toEqual(['discoveryDirectory', 'discoveryDirectory']);
+});
+
 test('the short listing of a stored directory can be made again from it', async () => {
   const cluster = await large(3);
   await cluster.runRound();

@@ -115,6 +115,19 @@ describe('a cluster of three nodes', () => {
     }
   });
 
+  test('a node that starts with nothing serves what a quorum signed as soon as it has a link, not only after the next round', async () => {
+    await cluster.start();
+    const leader = await cluster.elected();
+    expect(await publish(leader, packetOf(ADA))).toMatchObject({ code: 'accepted' });
+    await attested(leader, ADA.identity);
+    await cluster.round(NOON);
+    const gone = cluster.nodes.find((node) => node !== leader)!;
+    await cluster.stopNode(gone);
+    const back = await cluster.startAnew(gone);
+    await cluster.until(async () => (await back.directory())?.round === NOON / SLOT_SECONDS);
+    expect(await pulled(back)).toMatchObject({ ok: true, creation: NOON, itemBytes: [itemBytes(ADA.identity)] });
+  });
+
   test.each([
     ['notAuthentic', tampered(packetOf(ADA), 40), 'PKI_BAD_MESSAGE_SIGNATURE'],
     ['notAuthentic', Uint8Array.of(1, 2, 3), 'PKI_UNKNOWN_METHOD'],

@@ -9,6 +9,7 @@ import {
   EnvelopeError,
 } from '@discovery-raft/psp-envelope';
 import type { EnvelopeLimits, PullAnswer, ServedDirectory } from '@discovery-raft/psp-envelope';
+import { slotAt } from '../policy/slots.js';
 import type { StoredDirectory } from '../ports.js';
 import type { Handled } from '../refusals.js';
 import { HEEDED } from '../refusals.js';
@@ -32,6 +33,8 @@ export class DirectoryExchange {
   readonly #shelf: DirectoryShelf;
   readonly #forms = new WeakMap<StoredDirectory, Promise<Forms>>();
   readonly #arriving = new Map<string, DirectoryAssembler>();
+  /** Members that are being answered, with what each has asked for since: an answer is megabytes, so each has one at a time. */
+  readonly #answering = new Map<string, PullDiscovery | undefined>();
   #requestID = 0n;
 
   constructor(context: Context, shelf: DirectoryShelf) {
@@ -41,18 +44,28 @@ export class DirectoryExchange {
 
   /** Asks all others for a directory that is newer than the last one here. @returns when the links have taken it */
   async pullFromAll(): Promise<void> {
-    const { config, committees } = this.#context;
     this.#requestID++;
     this.#arriving.clear();
+    await Promise.all(this.#context.committees.others.map((peer) => this.#pull(peer)));
+  }
+
+  /** Asks one, who could not be reached before, unless the directory of the present slot is here. What others send goes on. */
+  async pullFrom(peer: string): Promise<void> {
+    const { config, time } = this.#context;
+    if ((this.#shelf.last?.round ?? 0) >= slotAt(config, time.wallNow())) return;
+    if (this.#requestID === 0n) this.#requestID++;
+    await this.#pull(peer);
+  }
+
+  async #pull(peer: string): Promise<void> {
+    const { config } = this.#context;
     const body = create(PullDiscoverySchema, {
       version: config.protocolVersion,
       requestID: this.#requestID,
       maxDirectoryBytes: BigInt(Math.floor(config.maxDirectoryBytes)),
       newerThan: BigInt(this.#shelf.last?.creation ?? 0),
     });
-    await Promise.all(
-      committees.others.map((peer) => sendCounted(this.#context, peer, { event: 'pullDiscovery', body })),
-    );
+    await sendCounted(this.#context, peer, { event: 'pullDiscovery', body });
   }
 
   /** The messages that answer a pull, encoded; see `answerPull` of psp-envelope. */
@@ -71,10 +84,26 @@ export class DirectoryExchange {
   /** Answers a member's pull. An interim list proves nothing to another discovery node. */
   async answerPeer(from: string, pull: PullDiscovery): Promise<Handled> {
     if (pull.requestID > BigInt(Number.MAX_SAFE_INTEGER)) return no('malformed', 'requestID');
-    for (const { event, body } of await this.answer(pull, this.#shelf.unexpired, DEFAULT_LIMITS)) {
-      if (!(await sendCounted(this.#context, from, decodeDiscoveryBody(event, joined(body))))) break;
+    const isBusy = this.#answering.has(from);
+    this.#answering.set(from, isBusy ? pull : undefined);
+    if (isBusy) return HEEDED;
+    try {
+      for (let next: PullDiscovery | undefined = pull; next !== undefined; next = this.#answering.get(from)) {
+        this.#answering.set(from, undefined);
+        await this.#answerOne(from, next);
+      }
+    } finally {
+      this.#answering.delete(from);
     }
     return HEEDED;
+  }
+
+  async #answerOne(from: string, pull: PullDiscovery): Promise<void> {
+    for (const { event, body } of await this.answer(pull, this.#shelf.unexpired, DEFAULT_LIMITS)) {
+      // Who asks again waits for no more of the answer before.
+      if (this.#answering.get(from) !== undefined) return;
+      if (!(await sendCounted(this.#context, from, decodeDiscoveryBody(event, joined(body))))) return;
+    }
   }
 
   /** Takes a part of a directory that this node asked for; the last one puts the directory on the shelf. */

@@ -207,8 +207,9 @@ export class DiscoveryConsensus implements DiscoveryConsensusOperations {
     return this.#driver.voter.decide(check.request, new Deadline(time, this.config.voteSeconds), leaderId);
   }
 
-  async recover(): Promise<void> {
-    await this.#driver.exchange.pullFromAll();
+  async recover(peer?: string): Promise<void> {
+    const { exchange } = this.#driver;
+    await (peer === undefined ? exchange.pullFromAll() : exchange.pullFrom(peer));
   }
 
   forwardPublishToDiscovery(): void {

@@ -137,6 +137,8 @@ export class DiscoveryNode {
       bulk: bulk === undefined ? undefined : this.#messages(bulk, receive),
     });
     this.rootService.exchange.linked(peer);
+    // What failed to be sent is asked for again in a later round.
+    void this.consensus.recover(peer);
   }
 
   /** Serves an anonymous client: publishes and pulls, nothing else. A stopped node closes the channel. */

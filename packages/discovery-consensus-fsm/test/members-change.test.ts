@@ -1,8 +1,10 @@
+import { create } from '@bufbuild/protobuf';
+import { DiscoveryFinalConsensusSchema, type DiscoverySignature } from '@discovery-raft/protocol';
 import type { RootPromise, Roster } from '../src/index.js';
 import { placesOf, rosterAt } from '../src/policy/committee.js';
 import { promiseForbids, promiseRefusal } from '../src/policy/root-promise.js';
 import { Cluster, START } from './fixtures/cluster.js';
-import { makePacket, sha256 } from './fixtures/fake-crypto.js';
+import { makePacket, sha256, VERSION } from './fixtures/fake-crypto.js';
 
 const LATER = START + 3600;
 const ALL = [0, 1, 2, 3];
@@ -125,6 +127,35 @@ describe('nodes that know different roots', () => {
       reason: expect.stringContaining('digestMismatch') as string,
     });
     expect(cluster.node(1).store.signed).toBeNull();
+  });
+
+  test('a voter that learns the root after its vote counts its own signature for what it signed, not for what the new root makes of it', async () => {
+    const cluster = await Cluster.started(4);
+    await publishAt(cluster, ALL, 'a');
+    const [leader, voter] = [cluster.node(0).id, cluster.node(3)];
+    cluster.intercept = (_from, to, message) =>
+      message.event === 'discoveryFinalConsensus' && to === voter.id ? undefined : message;
+    await cluster.toNextSlot();
+    await cluster.time.advance(1);
+    const own = cluster.sent.find(
+      ({ from, message }) => from === voter.id && message.event === 'discoveryConsensusVote',
+    )!.message;
+    const mine = own.event === 'discoveryConsensusVote' ? own.body.signature! : undefined;
+
+    const roster = cluster.nextRoster(0, ALL);
+    cluster.learn(roster, [3]);
+    const { bytes, digest } = await voter.consensus.getFullListForPublication(roster.activation);
+    const others = await Promise.all([0, 1].map((i) => cluster.node(i).signer.sign(bytes)));
+    const final = (signatures: readonly DiscoverySignature[]) =>
+      create(DiscoveryFinalConsensusSchema, {
+        ...{ version: VERSION, round: BigInt(voter.consensus.machine.round!), listDigest: digest },
+        signatures: [...signatures],
+      });
+    // Three signatures make a directory, and this one of the three is over the listing of the old root.
+    await voter.consensus.onReceivedFinalConsensus(leader, final([...others, mine!]));
+    await cluster.time.advance(1);
+    expect(voter.rounds.at(-1)).toMatchObject({ published: false, reason: 'quorumMissing: 2 of 3' });
+    expect(voter.store.directory).toBeNull();
   });
 
   test('a node that is cut off from the news serves no directory that the new root did not decide', async () => {

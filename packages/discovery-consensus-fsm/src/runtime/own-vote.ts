@@ -32,6 +32,12 @@ export class OwnVote {
     this.#ledger = ledger;
   }
 
+  /** Whether it is this listing that was signed in the round: a newer trust root makes another one of the same list. */
+  hasSigned(round: number, { digest }: BuiltListing): boolean {
+    const { last } = this.#ledger;
+    return last?.round === round && sameBytes(last.digest, digest);
+  }
+
   /**
    * @param rootVersion of the trust root whose nodes decide the round
    * @param listing what this node built

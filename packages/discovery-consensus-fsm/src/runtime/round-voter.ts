@@ -286,7 +286,7 @@ export class RoundVoter {
       return 'digestMismatch';
     }
     const creation = slotStart(config, round);
-    const { answer } = voted;
+    const answer = this.#ownVote.hasSigned(round, listing) ? voted.answer : undefined;
     const { good, refused } = await checkSignatures(
       this.#context,
       committee,

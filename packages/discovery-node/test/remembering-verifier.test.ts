@@ -87,6 +87,21 @@ test('a packet is never taken for a signature: a key says what it is of, and how
   expect(keys.size).toBe(6);
 });
 
+test('what was verified while another trust root came is not remembered under it', async () => {
+  const noted: Uint8Array[] = [];
+  const memory = { recall: () => undefined, note: (digest: Uint8Array) => void noted.push(digest) };
+  let basis = BASIS;
+  const verifier = verifierWith(memory, () => basis);
+  const signature = await signer.sign(PACKET);
+  const verdicts = [
+    verifier.verifyPacket(PACKET, NOON, DIGEST),
+    verifier.verifySignature(signature, PACKET, NOON, DIGEST),
+  ];
+  basis = new Uint8Array(32).fill(2);
+  expect(await Promise.all(verdicts)).toMatchObject([{ ok: true }, { ok: true }]);
+  expect(noted).toEqual([]);
+});
+
 test('under another trust root nothing is recalled, be it new since the start or while the node runs', async () => {
   const folder = newFolder();
   const memory = await openMemory(folder);

@@ -64,8 +64,9 @@ export class RememberingVerifier implements Verifier {
     failed: (error: unknown) => void,
   ): void {
     const verifier = this.#verifier;
+    const basis = this.#basis();
     const noted = (verdict: PacketVerdict): void => {
-      if (verdict.ok) this.#memory.note(this.#packetKey(digest), verdict);
+      if (verdict.ok && this.#isStill(basis)) this.#memory.note(this.#packetKey(digest), verdict);
       tell(verdict);
     };
     if (verifier.verifyPacketThen === undefined) verifier.verifyPacket(packet, atSeconds).then(noted, failed);
@@ -78,8 +79,10 @@ export class RememberingVerifier implements Verifier {
     atSeconds: number,
     digest?: Uint8Array,
   ): Promise<SignatureVerdict> {
+    const basis = this.#basis();
     const verdict = await this.#verifier.verifySignature(signature, content, atSeconds);
-    if (verdict.ok && digest !== undefined) this.#memory.note(this.#signatureKey(signature, digest), verdict);
+    if (verdict.ok && digest !== undefined && this.#isStill(basis))
+      this.#memory.note(this.#signatureKey(signature, digest), verdict);
     return verdict;
   }
 
@@ -97,6 +100,11 @@ export class RememberingVerifier implements Verifier {
     if (period === undefined) return undefined;
     const identity = readOrUndefined(() => peekCertificateIdentity(signature.certificate));
     return identity === undefined ? undefined : { ok: true, identity, ...period };
+  }
+
+  /** Whether what was found by those whom the node believed then is still so. */
+  #isStill(basis: Uint8Array): boolean {
+    return this.#basis() === basis;
   }
 
   #packetKey(digest: Uint8Array): Uint8Array {

@@ -140,8 +140,7 @@ describe('the intake of the list', () => {
     expect(book.size).toBe(2);
     await desk.accept(packetUntil(102));
     await list.insert(packetUntil(102), 102, [SELF]);
-    // That of 100 is left for the next round's end.
-    expect(book.size).toBe(2);
+    expect(book.size).toBe(1);
   });
 
   test('leaves it to the end of the round where the list does not tell what was replaced', async () => {

@@ -136,10 +136,11 @@ export class PublishDesk {
     }
   }
 
-  /** A refused packet is remembered only if the list or this node has it: refusals must not fill the memory. */
+  /** A packet that is of no more use is remembered only if the list or this node has it: nobody shall fill the memory with them. */
   #release(entry: BookEntry, packet: Uint8Array, { identity }: KnownPacket): void {
+    if (entry.source.isLive === true || this.own.needs(entry)) return;
     const isListed = this.#context.ports.list.get(identity).some((record) => record.hasPacket(packet));
-    if (!isListed && !this.own.needs(entry)) this.#book.forget(entry);
+    if (!isListed) this.#book.forget(entry);
   }
 
   /** Attests an authentic packet that is newer than what is held; the same one again gives the same answer. */
@@ -160,6 +161,7 @@ export class PublishDesk {
     const lack = this.own.lackFor(packet.length, held);
     if (lack !== undefined) return tell(refused('overloaded', lack));
     whenSigned(this.own.attest({ identity, entry, packet, expiration }), signed);
+    if (held?.entry.verdict?.ok === true) this.#release(held.entry, held.entry.peekPacket(), held.entry.verdict);
   }
 
   /** Only authentic records count: a forged one must not keep its victim from publishing. */
@@ -209,7 +211,8 @@ export class PublishDesk {
     if (!word.ok) return no('badSignature', word.code.slice(0, 200));
     if (word.identity !== from) return no('wrongSigner', word.identity.slice(0, 200));
     if (!this.#leading) return no('notLeading', 'leadership was lost');
-    this.#upsert(packet, { attester: from, signature, expiration: verdict.expiration }, verdict);
+    const attestation = { attester: from, signature, expiration: verdict.expiration };
+    this.#upsert(packet, attestation, verdict, () => this.#release(entry, packet, verdict));
     // The leader has just verified the packet, so it can attest it as well; refusals (an older packet) do no harm here.
     if (this.#book.attestationOf(entry, this.#context.self) === 'missing')
       this.#attest(entry, packet, verdict, () => undefined);

@@ -32,7 +32,7 @@ interface ViewedTable {
 /** Signatures of one attester over one packet that messages may bring; those in the list are always judged. */
 const MAX_SIGNATURES_PER_ATTESTER = 4;
 
-/** Attestations of who is no member (any more) that a record may carry: as many as a change of all members leaves behind. */
+/** Attestations of strangers that a record may carry: as many as a change of all members leaves behind. */
 const MAX_STRANGERS = MAX_MEMBERS;
 
 /**
@@ -115,7 +115,7 @@ export class RecordBook {
 
   /** Forgets a packet that was refused; it is verified again should it come again. */
   forget(entry: BookEntry): void {
-    this.#entries.delete(entry.key);
+    if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
     this.#suspects.delete(entry);
   }
 
@@ -397,5 +397,4 @@ function validAt<Verdict extends VerdictPeriod>(remembered: Verdict | undefined,
 }
 
 const NOT_KNOWN: FailedVerdict = { ok: false, code: 'notKnown', timeDependent: true };
-
 const TOO_MANY_SIGNATURES: FailedVerdict = { ok: false, code: 'tooManySignatures' };

@@ -15,7 +15,8 @@ if (args[0] === 'start') {
   for (const module of ['./cli/commands/start.js', './daemon/deployment.js', './daemon/run-daemon.js']) load(module);
 }
 
-const { runCli } = await import('./cli/program.js');
+const [{ runCli }, { mindOutput }] = await Promise.all([import('./cli/program.js'), import('./cli/mind-output.js')]);
+mindOutput(process);
 process.exitCode = await runCli(args, {
   dataFolder: fileURLToPath(new URL('../data', import.meta.url)),
   programFile: fileURLToPath(import.meta.url),

@@ -51,7 +51,8 @@ export function makeProgram(context: CliContext, addCommands: AddCommands): Comm
 
 const HELP = `
 Exit codes: 0 done; 1 the answer is no (refused, not to be believed, lost); 2 command line or configuration wrong;
-3 failed; 4 no node answered; 5 data directory in use; 6 data damaged or store failed.
+3 failed; 4 no node answered; 5 data directory in use; 6 data damaged or store failed; 7 the node's state is not what
+the others have.
 
 Examples:
   discovery-node init --nodes 3 --dir demo         keys and configurations of a network on this machine

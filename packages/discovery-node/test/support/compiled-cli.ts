@@ -32,6 +32,7 @@ export function compileCli(folder: string): CompiledCli {
 /** What `cli.ts` does, without the module syntax that only the built package has. */
 const ENTRY = `
 const { runCli } = require('./src/cli/program.js');
+require('./src/cli/mind-output.js').mindOutput(process);
 const environment = { dataFolder: '', version: '0.0.0', stdout: process.stdout, stderr: process.stderr, env: process.env };
 runCli(process.argv.slice(2), environment).then((code) => { process.exitCode = code; });
 `;

@@ -1,5 +1,5 @@
 import { shortListingOf, DEFAULT_LIMITS, MIN_DIRECTORY_PART_BYTES } from '@discovery-raft/psp-envelope';
-import { ClientError, type FullList } from '../src/index.js';
+import { ClientError, fetchDirectory, verifyDirectory, type FullList } from '../src/index.js';
 import {
   itemBytes,
   listing,
@@ -38,6 +38,9 @@ describe('one good node', () => {
     expect(list.answers).toEqual([{ source: 'n0:1', code: 'good', detail: '' }]);
     expect(world.connected).toEqual(['n0']);
     await world.until(() => world.open === 0);
+    // Whoever is given its bytes comes to the same judgement.
+    const verdict = await verifyDirectory(await fetchDirectory(list.encoded), { root, atSeconds: NOON + 10 });
+    expect(verdict).toEqual(list.directory);
   });
 
   test('is not asked again while no newer directory can exist', async () => {

@@ -10,6 +10,8 @@ import { describeFailure } from '../errors.js';
 export interface HeldDirectory {
   readonly directory: VerifiedDirectory;
   readonly source: string;
+  /** The bytes that were judged, as `DiscoveryDirectory`. */
+  readonly encoded: Uint8Array;
 }
 
 /** What {@link DirectoryMemory} takes. */
@@ -63,13 +65,13 @@ export class DirectoryMemory {
       this.#seen = loaded.state.seen;
       const bytes = loaded.state.directory;
       const directory = bytes === null ? undefined : readDirectory(bytes);
-      if (directory === undefined) return;
+      if (bytes === null || directory === undefined) return;
       const verdict = await verify(directory);
       // Expired, or of a quorum that the client's root does not ask for any more: the mark stays.
       if (!verdict.ok) return logger.info('the cached directory is not good any more', { code: verdict.code });
       if (compareWithSeen(verdict, this.#seen) !== 'same')
         return logger.warn('the cached directory is not the one seen');
-      this.#held = { directory: verdict, source: 'cache' };
+      this.#held = { directory: verdict, source: 'cache', encoded: bytes };
       this.#encoded = bytes;
     } catch (error) {
       logger.warn('the directory cache cannot be read', { error });
@@ -98,11 +100,12 @@ export class DirectoryMemory {
     const refused = this.refusal(directory);
     if (refused !== null) return refused;
     if (this.#held !== null && !isBetter(directory, this.#held.directory)) return null;
-    this.#held = { directory, source };
-    this.#seen = markOf(directory);
     // Only what was judged: whatever else came along is not kept.
     const kept = create(DiscoveryDirectorySchema, { directory: raw.directory, signatures: raw.signatures });
-    this.#encoded = toBinary(DiscoveryDirectorySchema, kept, { writeUnknownFields: false });
+    const encoded = toBinary(DiscoveryDirectorySchema, kept, { writeUnknownFields: false });
+    this.#held = { directory, source, encoded };
+    this.#seen = markOf(directory);
+    this.#encoded = encoded;
     await this.#save();
     return null;
   }

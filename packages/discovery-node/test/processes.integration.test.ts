@@ -65,6 +65,12 @@ test(
       items: [{ mode: 'onion', address: ['192.0.2.1:9001'] }],
     });
     expect(await network.run(['verify', file, ...config])).toMatchObject({ code: 0 });
+    // A file that cannot be written is no trouble of the network.
+    const nowhere = join(network.made.folder, 'nowhere', 'directory.bin');
+    expect(await network.run(['pull', '--out', nowhere, ...config])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--out: .*nowhere.* cannot be written/),
+    });
     const http = await fetch(`http://127.0.0.1:${others[0]!.made.httpPort}/directory`);
     expect([http.status, http.headers.get('x-discovery-quorum')]).toEqual([200, 'yes']);
 

@@ -1,37 +1,40 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { toBinary } from '@bufbuild/protobuf';
 import {
   chainFrom,
   ClientError,
-  connectOverTls,
   DiscoveryClient,
   extendChain,
   fetchDirectory,
   fetchTrustRoots,
-  formatAddress,
-  NodeClient,
   signItem,
   verifyDirectory,
   type FullList,
   type NodeAddress,
   type RefusedDirectory,
+  type SourceAnswer,
   type VerifiedDirectory,
 } from '@discovery-raft/discovery-client';
 import { DiscoveryDirectorySchema, type SignedTrustRoot } from '@discovery-raft/protocol';
 import { DEFAULT_LIMITS, isItemAddress, type TrustRootChain } from '@discovery-raft/psp-envelope';
 import { trustRootOf as trustRootOfDocument, type NetworkProfile } from '@discovery-raft/psp-pki';
+import { PUBLIC_FILE, readBounded, replaceFile } from '../directory/durable-file.js';
 import { NodeError } from '../errors.js';
 import { readPublisherFile } from '../keys/publisher-file.js';
 import { readRootDocument } from '../keys/trust-root-file.js';
 import { rootsIn } from '../roots/file-root-store.js';
-import { configOf, hostPort, print, type CliContext, type ConfigFlags } from './context.js';
+import { configOf, print, type CliContext, type ConfigFlags } from './context.js';
 import { EXIT } from './exit-codes.js';
+import { errorText, plainLine } from './plain-text.js';
 import { formatFacts, formatTime, shortIdentity } from './table.js';
 
 /** What a directory may hold; deployed clients stop at 2 MiB, this one does not. */
 const LIMITS = { ...DEFAULT_LIMITS, maxMessageBytes: 64 * 1024 * 1024, maxBodyFields: 200_000 };
+
+/** A signed message has at most so many; the nodes take far less. */
+const MAX_PACKET_FILE_BYTES = 10 * 1024 * 1024;
 
 /** Flags of commands that believe a trust root. */
 export interface TrustFlags extends ConfigFlags {
@@ -43,7 +46,7 @@ export interface TrustFlags extends ConfigFlags {
 
 /** Flags of commands that speak to the network's nodes. */
 export interface NetworkFlags extends TrustFlags {
-  readonly node: readonly string[];
+  readonly node: readonly NodeAddress[];
   readonly timeout: number;
 }
 
@@ -78,6 +81,10 @@ export interface ClientActions {
 
 /** Publishes a packet. @returns the exit code */
 export async function publish(file: string | undefined, flags: PublishFlags, context: CliContext): Promise<number> {
+  if (file !== undefined && (flags.keys !== undefined || flags.address.length > 0)) {
+    const message = 'give a packet, or --keys and --address, not both: a packet is signed already';
+    throw new NodeError('NODE_INVALID_OPTION', message, { option: 'keys' });
+  }
   const root = await readRootDocument(await trustRootOf(flags, context));
   const { profile } = trustRootOfDocument(root);
   const packet = file === undefined ? await signedPacket(flags, profile) : await bytesOf(file);
@@ -91,8 +98,7 @@ export async function publish(file: string | undefined, flags: PublishFlags, con
         : status === 'refused'
           ? `Refused: ${result.code}.\n`
           : 'Sent, and not confirmed: look for it in the next directory, or publish again.\n';
-    const said = result.answers.map(({ source, code, detail }) => `  ${source}  ${code}  ${detail}`.trimEnd() + '\n');
-    print(context, flags, result, text + (status === 'accepted' ? '' : said.join('')));
+    print(context, flags, result, text + (status === 'accepted' ? '' : answersText(result.answers)));
     return status === 'accepted' ? EXIT.ok : EXIT.lostOrWrong;
   } catch (error) {
     return unanswered(error, context);
@@ -112,7 +118,6 @@ export async function verify(file: string, flags: VerifyFlags, context: CliConte
 /** Gets a directory and verifies it. @returns the exit code */
 export async function pull(flags: PullFlags, context: CliContext): Promise<number> {
   if (flags.from !== undefined) return pullFrom(flags.from, flags, context);
-  if (flags.out !== undefined) return pullToFile(flags, context);
   const root = await readRootDocument(await trustRootOf(flags, context));
   const discovery = new DiscoveryClient({
     root,
@@ -123,6 +128,7 @@ export async function pull(flags: PullFlags, context: CliContext): Promise<numbe
   try {
     if (flags.roots !== undefined) await discovery.offerRoots(await rootsIn(flags.roots));
     const list: FullList = await discovery.refresh(flags.timeout * 1000);
+    await keep(flags, list.encoded);
     return tell(list.directory, list.source, flags, context);
   } catch (error) {
     return unanswered(error, context);
@@ -163,43 +169,6 @@ async function chainOf(flags: TrustFlags, context: CliContext): Promise<TrustRoo
   throw new NodeError('NODE_ROOT_REFUSED', `${flags.roots}: ${refused.code}, ${refused.detail}`, { ...refused });
 }
 
-/** Asks one node after the other, until one gives a directory that is to be believed, and keeps its bytes. */
-async function pullToFile(flags: PullFlags, context: CliContext): Promise<number> {
-  let chain = await chainOf(flags, context);
-  const { discoveryVersion: version } = trustRootOfDocument(chain.first.document).profile;
-  const connect = connectOverTls();
-  const signal = AbortSignal.timeout(flags.timeout * 1000);
-  let refused: { readonly verdict: RefusedDirectory; readonly source: string } | undefined;
-  let failure: unknown;
-  for (const node of await nodesOf(flags, context)) {
-    const source = formatAddress(node);
-    try {
-      const connection = await connect(node, { signal });
-      try {
-        const messages = new NodeClient(connection.channel, { version, limits: LIMITS });
-        const raw = await messages.pull();
-        let verdict = await verifyDirectory(raw, { root: chain, atSeconds: Date.now() / 1000 });
-        if (!verdict.ok && verdict.code === 'quorumMissing') {
-          chain = await learnt(chain, () => messages.pullTrustRoots(chain.newest.document.version));
-          verdict = await verifyDirectory(raw, { root: chain, atSeconds: Date.now() / 1000 });
-        }
-        if (!verdict.ok) refused = { verdict, source };
-        else {
-          await keep(flags, toBinary(DiscoveryDirectorySchema, raw));
-          return tell(verdict, source, flags, context);
-        }
-      } finally {
-        connection.close();
-      }
-    } catch (error) {
-      // The next node may do better; if none does, the last one's reason is told.
-      failure = error;
-    }
-  }
-  if (refused !== undefined) return tell(refused.verdict, refused.source, flags, context);
-  throw new NodeError('NODE_NETWORK_UNREACHABLE', 'no node gave a directory', {}, failure);
-}
-
 function tell(
   verdict: VerifiedDirectory | RefusedDirectory,
   source: string,
@@ -207,7 +176,12 @@ function tell(
   context: CliContext,
 ): number {
   if (!verdict.ok) {
-    print(context, flags, { ...verdict, source }, `Not to be believed: ${verdict.code}, ${verdict.detail}.\n`);
+    print(
+      context,
+      flags,
+      { ...verdict, source },
+      `Not to be believed: ${verdict.code}, ${plainLine(verdict.detail)}.\n`,
+    );
     return EXIT.lostOrWrong;
   }
   const { creation, expiration, items, signers, complete, fullItems } = verdict;
@@ -231,14 +205,31 @@ function tell(
 function unanswered(error: unknown, context: CliContext): number {
   const details = (error as { readonly details?: { readonly answers?: unknown } }).details;
   if (!Array.isArray(details?.answers)) throw error;
-  const answers = details.answers as readonly { source: string; code: string; detail: string }[];
-  const lines = answers.map(({ source, code, detail }) => `  ${source}  ${code}  ${detail}`.trimEnd() + '\n');
-  context.stderr.write(`${(error as Error).message}\n${lines.join('')}`);
+  const answers = details.answers as readonly SourceAnswer[];
+  context.stderr.write(`${errorText(error)}\n${answersText(answers)}`);
   return answers.some(({ code }) => !/^(LINK|CLIENT)_|^pending$/.test(code)) ? EXIT.lostOrWrong : EXIT.unreachable;
 }
 
+/** What each source said, a line each. The words are those of servers that nobody need believe. */
+function answersText(answers: readonly SourceAnswer[]): string {
+  return answers
+    .map(({ source, code, detail }) => `${plainLine(`  ${source}  ${code}  ${detail}`).trimEnd()}\n`)
+    .join('');
+}
+
+/** Writes what was pulled. A file is replaced in one step, so that a web server never gives half of it away. */
 async function keep({ out }: PullFlags, bytes: Uint8Array): Promise<void> {
-  if (out !== undefined) await writeFile(resolve(out), bytes);
+  if (out === undefined) return;
+  const file = resolve(out);
+  try {
+    const special = await stat(file).then(
+      (found) => !found.isFile(),
+      () => false,
+    );
+    await (special ? writeFile(file, bytes) : replaceFile(file, bytes, PUBLIC_FILE));
+  } catch (cause) {
+    throw new NodeError('NODE_INVALID_OPTION', `--out: ${out} cannot be written`, { option: 'out' }, cause);
+  }
 }
 
 async function signedPacket(flags: PublishFlags, profile: NetworkProfile): Promise<Uint8Array> {
@@ -268,14 +259,14 @@ async function signedPacket(flags: PublishFlags, profile: NetworkProfile): Promi
 
 async function bytesOf(file: string): Promise<Uint8Array> {
   try {
-    return await readFile(resolve(file));
+    return await readBounded(resolve(file), MAX_PACKET_FILE_BYTES);
   } catch (cause) {
     throw new NodeError('NODE_INVALID_OPTION', `${file} cannot be read`, { option: 'packet' }, cause);
   }
 }
 
 async function nodesOf(flags: NetworkFlags, context: CliContext): Promise<readonly NodeAddress[]> {
-  if (flags.node.length > 0) return flags.node.map(hostPort);
+  if (flags.node.length > 0) return flags.node;
   const { config } = await configOf(flags, context);
   return config.members.map(({ host, port, fingerprint }) => ({ host, port, fingerprint }));
 }

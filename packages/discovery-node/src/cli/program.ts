@@ -1,6 +1,7 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import type { CliContext, CliEnvironment } from './context.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
+import { errorText } from './plain-text.js';
 
 export type { CliEnvironment } from './context.js';
 export { EXIT } from './exit-codes.js';
@@ -19,10 +20,11 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
-    // Commander has said what was wrong, or printed the help that was asked for.
-    if (isCommanderError(error)) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    environment.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    return exitCodeOf(error);
+    // Commander has said what was wrong, or printed the help that was asked for; not of a value that a command looked at itself.
+    if (isCommanderError(error) && !(error instanceof InvalidArgumentError))
+      return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    environment.stderr.write(`${errorText(error)}\n`);
+    return error instanceof InvalidArgumentError ? EXIT.usage : exitCodeOf(error);
   }
 }
 

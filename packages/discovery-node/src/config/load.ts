@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
+import { readBounded } from '../directory/durable-file.js';
 import { NodeError } from '../errors.js';
 import { overridesOfEnv, overridesOfFlags, withOverride, type Override } from './overlay.js';
 import { checkTogether } from './check-together.js';
@@ -51,7 +51,13 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
 
 function judge(file: string, text: string, sources: ConfigSources): ConfigResult {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    version: '1.2',
+    // Its warnings would go to standard error by themselves.
+    logLevel: 'error',
+  });
   if (document.errors.length > 0) {
     return { ok: false, problems: document.errors.map((error) => syntaxProblem(file, error, lines)) };
   }
@@ -81,9 +87,7 @@ function judge(file: string, text: string, sources: ConfigSources): ConfigResult
 
 async function readText(file: string): Promise<string> {
   try {
-    const bytes = await readFile(file);
-    if (bytes.length > MAX_FILE_BYTES) throw new Error(`it has more than ${MAX_FILE_BYTES} bytes`);
-    return bytes.toString('utf8');
+    return (await readBounded(file, MAX_FILE_BYTES)).toString('utf8');
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     const advice = 'Give its path with --config, or make one with `discovery-node init`.';

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { chmod, link, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { NodeError } from '../errors.js';
 
@@ -65,6 +66,19 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** Reads a file, or what else gives bytes, as far as a bound: more of them is an error, whatever size the file claims. */
+export async function readBounded(file: string, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  // Leaving the loop closes the file.
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, bytes);
+}
+
 /**
  * Reads a private file.
  *
@@ -72,10 +86,9 @@ export async function syncFolder(folder: string): Promise<void> {
  */
 export async function readPrivateFile(file: string, maxBytes = 1 << 20): Promise<string> {
   try {
-    const { mode, size } = await stat(file);
+    const { mode } = await stat(file);
     if ((mode & 0o077) !== 0) throw new Error(`others can read it; run: chmod 600 '${file}'`);
-    if (size > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`);
-    return await readFile(file, 'utf8');
+    return (await readBounded(file, maxBytes)).toString('utf8');
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new NodeError('NODE_KEYS_UNREADABLE', `${file} cannot be used: ${why}`, { file }, cause);

@@ -5,6 +5,7 @@ import {
   type NetworkProfile,
   type SigningKey,
 } from '@discovery-raft/psp-pki';
+import { NodeError } from '../errors.js';
 import { PRIVATE_FILE, readPrivateFile, writeNewFile } from '../directory/durable-file.js';
 import { certificateOfPem, signingKeyOfPem } from './pem.js';
 import { newKey, signingPem, type Validity } from './signing-file.js';
@@ -16,7 +17,7 @@ export interface PublisherKeys {
   readonly key: SigningKey;
 }
 
-/** Makes a publisher in a private file. @throws NodeError NODE_EXISTS */
+/** Makes a publisher in a private file. @throws NodeError NODE_EXISTS, NODE_INVALID_OPTION */
 export async function createPublisherFile(
   file: string,
   options: Validity & {
@@ -33,7 +34,13 @@ export async function createPublisherFile(
     subNamespace: role,
     signingKey: signing.key,
   });
-  await writeNewFile(file, signingPem(certificate, signing.pem), PRIVATE_FILE);
+  try {
+    await writeNewFile(file, signingPem(certificate, signing.pem), PRIVATE_FILE);
+  } catch (cause) {
+    if (cause instanceof NodeError) throw cause;
+    const advice = 'Its folder must exist, and be one that you may write to';
+    throw new NodeError('NODE_INVALID_OPTION', `${file} cannot be written. ${advice}`, { file }, cause);
+  }
   return { identity, certificate, key: signing.key };
 }
 

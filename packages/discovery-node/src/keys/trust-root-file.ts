@@ -1,9 +1,9 @@
 import { create } from '@bufbuild/protobuf';
-import { readFile } from 'node:fs/promises';
 import { DiscoverySignatureSchema, SignedTrustRootSchema, type SignedTrustRoot } from '@discovery-raft/protocol';
 import { decodeTrustRoot, encodeTrustRoot, firstTrustRoot, type TrustRootDocument } from '@discovery-raft/psp-envelope';
 import { trustRootOf, type TrustRoot } from '@discovery-raft/psp-pki';
 import { z } from 'zod';
+import { readBounded } from '../directory/durable-file.js';
 import { NodeError } from '../errors.js';
 
 const MAX_BYTES = 1 << 20;
@@ -117,8 +117,7 @@ function documentOf(json: TrustRootJson): TrustRootDocument {
 
 async function readJson<S extends z.ZodType, T>(file: string, schema: S, make: (json: z.output<S>) => T): Promise<T> {
   try {
-    const bytes = await readFile(file);
-    if (bytes.length > MAX_BYTES) throw new Error(`it has more than ${MAX_BYTES} bytes`);
+    const bytes = await readBounded(file, MAX_BYTES);
     const parsed = schema.safeParse(JSON.parse(bytes.toString('utf8')));
     if (!parsed.success) throw new Error(z.prettifyError(parsed.error).replaceAll('\n', ' '));
     return make(parsed.data);

@@ -1,9 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { SignedTrustRoot } from '@discovery-raft/protocol';
 import { decodeTrustRoots, encodeTrustRoots } from '@discovery-raft/psp-envelope';
 import { NodeError } from '../errors.js';
-import { codeOf, PUBLIC_FILE, replaceFile } from '../directory/durable-file.js';
+import { codeOf, PUBLIC_FILE, readBounded, replaceFile } from '../directory/durable-file.js';
 import type { RootStore } from './root-store.js';
 
 /** Most bytes of the file: a full chain. */
@@ -34,9 +33,7 @@ export class FileRootStore implements RootStore {
 
 /** What a file of signed roots holds, as `/trust-roots` serves it. @throws EnvelopeError, and errors of the system */
 export async function readRootsFile(file: string): Promise<readonly SignedTrustRoot[]> {
-  const { size } = await stat(file);
-  if (size > MAX_FILE_BYTES) throw new Error(`it has more than ${MAX_FILE_BYTES} bytes`);
-  return decodeTrustRoots(await readFile(file));
+  return decodeTrustRoots(await readBounded(file, MAX_FILE_BYTES));
 }
 
 /** The signed roots of a file that `root export` or a web server gave. @throws NodeError NODE_KEYS_UNREADABLE */

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { RoundReport } from '../../admin/protocol.js';
 import {
   moment,
@@ -55,7 +55,7 @@ function addRound(program: Command, context: CliContext): void {
   timed(program.command('round'))
     .description('How the last round ended, and when the next one begins.')
     .option('--next', 'wait for the next one to end at this node')
-    .option('--now', `begin the round of the present slot, if it had none. ${LEADER}`)
+    .addOption(new Option('--now', `begin the round of the present slot, if it had none. ${LEADER}`).conflicts('next'))
     .addHelpText('after', ROUND_HELP)
     .action((flags: RoundFlags) => round(flags, context));
 }
@@ -135,11 +135,11 @@ function addClock(program: Command, context: CliContext): void {
       const kind = result.manual ? 'moves by command only' : 'real time';
       print(context, flags, result, `${formatTime(result.unixSeconds)} (${kind})\n`);
     });
-  withAdmin(clock.command('set <time>'))
+  withAdmin(clock.command('set'))
+    .argument('<time>', 'Unix seconds, or a date', moment)
     .description('Move the time of a node that was started with --manual-clock forward; any other node refuses.')
     .addHelpText('after', '\nExamples:\n  discovery-node clock set 2026-01-31T12:00:00Z')
-    .action(async (text: string, flags: AdminFlags) => {
-      const unixSeconds = moment(text);
+    .action(async (unixSeconds: number, flags: AdminFlags) => {
       const result = await withNode(flags, context, (client) => client.call('clock.set', { unixSeconds }));
       print(context, flags, result, `${formatTime(result.unixSeconds)}\n`);
     });

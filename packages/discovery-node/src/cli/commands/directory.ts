@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import type { NodeAddress } from '@discovery-raft/discovery-client';
 import type { ClientActions, PublishFlags, PullFlags, VerifyFlags } from '../client-actions.js';
-import { collect, moment, positive, withConfig, type CliContext } from '../context.js';
+import { collect, hostPort, moment, positive, withConfig, type CliContext } from '../context.js';
 
 /** The client takes a moment to load, which the other commands are spared. */
 const actions = (): Promise<ClientActions> => import('../client-actions.js');
@@ -71,7 +72,7 @@ function withNetwork(command: Command): Command {
     .option(
       '--node <host:port>',
       'a discovery node (default: the members of the configuration); may be repeated',
-      collect,
+      (text: string, before: readonly NodeAddress[]) => [...before, hostPort(text)],
       [],
     )
     .option('--timeout <seconds>', 'how long it may take', positive, 30);

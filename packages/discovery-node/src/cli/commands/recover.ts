@@ -1,9 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { parsePeersJson } from '@discovery-raft/raft-core';
 import { configOf, print, withConfig, type CliContext, type ConfigFlags } from '../context.js';
+import { readBounded } from '../../directory/durable-file.js';
 import { NodeError } from '../../errors.js';
+
+/** Most bytes of a peers.json. */
+const MAX_PEERS_BYTES = 1 << 20;
 
 interface Flags extends ConfigFlags {
   readonly peers: string;
@@ -48,7 +51,7 @@ async function recover(flags: Flags, context: CliContext): Promise<void> {
 
 async function readText(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return (await readBounded(file, MAX_PEERS_BYTES)).toString('utf8');
   } catch (cause) {
     throw new NodeError('NODE_INVALID_OPTION', `--peers: ${file} cannot be read`, { option: 'peers' }, cause);
   }

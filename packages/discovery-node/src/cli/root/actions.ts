@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
@@ -20,6 +20,7 @@ import { chainFrom, extendChain } from '@discovery-raft/discovery-client';
 import { z } from 'zod';
 import type { AdminResults, RefusedRoot } from '../../admin/protocol.js';
 import { ROOTS_FILE } from '../../daemon/deployment.js';
+import { readBounded } from '../../directory/durable-file.js';
 import { NodeError } from '../../errors.js';
 import { readKeys } from '../../keys/key-folder.js';
 import {
@@ -255,10 +256,13 @@ const nodeSchema = z
     port: port ?? address?.port ?? 0,
   }));
 
+/** Most bytes of what `keys show --json` prints. */
+const MAX_NODE_BYTES = 1 << 20;
+
 /** A node as `keys show --json` or `init --json` of it printed it. */
 async function readNode(file: string): Promise<ReachableNode> {
   try {
-    return nodeSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+    return nodeSchema.parse(JSON.parse((await readBounded(file, MAX_NODE_BYTES)).toString('utf8')));
   } catch (cause) {
     const advice = 'it holds no node: `discovery-node keys show --json` of the new node prints one';
     throw new NodeError('NODE_INVALID_OPTION', `--add: ${file} cannot be used: ${advice}`, { option: 'add' }, cause);

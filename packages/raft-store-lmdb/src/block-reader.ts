@@ -2,7 +2,7 @@ import { EntryType, type LogEntry, type LogIndex, type Term } from '@discovery-r
 import { checkBlock, decodeBlock, rewriteBlock, type BlockHead } from './block-format.js';
 import type { BlockIndex, BlockSlot } from './block-index.js';
 import { commandOutline, entryReader, FormatError, readOutline, readWindows, type ReadEntry } from './entry-format.js';
-import { blockKey } from './keys.js';
+import { blockKey, type BlockName } from './keys.js';
 import type { Scratch } from './scratch.js';
 import { StoreError } from './store-error.js';
 import type { WriteGate } from './write-gate.js';
@@ -17,6 +17,8 @@ export class BlockReader {
   readonly #decoded = new Map<LogIndex, readonly LogEntry[]>();
   /** The block that is being shortened: until that is durable, the database has it under one key or the other. */
   #held: { readonly firstIndex: LogIndex; readonly entries: readonly LogEntry[] } | null = null;
+  /** First indexes of blocks that get another key: until that is reported, the database has them under one or the other. */
+  #moving: ReadonlySet<LogIndex> = new Set();
 
   constructor(gate: WriteGate, index: BlockIndex) {
     this.#gate = gate;
@@ -53,17 +55,17 @@ export class BlockReader {
     if (this.#held?.firstIndex === firstIndex) return this.#held.entries;
     const decoded = this.#decoded.get(firstIndex);
     if (decoded !== undefined) return decoded;
-    return this.#read(slot, (bytes) => {
+    return this.#read(slot, (bytes, { commandTerm }) => {
       // The next read of the database overwrites what this one gave.
       const own = scratch.take(bytes.length).subarray(0, bytes.length);
       own.set(bytes);
-      return this.#entriesIn(slot, own, readWindows);
+      return this.#entriesIn(slot, own, commandTerm, readWindows);
     });
   }
 
   /** Checks a block and measures it. @throws StoreError `corrupt`, `io`, `closed` */
   measure(slot: BlockSlot): void {
-    this.#read(slot, (bytes) => void this.#checkHead(slot, bytes));
+    this.#read(slot, (bytes) => this.#checkHead(slot, bytes));
   }
 
   /** A copy of a block with tombstones in it, and only its first `keep` entries. @throws StoreError */
@@ -84,6 +86,11 @@ export class BlockReader {
     this.#held = null;
   }
 
+  /** These blocks, by first index, are on their way to the key of blocks that have tombstones; till the next call. */
+  expectMoved(firstIndexes: Iterable<LogIndex>): void {
+    this.#moving = new Set(firstIndexes);
+  }
+
   /** Forgets what was decoded, of one block or of all. */
   forget(firstIndex?: LogIndex): void {
     if (firstIndex === undefined) this.#decoded.clear();
@@ -91,22 +98,25 @@ export class BlockReader {
   }
 
   #decode(slot: BlockSlot, read: ReadEntry): readonly LogEntry[] {
-    return this.#read(slot, (bytes) => this.#entriesIn(slot, bytes, read));
+    return this.#read(slot, (bytes, { commandTerm }) => this.#entriesIn(slot, bytes, commandTerm, read));
   }
 
-  #entriesIn(slot: BlockSlot, bytes: Uint8Array, read: ReadEntry): readonly LogEntry[] {
+  #entriesIn(slot: BlockSlot, bytes: Uint8Array, commandTerm: Term, read: ReadEntry): readonly LogEntry[] {
     const entries = decodeBlock(bytes, this.#checkHead(slot, bytes), read);
-    checkEntries(entries, this.#index.firstIndexOf(slot), this.#index.commandTermOf(slot));
+    checkEntries(entries, this.#index.firstIndexOf(slot), commandTerm);
     return entries;
   }
 
-  #read<T>(slot: BlockSlot, use: (bytes: Uint8Array) => T): T {
-    const found = (bytes: Uint8Array | undefined): T => {
-      if (bytes === undefined) throw new FormatError('it is not there');
-      return use(bytes);
-    };
+  /** @param use gets the block and the name under which it was found */
+  #read<T extends object>(slot: BlockSlot, use: (bytes: Uint8Array, name: BlockName) => T): T {
+    const name = this.#index.nameOf(slot);
+    const under = (key: BlockName): T | undefined =>
+      this.#gate.read(blockKey(key), (bytes) => (bytes === undefined ? undefined : use(bytes, key)));
     try {
-      return this.#gate.read(blockKey(this.#index.nameOf(slot)), found);
+      let found = under(name);
+      if (this.#moving.has(name.firstIndex)) found ??= under({ ...name, commandTerm: 0 });
+      if (found === undefined) throw new FormatError('it is not there');
+      return found;
     } catch (error) {
       if (error instanceof FormatError) throw this.#corrupt(slot, error.message, error);
       throw error;

@@ -262,9 +262,11 @@ export class LmdbLogStore implements LogStore {
       const changes: Change[] = blocks.map(({ name, value }) => ({ key: blockKey(name), value }));
       for (const { slot, value } of rewritten) changes.push(...this.#replacing(slot, value));
       if (inside.length > 0) changes.push(...plan.changes());
+      this.#blocks.expectMoved(rewritten.map(({ firstIndex }) => firstIndex));
       await this.#gate.commit(changes);
       if (inside.length > 0) plan.apply();
       this.#showRewritten(rewritten);
+      this.#blocks.expectMoved([]);
       for (const { name, value, tombstones: stones } of blocks) this.#index.push(name, value.length, stones);
       for (const stone of inside) this.#cache.replace(stone);
       this.#cache.append(entries);

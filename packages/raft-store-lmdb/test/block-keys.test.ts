@@ -112,6 +112,36 @@ test('a block that takes tombstones in has another key, and the former one is go
   expect(await namesIn(again)).toEqual([{ firstIndex: 1, entries: 2, commandTerm: 0 }]);
 });
 
+test('a block that takes tombstones in can be read all the while, though its key changes before the commit is reported', async () => {
+  let committed: Promise<void> = Promise.resolve();
+  let report = (): void => undefined;
+  const late = (database: Database): Database => ({
+    read: (key, use) => database.read(key, use),
+    keys: (range) => database.keys(range),
+    usage: () => database.usage(),
+    close: () => database.close(),
+    commit: async (changes) => {
+      const reported = new Promise<void>((resolve) => (report = resolve));
+      await (committed = database.commit(changes));
+      if (changes.some(({ value }) => value === null)) await reported;
+    },
+  });
+  const store = await openTemp({ cacheBytes: 0, maxWaitingTombstones: 0 }, { wrapDatabase: late });
+  await store.logStore.append(commands(1, 10));
+  await store.logStore.append(commands(11, 10));
+  const redacted = store.logStore.redact([stoneOf(2, 1)]);
+  await committed;
+  const after = [...commands(1, 1), stoneOf(2, 1), ...commands(3, 18)];
+  expect(Array.from(store.logStore.lend!(1, 20, Infinity), (entry) => structuredClone(entry))).toEqual(after);
+  expect(await store.logStore.read(1, 20, Infinity)).toEqual(after);
+  expect(outlines(store)).toHaveLength(20);
+  await store.verify();
+  report();
+  await redacted;
+  expect(await store.logStore.read(1, 20, Infinity)).toEqual(after);
+  await store.verify();
+});
+
 test('an outline of commands is given without reading them, and has the tombstones that wait', async () => {
   const store = await openTemp({ cacheBytes: 0 });
   await store.logStore.append(commands(1, 100));

@@ -38,7 +38,7 @@ function judge(publicKey, message, signature) {
 }
 function signingKeyOf(object) {
   if (sodium === undefined) return { object };
-  const secret = sodium.sodium_malloc(64);
+  const secret = Buffer.allocUnsafeSlow(64);
   sodium.crypto_sign_seed_keypair(Buffer.alloc(32), secret, Buffer.from(object.export({ format: 'jwk' }).d, 'base64url'));
   return { object, secret };
 }

@@ -122,3 +122,13 @@ describe('not used', () => {
     }
   });
 });
+
+test('who plays a whole network can have more keys that sign than the kernel has maps of memory for', () => {
+  const message = Uint8Array.of(1);
+  const keys = Array.from({ length: 20_000 }, (_, i) => {
+    const key = SigningKey.fromSeed(new Uint8Array(32).fill(i).with(0, i >> 8));
+    expect(key.sign(message)).toHaveLength(64);
+    return key;
+  });
+  expect(verifyEd25519(keys[0]!.publicKey, message, keys[0]!.sign(message))).toBe(true);
+});

@@ -1,7 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { DiscoveryRequestAttestationSchema } from '@discovery-raft/protocol';
-import type { DiscoverySignature } from '@discovery-raft/protocol';
+import { heldUntil } from '../policy/verdict-period.js';
 import type { ListedRecord } from '../ports.js';
+import type { JudgedAttestation } from './book-entry.js';
 import type { Context } from './context.js';
 import { sendCounted } from './context.js';
 import type { PublishDesk } from './publish-desk.js';
@@ -65,10 +66,10 @@ export class AttestationRound {
       const [record, known] = [records[at]!, judged[at]!];
       if (known.completeFor === members || !isOpen(record, known)) continue;
       const lacking = lackingOf(record.attesters);
-      if (known.hasOwnTimes) this.#prolong(record, known);
       if (lacking.length > 0) this.#note(record, known, lacking, lackedBy);
+      if (known.hasOwnTimes) this.#prolong(record, known, lackedBy);
       // It stays so, and there are many such records.
-      else if (!known.hasOwnTimes && this.#book.worthOf(record, known) === 'good') known.completeFor = members;
+      else if (lacking.length === 0 && this.#book.worthOf(record, known) === 'good') known.completeFor = members;
     }
     const asked = [...lackedBy].map(([member, lacked]) =>
       member === self ? this.#attest(lacked) : this.#ask(member, lacked),
@@ -95,42 +96,53 @@ export class AttestationRound {
     lacking: readonly string[],
     lackedBy: ReadonlyMap<string, ListedRecord[]>,
   ): void {
-    const { self, config } = this.#context;
-    const most = MAX_REQUESTS_PER_PASS * config.maxAttestationPackets;
     for (const member of lacking) {
-      const lacked = lackedBy.get(member)!;
       const word = this.#wordOf(known, member);
       if (word === 'underWay') continue;
-      if (word !== undefined) this.#restore(record, member, word);
-      else if (member === self || lacked.length < most) lacked.push(record);
-      // The next pass begins with what found no room in this one, so that nothing is left out for ever.
-      else if (this.#next === '') this.#next = record.identity;
+      if (word !== undefined) this.#restore(record, word);
+      else this.#lack(record, member, lackedBy);
     }
   }
 
-  /** A verified attestation holds for as long as its packet, whatever a leader has written. */
-  #prolong(record: ListedRecord, known: JudgedRecord): void {
+  /**
+   * Attestations end early because the certificate does, by which they were made, or because a lying leader has written so. Who
+   * made one may have another certificate by now.
+   */
+  #prolong(record: ListedRecord, known: JudgedRecord, lackedBy: ReadonlyMap<string, ListedRecord[]>): void {
     const { time, config } = this.#context;
-    for (const slot of known.endedBy(record, time.wallNow() + SLOTS_AHEAD * config.slotSeconds)) {
-      if (slot.isVerified) this.#restore(record, slot.attester, slot.signature);
+    const soon = time.wallNow() + SLOTS_AHEAD * config.slotSeconds;
+    for (const [attester, until] of known.endedBy(record, soon)) {
+      const word = known.entry.verifiedWord(attester);
+      if (word !== undefined && wordUntil(record, word) > until) this.#restore(record, word);
+      else this.#lack(record, attester, lackedBy);
     }
   }
 
-  /** A signature of a member that the record does not have, although it was verified here. */
-  #wordOf({ entry, slots }: JudgedRecord, member: string): DiscoverySignature | 'underWay' | undefined {
+  #lack(record: ListedRecord, member: string, lackedBy: ReadonlyMap<string, ListedRecord[]>): void {
+    const { self, config } = this.#context;
+    const most = MAX_REQUESTS_PER_PASS * config.maxAttestationPackets;
+    const lacked = lackedBy.get(member);
+    if (lacked === undefined) return;
+    if (member === self || lacked.length < most) lacked.push(record);
+    // The next pass begins with what found no room in this one, so that nothing is left out for ever.
+    else if (this.#next === '') this.#next = record.identity;
+  }
+
+  /** A word of a member that the record does not have, although it was verified here. */
+  #wordOf({ entry, slots }: JudgedRecord, member: string): JudgedAttestation | 'underWay' | undefined {
     if (entry.attestations === slots) return undefined;
     if (this.#book.attestationOf(entry, member) === 'underWay') return 'underWay';
-    return this.#book.verifiedSignature(entry, member);
+    return entry.verifiedWord(member);
   }
 
   async #attest(records: readonly ListedRecord[]): Promise<void> {
     await Promise.all(records.map(({ packet }) => this.#desk.accept(packet)));
   }
 
-  #restore(record: ListedRecord, attester: string, signature: DiscoverySignature): void {
-    const { packet, expiration } = record;
-    const upsert = async (): Promise<unknown> =>
-      this.#context.ports.writer.upsert(packet, { attester, signature, expiration });
+  #restore(record: ListedRecord, word: JudgedAttestation): void {
+    const { attester, signature } = word;
+    const attestation = { attester, signature, expiration: wordUntil(record, word) };
+    const upsert = async (): Promise<unknown> => this.#context.ports.writer.upsert(record.packet, attestation);
     // What cannot be written now is found again in the next pass.
     upsert().catch(() => undefined);
   }
@@ -159,6 +171,11 @@ export class AttestationRound {
     }
     if (batch.length > 0) await flush();
   }
+}
+
+/** Until when a verified word for a record's packet holds, Unix seconds. */
+function wordUntil({ expiration }: ListedRecord, { verifiedUntil }: JudgedAttestation): number {
+  return heldUntil(expiration, { notAfter: verifiedUntil });
 }
 
 /** Tells which members are not among some attesters. Most records have one of few sets of them, each the same array. */

@@ -40,10 +40,10 @@ export class JudgedAttestation implements Judged<SignatureVerdict> {
     return attester === this.attester && isText(this.#text, signature) && this.#certificate.is(certificate);
   }
 
-  /** It is by whom it names. */
-  get isVerified(): boolean {
+  /** Last Unix second at which it holds, when it is by whom it names; else 0. */
+  get verifiedUntil(): number {
     const { verdict } = this;
-    return verdict?.ok === true && verdict.identity === this.attester;
+    return verdict?.ok === true && verdict.identity === this.attester ? verdict.notAfter : 0;
   }
 
   /** It is known not to be by whom it names, now or ever. */
@@ -95,6 +95,15 @@ export class BookEntry implements Judged<PacketVerdict> {
 
   find(attester: string, signature: DiscoverySignature): JudgedAttestation | undefined {
     return this.attestations.find((slot) => slot.is(attester, signature));
+  }
+
+  /** What was verified of a member's word for the packet: that which holds longest. */
+  verifiedWord(attester: string): JudgedAttestation | undefined {
+    let best: JudgedAttestation | undefined;
+    for (const slot of this.attestations) {
+      if (slot.attester === attester && slot.verifiedUntil > (best?.verifiedUntil ?? 0)) best = slot;
+    }
+    return best;
   }
 }
 

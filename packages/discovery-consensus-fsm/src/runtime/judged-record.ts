@@ -107,11 +107,12 @@ export class JudgedRecord {
     return this.#expirations !== undefined;
   }
 
-  /** Attestations that the list lets end by then although the record does not. */
-  endedBy({ expiration }: ListedRecord, unixSeconds: number): readonly JudgedAttestation[] {
-    const expirations = this.#expirations;
-    if (expirations === undefined) return NONE;
-    return this.slots.filter((_, at) => expirations[at]! <= unixSeconds && expirations[at]! < expiration);
+  /** Whose attestation ends by then by what the list says, although the record does not, and when. Unix seconds. */
+  *endedBy({ expiration }: ListedRecord, unixSeconds: number): Generator<readonly [attester: string, until: number]> {
+    const expirations = this.#expirations ?? [];
+    for (const [at, until] of expirations.entries()) {
+      if (until <= unixSeconds && until < expiration) yield [this.slots[at]!.attester, until];
+    }
   }
 
   /** How long a judgement at `creation` stays the same; undefined when a verdict is out, or another time could give another. */
@@ -135,8 +136,6 @@ export class JudgedRecord {
     return { from, until };
   }
 }
-
-const NONE: readonly JudgedAttestation[] = [];
 
 /** Whether another time could give another verdict than the one that is held. */
 export function depends(verdict: PacketVerdict | SignatureVerdict, creation: number): boolean {

@@ -1,5 +1,6 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { Steps } from '@discovery-raft/psp-envelope';
+import { heldUntil } from '../policy/verdict-period.js';
 import { listedWord } from '../policy/listed-word.js';
 import type { ListedItem } from '../policy/listing.js';
 import { sameBytes } from '../policy/bytes.js';
@@ -77,6 +78,31 @@ export class OwnEntries {
       failed,
     );
     return own;
+  }
+
+  /**
+   * Attests a packet again that this node has attested, when its attestation ends before the packet does and there is another
+   * certificate by now.
+   */
+  renew(own: OwnEntry, packet: Uint8Array): void {
+    const { identity, entry, expiration, signature: old } = own;
+    if (old === undefined || !this.#queue.hasRoom(packet.length, this.#signing)) return;
+    const word = this.#book.slotOf(entry, this.#context.self, old)?.verdict;
+    if (word?.ok !== true || heldUntil(expiration, word) >= expiration) return;
+    const failed = (error: unknown): void => raiseAlarm(this.#context, 'signerFailed', describeFailure(error));
+    const take = (signature: DiscoverySignature): void => {
+      if (this.#own.get(identity) !== own) return;
+      own.signature = signature;
+      this.#queue.add({ identity, expiration, packet, signature });
+    };
+    this.#sign(
+      packet,
+      (signature) => {
+        if (sameBytes(signature.certificate, old.certificate)) return;
+        Promise.resolve(this.#book.rememberOwn(entry, signature)).then(() => take(signature), failed);
+      },
+      failed,
+    );
   }
 
   #sign(packet: Uint8Array, tell: (signature: DiscoverySignature) => void, failed: (error: unknown) => void): void {

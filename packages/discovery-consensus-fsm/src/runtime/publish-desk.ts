@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { PublishToDiscoveryForwardedSchema } from '@discovery-raft/protocol';
 import type { DiscoverySignature, PublishToDiscovery, PublishToDiscoveryForwarded } from '@discovery-raft/protocol';
+import { heldUntil } from '../policy/verdict-period.js';
 import { itemFault, lifetimeFault } from '../policy/item-rules.js';
 import type { FailedVerdict, ListedAttestation, ListedRecord, PacketClaims } from '../ports.js';
 import type { PublishSource } from '../operations.js';
@@ -153,7 +154,10 @@ export class PublishDesk {
     const held = this.own.get(identity);
     const signed = (signature: DiscoverySignature | undefined): void =>
       tell(signature === undefined ? refused('internal', 'signer') : ACCEPTED);
-    if (held !== undefined && held.entry.key === entry.key) return whenSigned(held, signed);
+    if (held !== undefined && held.entry.key === entry.key) {
+      this.own.renew(held, packet);
+      return whenSigned(held, signed);
+    }
     if (held !== undefined && expiration <= held.expiration && !isListedInstead(entry, expiration, held)) {
       return tell(refused('notNewer', 'expiration'));
     }
@@ -211,7 +215,7 @@ export class PublishDesk {
     if (!word.ok) return no('badSignature', word.code.slice(0, 200));
     if (word.identity !== from) return no('wrongSigner', word.identity.slice(0, 200));
     if (!this.#leading) return no('notLeading', 'leadership was lost');
-    const attestation = { attester: from, signature, expiration: verdict.expiration };
+    const attestation = { attester: from, signature, expiration: heldUntil(verdict.expiration, word) };
     this.#upsert(packet, attestation, verdict, () => this.#release(entry, packet, verdict));
     // The leader has just verified the packet, so it can attest it as well; refusals (an older packet) do no harm here.
     if (this.#book.attestationOf(entry, this.#context.self) === 'missing')
@@ -233,7 +237,8 @@ export class PublishDesk {
   routeToList(): void {
     this.#leading = true;
     this.queue.route((pending, over) => {
-      const { packet, signature, expiration } = pending;
+      const { packet, signature } = pending;
+      const expiration = this.#book.ownWordUntil(signature, pending.expiration);
       this.#upsert(packet, { attester: this.#context.self, signature, expiration }, pending, over);
     }, MAX_OWN_UPSERTS_UNDER_WAY);
   }

@@ -2,14 +2,8 @@ import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { Steps } from '@discovery-raft/psp-envelope';
 import { MAX_MEMBERS } from '../config.js';
 import type { JudgedEntry } from '../policy/judgement.js';
-import type {
-  FailedVerdict,
-  ListedRecord,
-  ListedView,
-  PacketVerdict,
-  SignatureVerdict,
-  VerdictPeriod,
-} from '../ports.js';
+import { heldUntil, validAt } from '../policy/verdict-period.js';
+import type { FailedVerdict, ListedRecord, ListedView, PacketVerdict, SignatureVerdict } from '../ports.js';
 import { keptVerdict, packetJudge, signatureJudge, type KeptVerdict } from './asking-verifier.js';
 import { BookEntry, JudgedAttestation, textOf } from './book-entry.js';
 import type { Context } from './context.js';
@@ -175,14 +169,15 @@ export class RecordBook {
     }
   }
 
+  /** Until when this node's signature over a packet of that expiration holds, by its certificate. */
+  ownWordUntil({ certificate }: DiscoverySignature, expiration: number): number {
+    const own = this.#ownPeriod;
+    return own?.verdict.ok && own.certificate.is(certificate) ? heldUntil(expiration, own.verdict) : expiration;
+  }
+
   /** What is known, or will be, of a signature over a packet; undefined for one that never came. */
   slotOf(entry: BookEntry, attester: string, signature: DiscoverySignature): Judged<SignatureVerdict> | undefined {
     return entry.find(attester, signature);
-  }
-
-  /** A member's signature over a packet, if one was verified. */
-  verifiedSignature(entry: BookEntry, attester: string): DiscoverySignature | undefined {
-    return entry.attestations.find((slot) => slot.attester === attester && slot.isVerified)?.signature;
   }
 
   /** What is known of a member's word for a packet. */
@@ -389,11 +384,6 @@ export class RecordBook {
   #signatureJudge(entry: BookEntry, slot: JudgedAttestation, atSeconds: number): Verify<SignatureVerdict> {
     return signatureJudge(this.#context, entry, slot, atSeconds, () => this.#suspects.add(entry));
   }
-}
-
-/** What is remembered of an earlier time, if it holds at this one as well. */
-function validAt<Verdict extends VerdictPeriod>(remembered: Verdict | undefined, at: number): Verdict | undefined {
-  return remembered !== undefined && remembered.notBefore <= at && at <= remembered.notAfter ? remembered : undefined;
 }
 
 const NOT_KNOWN: FailedVerdict = { ok: false, code: 'notKnown', timeDependent: true };

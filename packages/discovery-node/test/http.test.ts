@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { gunzipSync, brotliDecompressSync } from 'node:zlib';
 import { request, type IncomingMessage } from 'node:http';
 import { create, toBinary } from '@bufbuild/protobuf';
@@ -316,4 +318,31 @@ test('a header that is too long ends its connection and harms nobody else', asyn
   const tooLong = await get('/healthz', { 'x-long': 'x'.repeat(20_000) }).catch(() => null);
   expect(tooLong?.status ?? 431).toBe(431);
   expect(await get('/healthz')).toMatchObject({ status: 200 });
+});
+
+describe('requests that do not wait for answers', () => {
+  /** Sends so many at once on one connection, and reads what comes until it ends or nothing comes any more. */
+  async function pipelined(requests: number, query = ''): Promise<string> {
+    const socket = connect(server.port, '127.0.0.1');
+    let text = '';
+    const ended = once(socket, 'close').catch(() => undefined);
+    socket.on('error', () => undefined);
+    socket.setEncoding('latin1').on('data', (piece: string) => (text += piece));
+    const last = 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+    socket.write(`GET /metrics${query} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(requests - 1) + last);
+    await ended;
+    return text;
+  }
+  const answers = (text: string): number => text.split('HTTP/1.1 200').length - 1;
+
+  test('some are answered in turn', async () => {
+    expect(answers(await pipelined(10))).toBe(10);
+  });
+
+  test('thousands end their connection, and are not answered all at once', async () => {
+    const asked = jest.spyOn(host, 'metrics');
+    expect(answers(await pipelined(5000))).toBeLessThanOrEqual(16);
+    expect(asked.mock.calls.length).toBeLessThanOrEqual(16);
+    expect((await get('/healthz')).status).toBe(200);
+  });
 });

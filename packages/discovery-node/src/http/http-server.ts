@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { StoredDirectory } from '@discovery-raft/discovery-consensus-fsm';
 import type { Logger } from '@discovery-raft/raft-core';
 import { NextRound } from './next-round.js';
@@ -11,6 +12,8 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 15_000;
 const MAX_HEADER_BYTES = 8192;
 const LATER = { 'retry-after': '5' };
+/** Requests that a connection may send before the first of them is answered; one more ends it. */
+const MAX_PIPELINED = 16;
 /** How long a server that ends waits for its last answers to go out. */
 const LAST_ANSWERS_MS = 1000;
 
@@ -59,6 +62,8 @@ export class HttpServer {
   readonly #answers: ReadonlyMap<string, Answer>;
   /** Responses that are not through yet. */
   readonly #answering = new Set<ServerResponse>();
+  /** How many of those each connection waits for. */
+  readonly #underWay = new WeakMap<Socket, number>();
   #allAnswered: () => void = () => {};
   #closing = false;
 
@@ -155,8 +160,14 @@ export class HttpServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    const underWay = (this.#underWay.get(socket) ?? 0) + 1;
+    // All answers of a connection are made at once, and wait for their turn: thousands of requests take megabytes to ask.
+    if (underWay > MAX_PIPELINED) return void socket.destroy();
+    this.#underWay.set(socket, underWay);
     this.#answering.add(response);
     response.once('close', () => {
+      this.#underWay.set(socket, (this.#underWay.get(socket) ?? 1) - 1);
       this.#answering.delete(response);
       if (this.#answering.size === 0) this.#allAnswered();
     });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate as turnOver } from 'node:timers/promises';
 import { RaftError, silentLogger } from '@discovery-raft/raft-core';
 import { AdminClient } from '../src/admin/admin-client.js';
 import { AdminError } from '../src/admin/admin-error.js';
@@ -244,6 +245,30 @@ describe('bytes that are no request end their connection and nothing else', () =
       .split('\n')
       .map((line) => JSON.parse(line) as { id: unknown });
     expect(answers.map(({ id }) => id)).toEqual(expect.arrayContaining([1, 'b', 3, null]));
+  });
+
+  test('who reads no answers is not read either, and goes on when it reads', async () => {
+    const metrics = jest.fn(() => ({ text: 'x'.repeat(500_000) }));
+    const socket = connect(await serve({}, { ...HANDLERS, metrics }));
+    open.push({ close: () => void socket.destroy() });
+    const lines = Array.from({ length: 200 }, (_, id) => `${JSON.stringify({ id, method: 'metrics' })}\n`);
+    for (const line of lines) {
+      socket.write(line);
+      // Turns enough to read it and to answer, for a server that would.
+      for (let turn = 0; turn < 10; turn++) await turnOver();
+    }
+    // The answers that the kernel took, the one that it did not, and those of lines that came along with them.
+    const asked = metrics.mock.calls.length;
+    expect(asked).toBeLessThan(100);
+    let answers = 0;
+    const allRead = new Promise<void>((resolve) => {
+      socket.on('data', (chunk: Buffer) => {
+        for (const byte of chunk) if (byte === 0x0a) answers++;
+        if (answers === lines.length) resolve();
+      });
+    });
+    await allRead;
+    expect(metrics.mock.calls.length).toBeGreaterThan(asked);
   });
 
   test('more requests at once than a connection may have are refused, and can be tried again', async () => {

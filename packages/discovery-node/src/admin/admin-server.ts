@@ -107,6 +107,8 @@ export class AdminServer {
         void this.#answer(socket, request).finally(() => underWay--);
       }
     });
+    // Who does not read its answers is not read either, or they would gather here.
+    socket.on('drain', () => socket.resume());
   }
 
   async #answer(socket: Socket, { id, method, params }: z.infer<typeof requestSchema>): Promise<void> {
@@ -144,7 +146,7 @@ function requestOf(line: string): z.infer<typeof requestSchema> | undefined {
 
 function answer(socket: Socket, body: Readonly<Record<string, unknown>>): void {
   if (!socket.writable) return;
-  socket.write(`${JSON.stringify(body)}\n`);
+  if (!socket.write(`${JSON.stringify(body)}\n`)) socket.pause();
 }
 
 function end(socket: Socket, id: null, error: AdminError): void {

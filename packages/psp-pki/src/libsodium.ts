@@ -66,11 +66,12 @@ export class Libsodium {
   }
 
   /**
-   * @param load - as `require`
+   * @param requireHere - gives `require` as a module of this package has it; a bundle may have none
    * @returns undefined when the package is not there, cannot be loaded on this machine, or judges by other rules
    */
-  static load(load: Pick<NodeJS.Require, 'resolve'> & ((id: string) => unknown)): Libsodium | undefined {
+  static load(requireHere: () => NodeJS.Require): Libsodium | undefined {
     try {
+      const load = requireHere();
       const path = load.resolve('sodium-native');
       const found = new Libsodium(path, load(path) as SodiumNative);
       return found.#isOfOurRules() ? found : undefined;
@@ -120,7 +121,7 @@ let used: { readonly libsodium: Libsodium | undefined } | undefined;
 
 /** libsodium where it is installed; looked for once, when the first signature is made or verified (some 20 ms). */
 export function libsodium(): Libsodium | undefined {
-  used ??= { libsodium: Libsodium.load(createRequire(import.meta.url)) };
+  used ??= { libsodium: Libsodium.load(() => createRequire(import.meta.url)) };
   return used.libsodium;
 }
 

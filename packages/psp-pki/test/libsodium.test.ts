@@ -12,12 +12,12 @@ const raw = new Uint8Array(Buffer.from(publicKey.export({ format: 'jwk' }).x!, '
 const seed = new Uint8Array(Buffer.from(privateKey.export({ format: 'jwk' }).d!, 'base64url'));
 
 /** A `require` that finds this in place of sodium-native. */
-function finds(native: object | Error): ReturnType<typeof createRequire> {
+function finds(native: object | Error): () => NodeJS.Require {
   const load = (): unknown => {
     if (native instanceof Error) throw native;
     return native;
   };
-  return Object.assign(load, { resolve: () => 'sodium-native' }) as unknown as ReturnType<typeof createRequire>;
+  return () => Object.assign(load, { resolve: () => 'sodium-native' }) as unknown as NodeJS.Require;
 }
 
 test('the daemon brings libsodium, and it is used', () => {
@@ -103,6 +103,10 @@ describe('not used', () => {
   test('when it is not installed, or not made for this machine', () => {
     expect(Libsodium.load(finds(new Error('no addon for this machine')))).toBeUndefined();
     expect(Libsodium.load(finds({}))).toBeUndefined();
+  });
+
+  test('in a bundle that does not know where it is', () => {
+    expect(Libsodium.load(() => createRequire(undefined as unknown as string))).toBeUndefined();
   });
 
   test('when it takes the cofactored equation, or a number that is not reduced', () => {

@@ -14,6 +14,11 @@ async function settledCluster(config = {}): Promise<TestServer> {
   return cluster.leader();
 }
 
+function abortable(): { signal: AbortSignal; abort: () => void } {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort() };
+}
+
 function errorOf(promise: Promise<unknown>): Promise<RaftError> {
   return promise.then(
     () => {
@@ -116,6 +121,24 @@ test('a batch whose end is lost with the leadership names what was applied of it
   expect(error).toMatchObject({ code: 'RAFT_LEADERSHIP_LOST', details: { outcome: 'lost' } });
   expect((error.details['results'] as { response: number }[]).map(({ response }) => response)).toEqual([2, 3]);
   expect(await cluster.converge()).toEqual(['first', 'a', 'b']);
+});
+
+test.each(['time limit', 'signal'])('its %s counts until its last command is applied', async (kind) => {
+  // Such a leader leads on without a quorum.
+  const { raft, id } = await settledCluster({ maxAppendEntries: 1, maxInflightAppends: 1, checkQuorum: false });
+  let passed = 0;
+  cluster.network.filter = (from, _, message) =>
+    from !== id || message.kind !== 'appendEntries' || message.entries.length === 0 || passed++ < 4;
+  const { signal, abort } = abortable();
+  const failed = errorOf(raft.applyBatch(bytes('a', 'b', 'c'), kind === 'signal' ? { signal } : { timeoutMs: 2000 }));
+  await cluster.clock.advanceUntil(() => cluster.server(id).machine.lines.includes('b'), 1000);
+  cluster.network.isolate(id);
+  if (kind === 'signal') abort();
+  const error = await cluster.clock.resolve(failed, 2000);
+  expect(error).toMatchObject({
+    code: kind === 'signal' ? 'RAFT_ABORTED' : 'RAFT_TIMEOUT',
+    details: { outcome: 'unknownOutcome', results: [{ response: 2 }, { response: 3 }] },
+  });
 });
 
 test('a shutdown settles it', async () => {

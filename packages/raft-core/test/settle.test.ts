@@ -228,6 +228,20 @@ describe('timeouts and aborts', () => {
     expect(removed).toHaveBeenCalledTimes(1);
   });
 
+  test('a time limit that is none is refused at once', async () => {
+    const { raft } = await settledCluster();
+    const { lastIndex } = raft;
+    const timeoutMs = NaN;
+    const data = Buffer.from('x');
+    const refused = { code: 'RAFT_INVALID_OPTION', outcome: 'notAppended' };
+    expect(await outcomeOf(raft.apply(data, { timeoutMs }))).toEqual(refused);
+    expect(await outcomeOf(raft.applyBatch([data], { timeoutMs }))).toEqual(refused);
+    expect(await outcomeOf(raft.barrier({ timeoutMs }))).toEqual(refused);
+    expect(await outcomeOf(raft.removeServer('a', { timeoutMs }))).toEqual(refused);
+    await cluster.clock.advance(100);
+    expect(raft.lastIndex).toBe(lastIndex);
+  });
+
   test('a barrier has them too', async () => {
     const { raft, id } = await settledCluster();
     expect(await cluster.clock.resolve(raft.barrier(), 1000)).toBe(raft.appliedIndex);

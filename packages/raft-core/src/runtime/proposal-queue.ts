@@ -247,8 +247,8 @@ export class ProposalQueue<Response> {
   }
 
   /**
-   * Gives a waiter the deadline and the abort signal of its call; null when it is aborted already. The call's proposals
-   * are the `count` from `firstId` on.
+   * Gives a waiter the deadline and the abort signal of its call, until the last of its proposals is settled; null when it is
+   * rejected already. The call's proposals are the `count` from `firstId` on.
    */
   #limit(
     waiter: Waiter<Response>,
@@ -257,10 +257,15 @@ export class ProposalQueue<Response> {
     { timeoutMs, signal }: CallOptions,
   ): Waiter<Response> | null {
     if (timeoutMs === undefined && signal === undefined) return waiter;
+    if (Number.isNaN(timeoutMs)) {
+      waiter.reject(this.#error('RAFT_INVALID_OPTION', 'timeoutMs must be a number, not NaN', 'notAppended'));
+      return null;
+    }
     if (signal?.aborted) {
       waiter.reject(this.#error('RAFT_ABORTED', 'the caller aborted the call', 'notAppended'));
       return null;
     }
+    let open = count;
     let timer: Timer | null = null;
     const end = (): void => {
       timer?.cancel();
@@ -276,7 +281,7 @@ export class ProposalQueue<Response> {
     if (timeoutMs !== undefined) timer = this.#ports.clock.setTimer(timeoutMs, expire);
     return {
       resolve: (applied) => {
-        end();
+        if (--open === 0) end();
         waiter.resolve(applied);
       },
       reject: (error) => {

@@ -32,7 +32,7 @@ export interface RaftOptions<Response> {
 export interface CallOptions {
   /**
    * Rejects the call after so many milliseconds, with RAFT_TIMEOUT; `details.outcome` says whether the entry was
-   * appended. Default: no limit, since every call settles anyway when its term or this node ends.
+   * appended. NaN is refused. Default: no limit, since every call settles anyway when its term or this node ends.
    */
   readonly timeoutMs?: number;
   /** Rejects the call when aborted, with RAFT_ABORTED. */

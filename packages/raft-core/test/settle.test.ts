@@ -102,6 +102,16 @@ describe('shutdown', () => {
     await raft.shutdown();
   });
 
+  test('a change of the membership that has begun may still come to its end', async () => {
+    const { raft } = await settledCluster();
+    const change = outcomeOf(raft.addVoter('x', 'address-of-x'));
+    await cluster.clock.advance(100);
+    await raft.shutdown();
+    expect(await change).toEqual({ code: 'RAFT_SHUTDOWN', outcome: 'unknownOutcome' });
+    const { configuration } = (await cluster.leader()).raft.getConfiguration();
+    expect(configuration.servers).toContainEqual({ id: 'x', address: 'address-of-x', suffrage: 'staging' });
+  });
+
   test('a peer’s request under way and a later one are rejected', async () => {
     const { raft, id } = await settledCluster();
     let asked = 0;

@@ -190,11 +190,14 @@ export class ProposalQueue<Response> {
   stop(): void {
     for (const timer of this.#graceTimers) timer.cancel();
     this.#graceTimers.clear();
-    const waiters = [...this.#flushing.slice(this.#answered), ...this.#unflushed, ...this.#submitted.values()];
+    // What the core has been given may be in the log, here and at peers, though the node stops before the core has said so.
+    const given = [...this.#flushing.slice(this.#answered), ...this.#submitted.values()];
+    const unflushed = this.#unflushed;
     this.#flushing = [];
     this.#unflushed = [];
     this.#submitted.clear();
-    for (const waiter of waiters) waiter.reject(this.#error('RAFT_SHUTDOWN', 'this node stopped', 'notAppended'));
+    for (const waiter of given) waiter.reject(this.#error('RAFT_SHUTDOWN', 'this node stopped', 'unknownOutcome'));
+    for (const waiter of unflushed) waiter.reject(this.#error('RAFT_SHUTDOWN', 'this node stopped', 'notAppended'));
     this.#pending.giveUpAll('RAFT_SHUTDOWN');
   }
 

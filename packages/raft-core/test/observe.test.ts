@@ -87,6 +87,20 @@ test('leaving the loop ends it; other observers go on', async () => {
   expect((await all(kept)).length).toBeGreaterThanOrEqual(2);
 });
 
+test.each(['another listener', 'its own filter'])('%s may end it: then it gets nothing more', async (who) => {
+  await cluster.apply('w');
+  const { raft } = await cluster.leader();
+  if (who === 'another listener') raft.on('commit', () => void observer.return());
+  const observer: Observer<{ readonly index: number }> = raft.observe('commit', {
+    filter: () => {
+      if (who === 'its own filter') void observer.return();
+      return true;
+    },
+  });
+  await cluster.apply('x');
+  expect(await observer.next()).toEqual({ done: true, value: undefined });
+});
+
 test('several calls of next get one event each', async () => {
   const leader = await cluster.leader();
   await cluster.clock.advance(100);

@@ -86,6 +86,8 @@ export class EventQueue<T> implements Observer<T> {
   }
 
   #push(event: T): void {
+    // Another listener of the same event, or the filter, may have ended it.
+    if (this.#ended) return;
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) return waiting({ done: false, value: event });
     this.#events.push(event);

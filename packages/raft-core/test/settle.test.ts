@@ -405,6 +405,35 @@ describe('listeners', () => {
   });
 });
 
+describe('listeners that call the node', () => {
+  test('what comes of it is told when all have heard what came before', async () => {
+    cluster = await TestCluster.start(1);
+    const { raft } = await cluster.leader();
+    const seen: number[] = [];
+    let done: Promise<unknown> | undefined;
+    raft.on('commit', () => void (done ??= raft.addNonvoter('n', 'address-of-n')));
+    raft.on('commit', ({ index }) => seen.push(index));
+    const { index } = await cluster.apply('x');
+    await done;
+    expect(seen).toEqual([index, index + 1]);
+  });
+
+  test('one that stops it leaves the others all that came before, and the shutdown as the last', async () => {
+    cluster = await TestCluster.start(1);
+    const { raft } = await cluster.leader();
+    const seen: string[] = [];
+    raft.on('configurationChange', () => void raft.shutdown());
+    raft.on('configurationChange', () => seen.push('configurationChange'));
+    raft.on('peerChange', () => seen.push('peerChange'));
+    raft.on('shutdown', () => seen.push('shutdown'));
+    const observed = raft.observe('peerChange');
+    await outcomeOf(raft.addNonvoter('n', 'address-of-n'));
+    expect(seen).toEqual(['configurationChange', 'peerChange', 'shutdown']);
+    expect(await observed.next()).toMatchObject({ done: false, value: { peer: { id: 'n' } } });
+    expect(await observed.next()).toMatchObject({ done: true });
+  });
+});
+
 describe('chaos', () => {
   test.each(Array.from({ length: 8 }, (_, i) => i + 1))('seed %i: every call of every kind settles', async (seed) => {
     cluster = await TestCluster.start(5, { seed, config: { trailingLogs: 5, outcomeGraceMs: 500 } });

@@ -175,9 +175,9 @@ export class Driver<Response> {
     this.restoring.rejectAll(withOutcome(stopped, 'unknownOutcome'));
     for (const calls of [this.#rpcs, this.#reads, this.transfers, this.restores]) calls.rejectAll(stopped);
     this.#waiters.rejectAll(stopped);
-    this.events.emit('shutdown', { error });
-    // Otherwise what was observed is still to be told.
-    if (!this.loop.driving) this.events.close();
+    this.#observations.add({ event: 'shutdown', payload: { error } });
+    // Otherwise the loop does it, when the state has settled.
+    if (!this.loop.driving) this.#settled();
   }
 
   /** Resolves when nothing is written any more; after `stop`. */
@@ -355,8 +355,7 @@ export class Driver<Response> {
   }
 
   #settled(): void {
-    this.#observations.tell();
-    if (this.#stopped) this.events.close();
+    if (this.#observations.tell() && this.#stopped) this.events.close();
   }
 
   #refusesRequests(): RaftError | null {

@@ -5,6 +5,7 @@ import type { TypedEvents } from './typed-events.js';
 export class EventQueue {
   readonly #events: TypedEvents<RaftEvents>;
   #waiting: Observation[] = [];
+  #telling = false;
 
   constructor(events: TypedEvents<RaftEvents>) {
     this.#events = events;
@@ -14,12 +15,24 @@ export class EventQueue {
     this.#waiting.push(observation);
   }
 
-  /** Tells observers what happened, also what happens meanwhile. */
-  tell(): void {
-    while (this.#waiting.length > 0) {
-      const observations = this.#waiting;
-      this.#waiting = [];
-      for (const { event, payload } of observations) this.#events.emit(event, payload);
+  /**
+   * Tells observers what happened, in order, also what happens meanwhile: a listener may call the node, and what comes of that
+   * waits until all others have heard what it was told.
+   *
+   * @returns whether all is told; false within a listener
+   */
+  tell(): boolean {
+    if (this.#telling) return false;
+    this.#telling = true;
+    try {
+      while (this.#waiting.length > 0) {
+        const observations = this.#waiting;
+        this.#waiting = [];
+        for (const { event, payload } of observations) this.#events.emit(event, payload);
+      }
+    } finally {
+      this.#telling = false;
     }
+    return true;
   }
 }

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { PullTrustRootsSchema, TrustRootsSchema } from '@discovery-raft/protocol';
+import { PullTrustRootsSchema, TrustRootsSchema, type SignedTrustRoot } from '@discovery-raft/protocol';
 import { answerRootPull, type DiscoveryMessage } from '@discovery-raft/psp-envelope';
 import type { Clock, Logger } from '@discovery-raft/raft-core';
 import type { RootKeeper, RootRumours } from './root-keeper.js';
@@ -20,6 +20,8 @@ export interface RootExchangeOptions {
   peers(): readonly string[];
 }
 
+type Offered = readonly SignedTrustRoot[] | undefined;
+
 /**
  * How trust roots go from node to node: asked for (event 2012) and sent (event 2013). A peer that never showed that it knows
  * of them is told nothing while there is only the first root: nodes of older versions end a link that carries an event which
@@ -30,6 +32,8 @@ export class RootExchange implements RootRumours {
   readonly #askedAt = new Map<string, number>();
   /** Newest version that each peer is known to have. */
   readonly #versions = new Map<string, number>();
+  /** Peers whose roots are being judged, which takes signatures, and what each has sent meanwhile. */
+  readonly #offered = new Map<string, Offered>();
 
   constructor(options: RootExchangeOptions) {
     this.#options = options;
@@ -55,20 +59,37 @@ export class RootExchange implements RootRumours {
 
   /** Takes what a peer sends over its authenticated link. */
   async receive(from: string, message: DiscoveryMessage): Promise<void> {
-    const { keeper } = this.#options;
     if (message.event === 'pullTrustRoots') {
       const version = Number(message.body.newerThan);
       this.#versions.set(from, version);
-      this.#send(from, { event: 'trustRoots', body: answerRootPull(keeper.chain, message.body) });
+      this.#send(from, { event: 'trustRoots', body: answerRootPull(this.#options.keeper.chain, message.body) });
       if (version > this.#newest) this.#ask(from);
     } else if (message.event === 'trustRoots') {
-      const { taken, refused } = await keeper.offer(message.body.roots, from);
-      if (taken === 0) return;
-      this.#versions.set(from, Math.max(this.#newest, this.#versions.get(from) ?? 0));
-      // One message may not have held them all.
-      this.#askedAt.delete(from);
-      if (refused === null) this.#ask(from);
+      const isBusy = this.#offered.has(from);
+      this.#offered.set(from, isBusy ? message.body.roots : undefined);
+      if (!isBusy) await this.#offerAll(from, message.body.roots);
     }
+  }
+
+  /** Has what a peer sends judged, a message at a time; of what comes meanwhile, the last. */
+  async #offerAll(from: string, first: readonly SignedTrustRoot[]): Promise<void> {
+    try {
+      for (let roots: Offered = first; roots !== undefined; roots = this.#offered.get(from)) {
+        this.#offered.set(from, undefined);
+        await this.#offer(from, roots);
+      }
+    } finally {
+      this.#offered.delete(from);
+    }
+  }
+
+  async #offer(from: string, roots: readonly SignedTrustRoot[]): Promise<void> {
+    const { taken, refused } = await this.#options.keeper.offer(roots, from);
+    if (taken === 0) return;
+    this.#versions.set(from, Math.max(this.#newest, this.#versions.get(from) ?? 0));
+    // One message may not have held them all.
+    this.#askedAt.delete(from);
+    if (refused === null) this.#ask(from);
   }
 
   get #newest(): number {

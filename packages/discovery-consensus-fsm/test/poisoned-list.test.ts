@@ -3,14 +3,16 @@ import { DiscoverySignatureSchema } from '@discovery-raft/protocol';
 import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { ListedAttestation } from '../src/index.js';
 import { Cluster, SLOT, START } from './fixtures/cluster.js';
-import { FakeSigner, identityOf, makePacket } from './fixtures/fake-crypto.js';
+import { FakeSigner, identityOf, makePacket, type Validity } from './fixtures/fake-crypto.js';
 import { MOST_ATTESTATIONS } from './fixtures/fake-list.js';
 
 const LATER = START + 3600;
 
 /** What a lying leader can write in the name of a member whose certificate everybody has seen. */
-async function forgedBy(member: string, expiration: number): Promise<ListedAttestation> {
-  const { certificate } = await new FakeSigner(member).sign(new Uint8Array(0));
+async function forgedBy(member: string, expiration: number, validity?: Validity): Promise<ListedAttestation> {
+  const signer = new FakeSigner(member);
+  if (validity !== undefined) signer.validity = validity;
+  const { certificate } = await signer.sign(new Uint8Array(0));
   const signature: DiscoverySignature = create(DiscoverySignatureSchema, {
     certificate,
     signature: new Uint8Array(64).fill(6),
@@ -63,6 +65,57 @@ describe('a list that a lying leader has poisoned', () => {
     expect(cluster.node(2).list.get(identityOf('a'))).toMatchObject([{ expiration: LATER }]);
     await cluster.runRound();
     await expect(cluster.directory(3)).resolves.toMatchObject({ items: 1 });
+  });
+
+  test.each([
+    ['not valid yet', { notBefore: LATER * 2, notAfter: LATER * 3 }],
+    ['valid no more', { notBefore: 0, notAfter: START - 1 }],
+  ])('a forged packet whose made-up certificate is %s is taken out, and a newer real one gets in', async (_, dates) => {
+    const cluster = await Cluster.started(4);
+    for (let i = 0; i < 4; i++) await cluster.publish(i, makePacket({ name: 'a', expiration: LATER }));
+    await cluster.time.advance(1);
+    const forged = makePacket({ name: 'a', expiration: LATER * 4, authentic: false, ...dates });
+    cluster.log.push({ kind: 'upsert', packet: forged, attestation: await forgedBy(cluster.node(0).id, LATER * 4) });
+    await cluster.elect(1);
+    await cluster.runRound();
+    expect(cluster.node(2).list.get(identityOf('a'))).toMatchObject([{ expiration: LATER }]);
+    for (let i = 0; i < 4; i++) await cluster.publish(i, makePacket({ name: 'a', expiration: LATER + 1 }));
+    await cluster.runRound();
+    expect(cluster.node(2).list.get(identityOf('a')).at(-1)).toMatchObject({ expiration: LATER + 1 });
+    await expect(cluster.directory(3)).resolves.toMatchObject({ round: START / SLOT + 2, items: 1 });
+  });
+
+  test('forged attestations with made-up certificates that do not hold now are taken out, those of others stay', async () => {
+    const cluster = await Cluster.started(4);
+    const packet = makePacket({ name: 'a', expiration: LATER });
+    for (let i = 0; i < 4; i++) await cluster.publish(i, packet);
+    await cluster.time.advance(5);
+    const identity = identityOf('a');
+    const [kept] = cluster.node(0).list.get(identity)[0]!.attestations;
+    cluster.log.push({ kind: 'delete', identity }, { kind: 'upsert', packet, attestation: kept! });
+    for (const { id } of cluster.nodes.filter((node) => node.id !== kept!.attester)) {
+      const attestation = await forgedBy(id, LATER * 2, { notBefore: LATER * 2, notAfter: LATER * 3 });
+      cluster.log.push({ kind: 'upsert', packet, attestation });
+    }
+    await cluster.elect(1);
+    await cluster.runRound();
+    await cluster.runRound();
+    const now = cluster.node(0).list.get(identity)[0]!.attestations;
+    expect(now.map(({ expiration }) => expiration)).toEqual([LATER, LATER, LATER, LATER]);
+    await expect(cluster.directory(3)).resolves.toMatchObject({ round: START / SLOT + 2, items: 1 });
+  });
+
+  test('a real packet that lives longer than any may is taken out', async () => {
+    const cluster = await Cluster.started(4);
+    for (let i = 0; i < 4; i++) await cluster.publish(i, makePacket({ name: 'a', expiration: LATER }));
+    await cluster.time.advance(1);
+    const packet = makePacket({ name: 'a', expiration: LATER * 2 });
+    const signature = await cluster.node(0).signer.sign(packet);
+    const attestation = { attester: cluster.node(0).id, signature, expiration: LATER * 2 };
+    cluster.log.push({ kind: 'upsert', packet, attestation });
+    await cluster.elect(1);
+    await cluster.runRound();
+    expect(cluster.node(2).list.get(identityOf('a'))).toMatchObject([{ expiration: LATER }]);
   });
 
   test('attestations that a lying leader left out are put back by who has verified them, whoever has forgotten them', async () => {

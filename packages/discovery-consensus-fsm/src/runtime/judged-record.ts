@@ -1,8 +1,10 @@
+import { MAX_MEMBERS } from '../config.js';
 import type { Committee } from '../policy/committee.js';
 import type { JudgedEntry } from '../policy/judgement.js';
 import type { ListedRecord, PacketVerdict, SignatureVerdict } from '../ports.js';
 import type { BookEntry, JudgedAttestation } from './book-entry.js';
 import type { KnownPacket } from './known-packet.js';
+import { NotJudged } from './verification-queue.js';
 
 /** Verdicts for another time than the one at which they were first given, by the slot that holds those. */
 export type Again = ReadonlyMap<object, PacketVerdict | SignatureVerdict>;
@@ -20,6 +22,22 @@ export interface Period {
   readonly from: number;
   readonly until: number;
 }
+
+/**
+ * What a record is worth.
+ *
+ * - `good`: nothing speaks against it, perhaps because a verdict is still out;
+ * - `forged`: its packet is not what the list takes it for, now or ever;
+ * - `partly`: the packet is good, but an attestation is not by whom it names, which keeps the real one out; or there are so
+ *   many of strangers that those of members may find no room;
+ * - `doubtful`: something in it was refused for the time at which it came, which says nothing of its signatures.
+ */
+export type Worth = 'good' | 'forged' | 'partly' | 'doubtful';
+
+/** Attestations of strangers that a record may carry: as many as a change of all members leaves behind. */
+const MAX_STRANGERS = MAX_MEMBERS;
+/** Longest lifetimes from now on in which a packet has to expire: one, and as much for clocks that are wrong. */
+const LIFETIMES_AHEAD = 2;
 
 /** What a record is found to be, for one committee. Immutable. */
 export class Judgement implements JudgedEntry {
@@ -102,6 +120,26 @@ export class JudgedRecord {
     return this.#expirations === undefined ? expiration : this.#expirations[at]!;
   }
 
+  /**
+   * By the verdicts that are there. It takes the time into account that no honest node lets a packet live.
+   *
+   * @param now Unix seconds
+   * @param maxLifetimeSeconds of a packet, when it is published
+   */
+  worth(record: ListedRecord, now: number, maxLifetimeSeconds: number): Worth {
+    if (record.expiration > now + LIFETIMES_AHEAD * maxLifetimeSeconds) return 'forged';
+    const isCrowded = record.attesters.length - this.slots.length > MAX_STRANGERS;
+    if (this.isGood && !isCrowded) return 'good';
+    const { verdict } = this.entry;
+    if (verdict === undefined || verdict instanceof NotJudged) return 'good';
+    if (!verdict.ok) return isDoubtful(verdict) ? 'doubtful' : 'forged';
+    if (!this.fits(record, verdict)) return 'forged';
+    const isOpen = (slot: JudgedAttestation, at: number): boolean =>
+      isDoubtful(slot.verdict) && this.#holdsUntil(record, at) > now;
+    if (this.slots.some(isOpen)) return 'doubtful';
+    return isCrowded || this.slots.some(({ isForged }) => isForged) ? 'partly' : 'good';
+  }
+
   /** Whether the list says of an attestation that it ends at another time than the record. */
   get hasOwnTimes(): boolean {
     return this.#expirations !== undefined;
@@ -135,6 +173,11 @@ export class JudgedRecord {
     }
     return { from, until };
   }
+}
+
+/** Whether a verdict is a refusal for the time that it was asked for. */
+export function isDoubtful(verdict: PacketVerdict | SignatureVerdict | undefined): boolean {
+  return verdict?.ok === false && verdict.timeDependent === true && !(verdict instanceof NotJudged);
 }
 
 /** Whether another time could give another verdict than the one that is held. */

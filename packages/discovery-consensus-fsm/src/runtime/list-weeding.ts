@@ -1,16 +1,18 @@
 import type { ListedAttestation, ListedRecord } from '../ports.js';
 import type { Context } from './context.js';
-import type { JudgedRecord } from './judged-record.js';
+import type { JudgedRecord, Worth } from './judged-record.js';
 import type { RecordBook } from './record-book.js';
 import { Pace } from './slices.js';
 
 /** Identities that are weeded at once. */
 const MAX_UNDER_WAY = 64;
+const NOTHING: ReadonlySet<object> = new Set();
 
 /**
  * The leader's search for what a lying leader has left in the list: forged packets, which claim to be newer than the real
  * ones, and forged attestations, which keep the real ones out. Nobody lists either; but while they stand, the writer takes
- * nothing beside them. A record with a forged attestation is written anew with the good ones.
+ * nothing beside them. A record with a forged attestation is written anew with the good ones. What is refused for its time alone
+ * goes too: who has accepted it brings it again, and it is taken once it holds.
  */
 export class ListWeeding {
   readonly #context: Context;
@@ -55,13 +57,17 @@ export class ListWeeding {
     await Promise.all(underWay);
   }
 
-  async #weed(record: ListedRecord, judged: JudgedRecord, worth: 'forged' | 'partly'): Promise<void> {
+  async #weed(record: ListedRecord, judged: JudgedRecord, worth: Worth): Promise<void> {
     const { ports, committees } = this.#context;
     const { writer } = ports;
-    const isForged = (attester: string): boolean =>
-      judged.slots.some((slot) => slot.attester === attester && slot.isForged);
-    const keeps = ({ attester }: ListedAttestation): boolean => committees.known.has(attester) && !isForged(attester);
-    const good = worth === 'partly' ? record.attestations.filter(keeps) : [];
+    const refused = worth === 'doubtful' ? await this.#book.refusedNow(judged) : NOTHING;
+    // Another time has made it good.
+    if (worth === 'doubtful' && refused.size === 0) return;
+    const isBad = (attester: string): boolean =>
+      judged.slots.some((slot) => slot.attester === attester && (slot.isForged || refused.has(slot)));
+    const keeps = ({ attester }: ListedAttestation): boolean => committees.known.has(attester) && !isBad(attester);
+    const isForged = worth === 'forged' || refused.has(judged.entry);
+    const good = isForged ? [] : record.attestations.filter(keeps);
     try {
       await writer.removeRecords?.(record.identity, ({ index }) => index === record.index);
       for (const attestation of good) void writer.upsert(record.packet, attestation).catch(() => undefined);

@@ -1,13 +1,12 @@
 import type { DiscoverySignature } from '@discovery-raft/protocol';
 import type { Steps } from '@discovery-raft/psp-envelope';
-import { MAX_MEMBERS } from '../config.js';
 import type { JudgedEntry } from '../policy/judgement.js';
 import { heldUntil, validAt } from '../policy/verdict-period.js';
 import type { FailedVerdict, ListedRecord, ListedView, PacketVerdict, SignatureVerdict } from '../ports.js';
 import { keptVerdict, packetJudge, signatureJudge, type KeptVerdict } from './asking-verifier.js';
 import { BookEntry, JudgedAttestation, textOf } from './book-entry.js';
 import type { Context } from './context.js';
-import { depends, JudgedRecord, type Again } from './judged-record.js';
+import { depends, isDoubtful, JudgedRecord, type Again, type Worth } from './judged-record.js';
 import { KnownCertificates, type KnownCertificate } from './known-certificates.js';
 import type { PacketSource } from './known-packet.js';
 import { RecordTable } from './record-table.js';
@@ -25,9 +24,6 @@ interface ViewedTable {
 
 /** Signatures of one attester over one packet that messages may bring; those in the list are always judged. */
 const MAX_SIGNATURES_PER_ATTESTER = 4;
-
-/** Attestations of strangers that a record may carry: as many as a change of all members leaves behind. */
-const MAX_STRANGERS = MAX_MEMBERS;
 
 /**
  * The verdicts on everything in the list: each packet and each attestation is verified once, when it first shows up, in
@@ -245,22 +241,35 @@ export class RecordBook {
     for (const judged of table.came) judged.isInTable = true;
   }
 
+  /** What a record is worth, by the verdicts that are there; see {@link JudgedRecord.worth}. */
+  worthOf(record: ListedRecord, judged: JudgedRecord): Worth {
+    const { config, time } = this.#context;
+    return judged.worth(record, time.wallNow(), config.maxLifetimeSeconds);
+  }
+
   /**
-   * What a record is worth, by the verdicts that are there.
+   * Asks again about what was refused for its time, as that is looked at before any signature: whoever forges something can give
+   * it any dates.
    *
-   * - `good`: nothing speaks against it, perhaps because a verdict is still out;
-   * - `forged`: its packet is not what the list takes it for, now or ever;
-   * - `partly`: the packet is good, but an attestation is not by whom it names, which keeps the real one out; or there are so
-   *   many of strangers that those of members may find no room.
+   * @returns what is refused at this moment too: the entry, or attestations
    */
-  worthOf(record: ListedRecord, judged: JudgedRecord): 'good' | 'forged' | 'partly' {
-    const isCrowded = record.attesters.length - judged.slots.length > MAX_STRANGERS;
-    if (judged.isGood && !isCrowded) return 'good';
-    const { verdict } = judged.entry;
-    if (verdict === undefined) return 'good';
-    if (!verdict.ok) return verdict.timeDependent === true ? 'good' : 'forged';
-    if (!judged.fits(record, verdict)) return 'forged';
-    return isCrowded || judged.slots.some(({ isForged }) => isForged) ? 'partly' : 'good';
+  async refusedNow({ entry, slots }: JudgedRecord): Promise<ReadonlySet<object>> {
+    const refused = new Set<object>();
+    const now = Math.floor(this.#context.time.wallNow());
+    const ask = async <Verdict extends PacketVerdict | SignatureVerdict>(
+      slot: Judged<Verdict>,
+      verify: Verify<Verdict | FailedVerdict>,
+    ): Promise<void> => {
+      if (!isDoubtful(slot.verdict)) return;
+      const fresh = await this.#queue.ask(verify);
+      if (fresh.ok) slot.verdict = fresh;
+      else if (!(fresh instanceof NotJudged)) refused.add(slot);
+    };
+    await Promise.all([
+      ask<KeptVerdict>(entry, packetJudge(this.#context, entry, now)),
+      ...slots.map((slot) => ask<SignatureVerdict>(slot, this.#signatureJudge(entry, slot, now))),
+    ]);
+    return refused;
   }
 
   /** Forgets packets that neither the list nor `isNeeded` knows any more. Takes time for what has changed since the last call. */

@@ -49,6 +49,15 @@ test('who asks a node that does not lead is told who does, and where', async () 
   }
 });
 
+test('who is no server can be neither removed nor demoted: it may be a slip of the pen', async () => {
+  const handlers = handlersOf(await cluster.elected());
+  for (const method of ['members.remove', 'members.demote'] as const) {
+    expect(() => handlers[method]({ identity: 'nobody', timeoutMs: 1000 })).toThrow(
+      expect.objectContaining({ code: 'ADMIN_NOT_ALLOWED', message: expect.stringMatching(/nobody.*members list/) }),
+    );
+  }
+});
+
 test('a transfer tells who leads after it', async () => {
   const old = await cluster.elected();
   const { leaderId } = await cluster.settle(Promise.resolve(handlersOf(old).transfer({ timeoutMs: 60_000 })));

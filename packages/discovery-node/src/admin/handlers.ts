@@ -53,12 +53,18 @@ export function adminHandlers(host: AdminHost): AdminHandlers {
       const add = voter ? raft.addVoter.bind(raft) : raft.addNonvoter.bind(raft);
       return changed(add(identity, identity, { timeoutMs }));
     },
-    'members.remove': ({ identity, timeoutMs }) => changed(node.raft.removeServer(identity, { timeoutMs })),
+    'members.remove': ({ identity, timeoutMs }) => {
+      checkServer(node, identity);
+      return changed(node.raft.removeServer(identity, { timeoutMs }));
+    },
     'members.promote': ({ identity, timeoutMs }) => {
       checkKnown(host, identity);
       return changed(node.raft.addVoter(identity, identity, { timeoutMs }));
     },
-    'members.demote': ({ identity, timeoutMs }) => changed(node.raft.demoteVoter(identity, { timeoutMs })),
+    'members.demote': ({ identity, timeoutMs }) => {
+      checkServer(node, identity);
+      return changed(node.raft.demoteVoter(identity, { timeoutMs }));
+    },
     'root.get': () => getRoots(node, host.now()),
     'root.sign': ({ root }) => signRoot(node, root),
     'root.publish': ({ signed }) => publishRoot(node, signed),
@@ -194,6 +200,16 @@ async function asLeader<T>({ node, addressOf }: AdminHost, act: Promise<T>): Pro
     const where = leader === null ? 'and knows no leader now' : `but ${leader.id} at ${addressOf(leader.id) ?? '?'}`;
     throw new RaftError('RAFT_NOT_LEADER', `this node does not lead, ${where}`, error.details, error);
   }
+}
+
+/** Raft takes the removal of a server that it has not for done, which would tell of a slip of the pen that all is well. */
+function checkServer({ raft }: DiscoveryNode, identity: string): void {
+  // Any other node says who leads.
+  if (raft.state !== 'leader') return;
+  const { servers } = raft.getConfiguration().configuration;
+  if (servers.some(({ id }) => id === identity)) return;
+  const message = `${identity} is no server of this cluster: \`discovery-node members list\` names them`;
+  throw new AdminError('ADMIN_NOT_ALLOWED', message);
 }
 
 function membersList({ node, addressOf }: AdminHost): AdminResults['members.list'] {

@@ -20,6 +20,10 @@ const CODES = {
   NODE_EXISTS: { retryable: false },
   /** Another process uses the data directory; `details.pid`. */
   NODE_DATA_LOCKED: { retryable: true },
+  /** The data directory is another node's; `details.owner`. */
+  NODE_DATA_FOREIGN: { retryable: false },
+  /** The address of HTTP, of PSP or of the admin socket cannot be listened at; the message names the setting. */
+  NODE_LISTEN_FAILED: { retryable: true },
   /** A file of the data directory is damaged; the message says what to do. */
   NODE_DATA_CORRUPT: { retryable: false },
   /** This node's state is not what the other nodes have; the message has both digests and what to do. */

@@ -1,4 +1,4 @@
-import { chmod, unlink } from 'node:fs/promises';
+import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from '@discovery-raft/raft-core';
 import { z } from 'zod';
@@ -51,11 +51,18 @@ export class AdminServer {
     this.#server.maxConnections = options.maxConnections ?? 64;
   }
 
-  /** @throws NodeError NODE_DATA_LOCKED when another process answers there; errors of the system */
+  /** @throws NodeError NODE_DATA_LOCKED when another process answers there, NODE_LISTEN_FAILED */
   static async listen(options: AdminServerOptions): Promise<AdminServer> {
-    await clearSocket(options.socket);
+    const { socket } = options;
     const server = new AdminServer(options);
-    await server.#listen();
+    try {
+      await clearSocket(socket);
+      await server.#listen();
+    } catch (error) {
+      if (error instanceof NodeError) throw error;
+      const message = `there can be no admin socket ${socket}: its folder must exist, and be this user's to write to`;
+      throw new NodeError('NODE_LISTEN_FAILED', message, { socket }, error);
+    }
     return server;
   }
 
@@ -156,6 +163,15 @@ function end(socket: Socket, id: null, error: AdminError): void {
 
 /** Removes a socket that a process left behind which ended without warning. */
 async function clearSocket(socket: string): Promise<void> {
+  const found = await lstat(socket).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  });
+  if (found === null) return;
+  if (!found.isSocket()) {
+    const message = `${socket} is no socket, and stays as it is: give admin.socket a path of its own`;
+    throw new NodeError('NODE_LISTEN_FAILED', message, { socket });
+  }
   const answered = await new Promise<boolean>((resolve, reject) => {
     const probe = connect(socket);
     probe.once('connect', () => {

@@ -16,7 +16,9 @@ import { DiscoveryNode } from '../node/discovery-node.js';
 import { VerdictMemory } from '../verdicts/verdict-memory.js';
 import { Closers } from './closers.js';
 import { nodeClocks, type NodeClocks } from './clocks.js';
+import { cannotListen } from './cannot-listen.js';
 import { lockData } from './data-lock.js';
+import { checkOwner, keepOwner } from './data-owner.js';
 import { foundCluster } from './found-cluster.js';
 import { expiryWarnings, ROOTS_FILE, type Deployment } from './deployment.js';
 import { OwnKeys } from './own-keys.js';
@@ -68,15 +70,17 @@ export class NodeProcess {
     });
   }
 
-  /** @throws NodeError NODE_DATA_LOCKED, NODE_DATA_CORRUPT, NODE_STATE_DIVERGED; RaftError, LinkError and errors of the system */
+  /** @throws NodeError NODE_DATA_LOCKED, NODE_DATA_FOREIGN, NODE_DATA_CORRUPT, NODE_LISTEN_FAILED, NODE_STATE_DIVERGED; RaftError, LinkError and errors of the system */
   static async start(options: NodeProcessOptions): Promise<NodeProcess> {
     const closers = new Closers(options.logger);
+    let own: NodeProcess | undefined;
     try {
-      const parts = await openParts(options, closers);
-      const own = new NodeProcess(parts);
+      own = new NodeProcess(await openParts(options, closers));
       await own.#serve();
       return own;
     } catch (error) {
+      // Or the end of Raft would be taken for news from the cluster.
+      if (own !== undefined) own.#stopping = Promise.resolve();
       await closers.closeAll();
       throw error;
     }
@@ -107,8 +111,12 @@ export class NodeProcess {
     let http: HttpServer | null = null;
     if (config.http.enabled) {
       const { HttpServer } = await import('../http/http-server.js');
-      http = await HttpServer.listen(this.#httpHost(text), { ...config.http, logger: options.logger });
-      const server = http;
+      const server = await HttpServer.listen(this.#httpHost(text), { ...config.http, logger: options.logger }).catch(
+        (error: unknown): never => {
+          throw cannotListen('http', config.http, error);
+        },
+      );
+      http = server;
       closers.add('the HTTP server', () => server.close());
     }
     const handlers = adminHandlers(this.#adminHost(text, http));
@@ -288,6 +296,8 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
   closers.add('the store', () => store.close());
   const { logStore, stableStore, snapshotStore } = store;
   const hadState = await hasExistingState(logStore, stableStore, snapshotStore);
+  const { identity } = deployment.keys.identity;
+  await checkOwner(dataFolder, { identity, hasState: hadState });
   const directoryStore = await FileDirectoryStore.open({ folder: join(dataFolder, 'directories'), logger });
   const verdicts = await VerdictMemory.open({ folder: join(dataFolder, 'verdicts'), logger });
   closers.add('the verdicts', () => verdicts.close());
@@ -314,6 +324,8 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
   closers.add('the node', () => node.stop());
   // Before the first peer can be heard: its vote request would make this node one of an existing cluster.
   await foundCluster({ node, config, dataFolder, hadState, anyway: options.bootstrap, logger });
+  const hasState = hadState || (await hasExistingState(logStore, stableStore, snapshotStore));
+  await keepOwner(dataFolder, { identity, hasState });
   const links = await openLinks({
     deployment,
     credentials: deployment.keys.link,
@@ -321,6 +333,8 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
     clock: clocks.clock,
     random: systemRandom(),
     logger,
+  }).catch((error: unknown): never => {
+    throw cannotListen('listen', config.listen, error);
   });
   closers.add('the links', () => links.close());
   const folder = path(config.keys.directory);

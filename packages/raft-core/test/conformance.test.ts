@@ -250,6 +250,14 @@ describe('a suite fails for', () => {
     }
     const forgetful = await failing(stateMachineConformance({ ...textMachine, create: () => new Forgetful() }));
     expect(forgetful).toEqual(['StateMachine: who gets tombstones for what was redacted comes to the same state']);
+    class Mistaken extends TextMachine {
+      override apply(...[entry, context]: Parameters<TextMachine['apply']>): number {
+        if (entry.index > 2) context.redact(entry.index - 1, new Uint8Array(32));
+        return super.apply(entry, context);
+      }
+    }
+    const mistaken = await failing(stateMachineConformance({ ...textMachine, create: () => new Mistaken() }));
+    expect(mistaken.join()).toContain('the same responses');
     let calls = 0;
     class Chance extends TextMachine {
       override apply(...args: Parameters<TextMachine['apply']>): number {

@@ -19,6 +19,7 @@ import { EntryChain } from './state/entry-chain.js';
 import { HASH_BYTES, packHash, type Crc32, type PackedSha256 } from './state/hashing.js';
 import { ListState } from './state/list-state.js';
 import { StateView } from './state/list-view.js';
+import type { LiveRecord } from './state/live-record.js';
 
 /** What applying an entry gave; the answer that the proposer gets. */
 export type ListResult =
@@ -74,6 +75,8 @@ export class SharedList implements StateMachine<ListResult> {
   #lastFrozen: FrozenList | undefined;
   /** An entry without effect whose data is to leave the log; it takes a later entry to say so. 0 for none. */
   #deadOnArrival: LogIndex = 0;
+  /** Of the snapshot that was restored last: records up to there were read from it, and not from the log. */
+  #restoredIndex: LogIndex = 0;
   readonly #counts = { inserted: 0, replaced: 0, deleted: 0, frozen: 0, redacted: 0 };
   readonly #ignored: Record<IgnoredReason, number> = { malformed: 0, unknownPacket: 0, empty: 0, nothingToDelete: 0 };
 
@@ -189,6 +192,7 @@ export class SharedList implements StateMachine<ListResult> {
     this.#chain = new EntryChain(this.#rules.sha256, chain);
     this.#appliedIndex = index;
     this.#deadOnArrival = deadOnArrival;
+    this.#restoredIndex = index;
     this.#view = undefined;
     this.#lastFrozen = undefined;
     this.#events.emit('restored', { index, size: state.size });
@@ -201,18 +205,23 @@ export class SharedList implements StateMachine<ListResult> {
   }
 
   #redact(effect: EntryEffect, index: LogIndex, context: ApplyContext): void {
-    const redact = (dead: LogIndex): void => {
+    if (this.#deadOnArrival > 0) {
       this.#counts.redacted++;
-      context.redact(dead);
-    };
-    if (this.#deadOnArrival > 0) redact(this.#deadOnArrival);
+      context.redact(this.#deadOnArrival);
+    }
     const useless = effect.kind === 'ignored' && (effect.reason === 'malformed' || effect.reason === 'unknownPacket');
     this.#deadOnArrival = useless ? index : 0;
     if (effect.kind === 'inserted') {
-      for (const dead of effect.replaced) if (mayRedact(dead, effect.record.origin)) redact(dead.index);
+      for (const dead of effect.replaced) this.#redactRecord(dead, effect.record.origin, context);
     } else if (effect.kind === 'deleted') {
-      for (const dead of effect.records) if (mayRedact(dead, effect.origin)) redact(dead.index);
+      for (const dead of effect.records) this.#redactRecord(dead, effect.origin, context);
     }
+  }
+
+  #redactRecord(dead: LiveRecord, byOrigin: LogIndex, context: ApplyContext): void {
+    if (!mayRedact(dead, byOrigin)) return;
+    this.#counts.redacted++;
+    context.redact(dead.index, dead.index > this.#restoredIndex ? dead.dataHash : undefined);
   }
 
   #tell(effect: EntryEffect, index: LogIndex): ListResult {

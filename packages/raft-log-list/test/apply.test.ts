@@ -26,6 +26,18 @@ describe('applying an entry', () => {
     expect([...log.redactedBy]).toEqual([[1, 2]]);
   });
 
+  it('gives the hash of an entry that leaves the log, so that nobody has to read it for that', () => {
+    const log = new LogHarness();
+    log.append(insert('a'));
+    log.append(encodeEntry({ packet: packetOf('a', 11), deleteIndex: 1, origin: 1 }));
+    log.append(encodeEntry({ deleteIndex: 2, origin: 1 }));
+    expect([[...log.redactedBy.keys()], log.hashesGiven]).toEqual([[1, 2], 2]);
+    // Other bytes than those of the record, which are kept: a field that nobody knows.
+    log.append(Uint8Array.from([...insert('b'), 0x78, 1]));
+    log.append(encodeEntry({ packet: packetOf('b', 11), deleteIndex: 4, origin: 4 }));
+    expect([[...log.redactedBy.keys()], log.hashesGiven]).toEqual([[1, 2, 4], 2]);
+  });
+
   it('removes a record; the removal itself stays in the log', () => {
     const log = new LogHarness();
     log.append(insert('a'));

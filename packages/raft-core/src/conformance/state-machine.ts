@@ -179,9 +179,12 @@ function applyAll<Response>(machine: StateMachine<Response>, log: readonly LogEn
     }
     run.responses.push(
       machine.apply(entry, {
-        redact: (index) => {
+        redact: (index, sha256) => {
           assert(index < entry.index, `entry ${entry.index} asked to redact ${index}, which is not before it`);
           run.redacted.push(index);
+          const dead = log.find((each) => each.index === index);
+          if (sha256 !== undefined && dead !== undefined && dead.type !== EntryType.tombstone)
+            assertSame(sha256, tombstoneOf(dead, entry.index).data, `the hash of entry ${index}`);
         },
       }),
     );

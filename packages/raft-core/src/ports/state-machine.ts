@@ -7,8 +7,11 @@ export interface ApplyContext {
    * Asks to redact the entry at `index`, which the entry being applied supersedes: its data leaves the log on this
    * replica, its index, term and SHA-256 stay. Decided by the state machine alone, so every replica must decide alike.
    * `index` must be below the index of the entry being applied; one that is gone already is ignored.
+   *
+   * @param sha256 the SHA-256 of its data, 32 bytes to be kept, from who has computed it when the entry was applied here:
+   * then the entry, which may be an old one, need not be read and hashed again
    */
-  redact(index: LogIndex): void;
+  redact(index: LogIndex, sha256?: Uint8Array): void;
 }
 
 /** A frozen view of the state, taken between two entries. */

@@ -34,6 +34,8 @@ export interface ApplyPorts<Response> {
   readEntries(from: LogIndex, to: LogIndex, maxBytes: number): MaybePromise<Iterable<LogEntry>>;
   /** One entry, wherever it is; undefined when it is compacted. */
   readEntry(index: LogIndex): MaybePromise<LogEntry | undefined>;
+  /** The term of an entry; undefined when it is compacted. */
+  termOf(index: LogIndex): Term | undefined;
   entryApplied(entry: LogEntry, response: Response | undefined): void;
   configurationApplied(configuration: Configuration): void;
   /** So many entries were applied in one go. */
@@ -42,6 +44,13 @@ export interface ApplyPorts<Response> {
   advanced(index: LogIndex): void;
   redacted(tombstones: readonly LogEntry[], through: LogIndex): void;
   failed(error: RaftError): void;
+}
+
+/** What a state machine said of an entry that is to be redacted. */
+interface Redaction {
+  /** The entry that superseded it. */
+  readonly by: LogIndex;
+  readonly sha256: Uint8Array | undefined;
 }
 
 /** A state of the state machine between two entries. */
@@ -66,8 +75,8 @@ export class ApplyLane<Response> {
   #stopped = false;
   /** Restores that wait for their turn. */
   readonly #restores: (() => Promise<void>)[] = [];
-  /** What the slice being applied redacts: superseded index to superseding one. */
-  #redactions = new Map<LogIndex, LogIndex>();
+  /** What the slice being applied redacts, by index. */
+  #redactions = new Map<LogIndex, Redaction>();
   #applying: LogIndex = 0;
   #sliceEntries = FIRST_SLICE_ENTRIES;
   #incompleteUntil: LogIndex = 0;
@@ -78,9 +87,9 @@ export class ApplyLane<Response> {
     this.#appliedTerm = appliedTerm;
     this.#target = applied;
     this.#context = {
-      redact: (index) => {
+      redact: (index, sha256) => {
         if (index > 0 && index < this.#applying && !this.#redactions.has(index)) {
-          this.#redactions.set(index, this.#applying);
+          this.#redactions.set(index, { by: this.#applying, sha256 });
         }
       },
     };
@@ -251,16 +260,21 @@ export class ApplyLane<Response> {
   #redact(): MaybePromise<void> {
     const redactions = this.#redactions;
     this.#redactions = new Map();
-    let through = 0;
+    const tombstones: LogEntry[] = [];
     const originals: MaybePromise<LogEntry | undefined>[] = [];
-    for (const [index, by] of redactions) {
+    let through = 0;
+    for (const [index, { by, sha256 }] of redactions) {
       through = Math.max(through, by);
-      originals.push(this.#ports.readEntry(index));
+      if (sha256 === undefined) originals.push(this.#ports.readEntry(index));
+      else {
+        const term = this.#ports.termOf(index);
+        if (term !== undefined) tombstones.push(tombstone(index, term, sha256, by));
+      }
     }
     const finish = (entries: readonly (LogEntry | undefined)[]): void => {
-      const tombstones = entries
-        .filter((entry) => entry !== undefined && entry.type === EntryType.command)
-        .map((entry) => tombstoneOf(entry!, redactions.get(entry!.index)!));
+      for (const entry of entries) {
+        if (entry?.type === EntryType.command) tombstones.push(tombstoneOf(entry, redactions.get(entry.index)!.by));
+      }
       this.#ports.redacted(tombstones, through);
     };
     if (originals.some(isPending)) return Promise.all(originals.map(async (entry) => entry)).then(finish);
@@ -285,13 +299,11 @@ export function tombstoneOf(entry: LogEntry, supersededBy: LogIndex): LogEntry {
   const digest = hash('sha256', entry.data, 'binary');
   const data = new Uint8Array(digest.length);
   for (let i = 0; i < data.length; i++) data[i] = digest.charCodeAt(i);
-  return {
-    index: entry.index,
-    term: entry.term,
-    type: EntryType.tombstone,
-    data,
-    extensions: encodeSuperseding(supersededBy),
-  };
+  return tombstone(entry.index, entry.term, data, supersededBy);
+}
+
+function tombstone(index: LogIndex, term: Term, sha256: Uint8Array, supersededBy: LogIndex): LogEntry {
+  return { index, term, type: EntryType.tombstone, data: sha256, extensions: encodeSuperseding(supersededBy) };
 }
 
 function toRaftError(error: unknown): RaftError {

@@ -245,6 +245,7 @@ export class Driver<Response> {
         clock: this.clock,
         readEntries: this.#reader.forApplying(this.options.stateMachine),
         readEntry: (index) => this.#reader.readOne(index),
+        termOf: (index) => (index < this.core.firstIndex ? undefined : this.core.termAt(index)),
         entryApplied: (entry, response) => {
           const size = entrySize(entry);
           this.counters.entriesApplied++;

@@ -544,6 +544,22 @@ describe('rule 11: missing entries are never holes', () => {
     await cluster.shutdown();
   });
 
+  test('a hash that the state machine gives is that of the tombstone; what stood there is not read', async () => {
+    const cluster = await TestCluster.start(1);
+    const server = await cluster.leader();
+    const { index } = await cluster.apply('abc');
+    const said = new Uint8Array(32).fill(7);
+    server.machine.onApply = (_, context) => {
+      for (const wanted of [0, -1, index, index + 1]) context.redact(wanted, said);
+    };
+    await cluster.apply('def');
+    await cluster.clock.advance(100);
+    const [stone, next] = server.logStore.read(index, index + 1, 1e9);
+    expect(stone).toMatchObject({ index, term: next!.term, type: 16, data: said });
+    expect(next!.type).toBe(0);
+    await cluster.shutdown();
+  });
+
   test('only commands below the entry being applied are redacted, and the hash of what stood there stays', async () => {
     const cluster = await TestCluster.start(1);
     const server = await cluster.leader();

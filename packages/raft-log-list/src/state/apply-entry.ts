@@ -46,8 +46,8 @@ export type IgnoredReason = 'malformed' | 'unknownPacket' | 'empty' | 'nothingTo
 
 /** What an entry did. */
 export type EntryEffect =
-  | { readonly kind: 'inserted'; readonly record: StoredRecord; readonly replaced: readonly StoredRecord[] }
-  | { readonly kind: 'deleted'; readonly records: readonly StoredRecord[]; readonly origin: LogIndex }
+  | { readonly kind: 'inserted'; readonly record: StoredRecord; readonly replaced: readonly LiveRecord[] }
+  | { readonly kind: 'deleted'; readonly records: readonly LiveRecord[]; readonly origin: LogIndex }
   | { readonly kind: 'marked'; readonly round: number }
   | { readonly kind: 'ignored'; readonly reason: IgnoredReason };
 
@@ -145,6 +145,7 @@ export function readRecord(
     attesters: book.of(attestations),
     entry: bytes,
     hash,
+    isCanonical,
     countedBytes,
   };
 }

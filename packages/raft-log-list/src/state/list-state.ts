@@ -144,8 +144,7 @@ export class ListState {
     this.#byIndex?.delete(record.index);
     this.#size--;
     this.#liveBytes -= record.countedBytes;
-    this.#rows.remove(record.row);
-    record.leave(this.#slabs);
+    record.leave(this.#slabs, this.#rows);
   }
 
   /** Notes which chains have come to it, and which are gone from it. */

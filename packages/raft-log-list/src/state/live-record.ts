@@ -2,6 +2,7 @@ import type { LogIndex } from '@discovery-raft/raft-core';
 import { attestationPlaces, packetRange, type AttestationPlace } from '../codec/entry-codec.js';
 import type { Attestation, StoredRecord } from '../record.js';
 import type { Attesters } from './attesters.js';
+import type { RecordRows } from './record-rows.js';
 import type { RecordSlabs, Slab, Tenant } from './record-slabs.js';
 
 /** A record as it was read from a log entry, before it is in the list. */
@@ -16,6 +17,8 @@ export interface ReadRecord {
   readonly entry: Uint8Array;
   /** SHA-256 of that, packed. */
   readonly hash: string;
+  /** Whether that is what it was read from. */
+  readonly isCanonical: boolean;
   /** What it counts for in `liveBytes`. */
   readonly countedBytes: number;
 }
@@ -34,7 +37,9 @@ export class LiveRecord implements StoredRecord, Tenant {
   /** Where its log index and hash are among the `RecordRows`, while it is in the list and in views of that time. */
   readonly row: number;
   readonly #attesters: Attesters;
+  readonly #isCanonical: boolean;
   #isLive = true;
+  #dataHash: Uint8Array | undefined = undefined;
   #slab!: Slab;
   #place!: number;
 
@@ -48,6 +53,7 @@ export class LiveRecord implements StoredRecord, Tenant {
     this.countedBytes = read.countedBytes;
     this.row = row;
     this.#attesters = read.attesters;
+    this.#isCanonical = read.isCanonical;
     slabs.add(this, read.entry.length);
     this.#slab.bytes.set(read.entry, this.#slab.begin(this.#place));
   }
@@ -106,10 +112,17 @@ export class LiveRecord implements StoredRecord, Tenant {
     this.#place = place;
   }
 
+  /** SHA-256 of what it was read from, once it has left the list; undefined when that is not known any more. */
+  get dataHash(): Uint8Array | undefined {
+    return this.#dataHash;
+  }
+
   /** It has left the list. What still holds it can go on reading it. */
-  leave(slabs: RecordSlabs): void {
+  leave(slabs: RecordSlabs, rows: RecordRows): void {
     this.abandon();
     slabs.remove(this.#slab, this.#place);
+    if (this.#isCanonical) this.#dataHash = rows.hashOf(this.row);
+    rows.remove(this.row);
   }
 
   /** The whole list that it was in is no more. */

@@ -52,6 +52,14 @@ export class RecordRows {
     return row;
   }
 
+  /** The hash of a row, in bytes of its own. */
+  hashOf(row: number): Uint8Array {
+    const piece = this.#pieces.of(row)!;
+    const from = placeIn(row) * ROW_WORDS;
+    for (let i = 0; i < ROW_WORDS; i++) this.#words[i] = piece[from + i]!;
+    return this.#row.slice(ROW_BYTES - HASH_BYTES);
+  }
+
   /** The record of a row has left; its row is another's next. */
   remove(row: number): void {
     this.#free.push(row);

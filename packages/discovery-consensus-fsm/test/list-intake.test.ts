@@ -46,6 +46,9 @@ class OneIdentity implements ListReader {
     this.#frozen({ round: 1, index: ++this.#index, view: this.view() });
   }
 
+  /** Comparisons of packets with records. */
+  comparisons = 0;
+
   /** @param tellsReplaced whether listeners hear what has left */
   async insert(
     packet: Uint8Array,
@@ -61,7 +64,10 @@ class OneIdentity implements ListReader {
     );
     const record: ListedRecord = {
       ...{ index: ++this.#index, identity: identityOf(NAME), packet, expiration, attestations, attesters: signers },
-      hasPacket: (other) => Buffer.compare(packet, other) === 0,
+      hasPacket: (other) => {
+        this.comparisons++;
+        return Buffer.compare(packet, other) === 0;
+      },
       peekPacket: () => packet,
       isLive: true,
     };
@@ -141,6 +147,16 @@ describe('the intake of the list', () => {
     await desk.accept(packetUntil(102));
     await list.insert(packetUntil(102), 102, [SELF]);
     expect(book.size).toBe(1);
+  });
+
+  test('compares what this node waited for with the record once, and hashes it no second time', async () => {
+    const { list, book, desk, verifier } = makeIntake();
+    const packet = packetUntil(100);
+    await desk.accept(packet);
+    expect(desk.queue.size).toBe(1);
+    await list.insert(packet, 100, [SELF]);
+    expect([desk.queue.size, list.comparisons, verifier.packets]).toEqual([0, 1, 1]);
+    expect(book.packet(packet).source).toBe(list.get()[0]);
   });
 
   test('leaves it to the end of the round where the list does not tell what was replaced', async () => {

@@ -2,6 +2,7 @@ import type { DiscoverySignature } from '@discovery-raft/protocol';
 import { listedWord } from '../policy/listed-word.js';
 import { sameBytes } from '../policy/bytes.js';
 import type { ListedRecord } from '../ports.js';
+import type { BookEntry } from './book-entry.js';
 import type { Context } from './context.js';
 import type { Deadline } from './deadline.js';
 
@@ -11,6 +12,8 @@ export interface PendingForward {
   /** Unix seconds. */
   readonly expiration: number;
   readonly packet: Uint8Array;
+  /** What is known of it. */
+  readonly entry: BookEntry;
   readonly signature: DiscoverySignature;
 }
 
@@ -28,6 +31,7 @@ class Pending implements PendingForward {
   readonly identity: string;
   readonly expiration: number;
   readonly packet: Uint8Array;
+  readonly entry: BookEntry;
   readonly signature: DiscoverySignature;
   readonly bytes: number;
   /** Sends so far to the present leader. */
@@ -37,10 +41,11 @@ class Pending implements PendingForward {
   ready = false;
   waiters: Waiter[] = [];
 
-  constructor({ identity, expiration, packet, signature }: PendingForward) {
+  constructor({ identity, expiration, packet, entry, signature }: PendingForward) {
     this.identity = identity;
     this.expiration = expiration;
     this.packet = packet;
+    this.entry = entry;
     this.signature = signature;
     this.bytes = RECORD_OVERHEAD_BYTES + packet.length + signature.certificate.length + signature.signature.length;
   }
@@ -131,13 +136,19 @@ export class ForwardQueue {
     this.pump();
   }
 
-  /** A record is in the list: whether it carries what waits. Only this node's own signature bytes prove that. */
-  seen(record: ListedRecord): void {
+  /**
+   * A record is in the list: whether it carries what waits. Only this node's own signature bytes prove that.
+   *
+   * @returns what is known of its packet, when it does
+   */
+  seen(record: ListedRecord): BookEntry | undefined {
     const pending = this.#pending.get(record.identity);
-    if (pending === undefined || record.expiration !== pending.expiration) return;
+    if (pending === undefined || record.expiration !== pending.expiration) return undefined;
     const own = listedWord(record, this.#context.self);
-    if (own === undefined || !sameBytes(own.signature.signature, pending.signature.signature)) return;
-    if (record.hasPacket(pending.packet)) this.#remove(record.identity, true);
+    if (own === undefined || !sameBytes(own.signature.signature, pending.signature.signature)) return undefined;
+    if (!record.hasPacket(pending.packet)) return undefined;
+    this.#remove(record.identity, true);
+    return pending.entry;
   }
 
   /** An authentic newer packet is in the list: what waits is out of date. */

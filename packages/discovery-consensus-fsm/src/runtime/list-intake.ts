@@ -1,4 +1,5 @@
 import type { ListedRecord, Unsubscribe } from '../ports.js';
+import type { BookEntry } from './book-entry.js';
 import type { Context } from './context.js';
 import { describeFailure, raiseAlarm } from './context.js';
 import { Newcomers } from './newcomers.js';
@@ -18,6 +19,9 @@ export class ListIntake {
   readonly #newcomers: Newcomers;
   readonly #subscriptions: readonly Unsubscribe[];
   #authorities: string | undefined;
+  /** The record that is just being told of, and its entry, when it is what this node waited for: its packet was compared then. */
+  #told: ListedRecord | undefined;
+  #known: BookEntry | undefined;
   /** Log index of the last freeze marker. */
   #frozenIndex = 0;
 
@@ -30,8 +34,10 @@ export class ListIntake {
     const { list } = context.ports;
     this.#subscriptions = [
       list.onInserted((record, replaced = NONE) => {
-        desk.seen(record);
+        this.#told = record;
+        this.#known = desk.seen(record);
         this.#newcomers.add(record);
+        this.#told = undefined;
         for (const old of replaced) this.#left(old, record);
       }),
       list.onFrozen(({ index }) => {
@@ -95,8 +101,11 @@ export class ListIntake {
 
   #entered(record: ListedRecord): void {
     try {
-      this.#desk.seen(record);
-      this.#book.enter(record, this.#desk.own.get(record.identity)?.entry);
+      if (record === this.#told && this.#known !== undefined) this.#book.enterKnown(record, this.#known);
+      else {
+        this.#desk.seen(record);
+        this.#book.enter(record, this.#desk.own.get(record.identity)?.entry);
+      }
       this.#desk.own.learn(record);
     } catch (error) {
       raiseAlarm(this.#context, 'internal', describeFailure(error));

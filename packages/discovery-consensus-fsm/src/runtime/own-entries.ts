@@ -93,7 +93,7 @@ export class OwnEntries {
     const take = (signature: DiscoverySignature): void => {
       if (this.#own.get(identity) !== own) return;
       own.signature = signature;
-      this.#queue.add({ identity, expiration, packet, signature });
+      this.#queue.add({ identity, expiration, packet, entry, signature });
     };
     this.#sign(
       packet,
@@ -119,7 +119,7 @@ export class OwnEntries {
     const { identity, expiration } = own;
     own.signature = signature;
     // A newer packet may have come in while this one was being signed.
-    if (this.#own.get(identity) === own) this.#queue.add({ identity, expiration, packet, signature });
+    if (this.#own.get(identity) === own) this.#queue.add({ identity, expiration, packet, entry: own.entry, signature });
     this.#settle(own, signature);
   }
 
@@ -210,8 +210,10 @@ export class OwnEntries {
     const { identity, expiration, signature } = own;
     if (own.listedIn?.isLive === true) return;
     if (signature === undefined || this.#queue.get(identity) !== undefined || this.#isListed(own)) return;
-    const { packet } = own.entry;
-    if (this.#queue.hasRoom(packet.length, this.#signing)) this.#queue.add({ identity, expiration, packet, signature });
+    const { entry } = own;
+    const { packet } = entry;
+    if (!this.#queue.hasRoom(packet.length, this.#signing)) return;
+    this.#queue.add({ identity, expiration, packet, entry, signature });
   }
 
   #isListed(own: OwnEntry): boolean {

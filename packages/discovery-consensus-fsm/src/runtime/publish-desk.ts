@@ -269,9 +269,9 @@ export class PublishDesk {
     return { version: this.#context.config.protocolVersion, fingerprint };
   }
 
-  /** A record entered the list: whether it is what this node waits for. */
-  seen(record: ListedRecord): void {
-    this.queue.seen(record);
+  /** A record entered the list: what is known of its packet, if it is what this node waits for. */
+  seen(record: ListedRecord): BookEntry | undefined {
+    return this.queue.seen(record);
   }
 
   /** To be called every now and then: drops what has expired, delivers again what is due. */

@@ -138,7 +138,13 @@ export class RecordBook {
    * @param likely the entry of its packet, when that may be known: then the packet need not be hashed again
    */
   enter(record: ListedRecord, likely?: BookEntry): BookEntry {
-    return this.#judgedRecord(record, likely).entry;
+    const isKnown = likely !== undefined && record.hasPacket(likely.peekPacket());
+    return this.#judgedRecord(record, isKnown ? likely : undefined).entry;
+  }
+
+  /** {@link enter} for a record whose packet is this entry's, as the caller has found out. */
+  enterKnown(record: ListedRecord, entry: BookEntry): void {
+    this.#judgedRecord(record, entry);
   }
 
   /**
@@ -335,12 +341,12 @@ export class RecordBook {
     return again;
   }
 
-  #judgedRecord(record: ListedRecord, likely?: BookEntry): JudgedRecord {
+  /** @param found the entry of its packet; left out: it is looked for */
+  #judgedRecord(record: ListedRecord, found?: BookEntry): JudgedRecord {
     const held = this.#records.get(record);
     if (held !== undefined) return held;
-    const isKnown =
-      likely !== undefined && this.#entries.get(likely.key) === likely && record.hasPacket(likely.peekPacket());
-    const entry = isKnown ? likely : this.#entryOf(record, record.peekPacket(), false);
+    const isRemembered = found !== undefined && this.#entries.get(found.key) === found;
+    const entry = isRemembered ? found : this.#entryOf(record, record.peekPacket(), false);
     if ((entry.source.index ?? 0) < record.index) entry.source = record;
     const slots: JudgedAttestation[] = [];
     const expirations: number[] = [];

@@ -9,6 +9,8 @@ import type { ListLeader } from './ports.js';
 export function listLeader(writer: ListWriter, barrier: () => Promise<unknown>): ListLeader {
   return {
     upsert: (packet, attestation, claims) => writer.upsert(packet, attestation, claims),
+    upsertThen: (packet, attestation, claims, told, failed) =>
+      writer.upsertThen(packet, attestation, claims, told, failed),
     expire: (nowSeconds) => writer.expire(Math.floor(nowSeconds)),
     removeRecords: (identity, isBad) => writer.removeRecords(identity, isBad),
     freeze: (round) => writer.freeze(round),

@@ -269,6 +269,18 @@ export interface ListLeader {
    * @param claims what the packet says, which is authentic
    */
   upsert(packet: Uint8Array, attestation: ListedAttestation, claims?: PacketClaims): Promise<unknown>;
+  /**
+   * The same without a promise, of which each publish would have one.
+   *
+   * @param told one of the two is called, once, later; neither throws
+   */
+  upsertThen?(
+    packet: Uint8Array,
+    attestation: ListedAttestation,
+    claims: PacketClaims,
+    told: (outcome: unknown) => void,
+    failed: (error: Error) => void,
+  ): void;
   /** Removes what has expired at that Unix second. */
   expire(nowSeconds: number): Promise<unknown>;
   /**

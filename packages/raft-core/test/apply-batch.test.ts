@@ -40,6 +40,37 @@ test('gives one result for each command, in order, at consecutive indexes', asyn
   expect(await cluster.converge()).toEqual(['first', 'a', 'b', 'c', 'd']);
 });
 
+test('a command without a promise is told while it is applied, and refused later, not at once', async () => {
+  const leader = await settledCluster({ maxEntryBytes: 10 });
+  const heard: unknown[] = [];
+  const propose = ({ raft }: TestServer, line: string): void =>
+    raft.applyThen(
+      Buffer.from(line),
+      ({ response, index }) => heard.push([response, index]),
+      ({ code, details }) => heard.push([code, details.outcome]),
+    );
+  const next = leader.raft.lastIndex + 1;
+  propose(leader, 'a');
+  propose(leader, 'b');
+  await cluster.clock.advanceUntil(() => heard.length === 2, 1000);
+  expect(heard.splice(0)).toEqual([
+    [2, next],
+    [3, next + 1],
+  ]);
+  const follower = cluster.up.find(({ id }) => id !== leader.id)!;
+  propose(follower, 'c');
+  propose(leader, 'much too long');
+  expect(heard).toEqual([]);
+  await cluster.clock.advance(0);
+  expect(heard.splice(0)).toEqual([
+    ['RAFT_NOT_LEADER', 'notAppended'],
+    ['RAFT_ENTRY_TOO_LARGE', 'notAppended'],
+  ]);
+  propose(leader, 'd');
+  await cluster.stop(leader.id);
+  expect(heard).toEqual([['RAFT_SHUTDOWN', 'notAppended']]);
+});
+
 test('an empty batch resolves with nothing, on the leader only', async () => {
   const leader = await settledCluster();
   expect(await leader.raft.applyBatch([])).toEqual([]);

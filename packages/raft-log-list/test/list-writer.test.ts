@@ -1,6 +1,12 @@
 import { SimulatedClock } from '@discovery-raft/raft-core';
 import { decodeEntry } from '../src/codec/entry-codec.js';
-import { DEFAULT_LIST_LIMITS, ListWriter, type ListWriterOptions } from '../src/index.js';
+import {
+  DEFAULT_LIST_LIMITS,
+  ListWriter,
+  type ListError,
+  type ListWriterOptions,
+  type UpsertOutcome,
+} from '../src/index.js';
 import { LogHarness, plain } from './fixtures/log-harness.js';
 import { newAttestation, packetOf } from './fixtures/text-schema.js';
 
@@ -15,6 +21,66 @@ function setUp(options: Partial<ListWriterOptions> = {}) {
 
 const packet = packetOf('a', 100);
 const newer = packetOf('a', 200);
+
+/** Tells of an upsert in the order in which it is told. */
+function teller() {
+  const heard: string[] = [];
+  const told = ({ kind }: UpsertOutcome): void => void heard.push(kind);
+  const failed = (error: Error): void => void heard.push((error as ListError).code);
+  return { heard, told, failed };
+}
+
+describe('upsertThen', () => {
+  it('tells each who asked, once and not before it returns: of what is written, and of what is there', async () => {
+    const { clock, log, writer } = setUp();
+    const { heard, told, failed } = teller();
+    log.hold = true;
+    for (const name of ['x', 'y']) writer.upsertThen(packet, newAttestation(name), undefined, told, failed);
+    log.commit();
+    await clock.advance(0);
+    expect(heard).toEqual(['written', 'written']);
+    writer.upsertThen(packet, newAttestation('x'), undefined, told, failed);
+    writer.upsertThen(new Uint8Array(0), newAttestation('x'), undefined, told, failed);
+    expect(heard).toHaveLength(2);
+    await clock.advance(0);
+    expect(heard.slice(2).toSorted()).toEqual(['LIST_PACKET_INVALID', 'unchanged']);
+    writer.stepDown();
+    await clock.advance(1000);
+    expect(heard).toHaveLength(4);
+  });
+
+  it('proposes without a promise where it can, and is told while the entry is applied', async () => {
+    const proposed: (() => void)[] = [];
+    const { log, writer } = setUp({
+      attestationThreshold: 1,
+      proposeThen: (data, applied) =>
+        void proposed.push(() => applied({ index: log.lastIndex + 1, response: log.append(data) })),
+    });
+    const { heard, told, failed } = teller();
+    writer.upsertThen(packet, newAttestation('x'), { identity: 'a', expiration: 100 }, told, failed);
+    expect(heard).toEqual([]);
+    proposed[0]!();
+    expect(heard).toEqual(['written']);
+    expect(writer.pendingBytes).toBe(0);
+  });
+
+  it('tells everybody when the term ends; who asks again at that moment is told that there is none', async () => {
+    const { clock, log, writer } = setUp();
+    const { heard, told, failed } = teller();
+    log.hold = true;
+    const again = (error: Error): void => {
+      failed(error);
+      writer.upsertThen(packet, newAttestation('x'), undefined, told, failed);
+    };
+    writer.upsertThen(packet, [newAttestation('x'), newAttestation('y')], undefined, told, again);
+    writer.upsertThen(newer, newAttestation('x'), undefined, told, again);
+    writer.stepDown();
+    expect(heard).toEqual(['LIST_LEADERSHIP_LOST', 'LIST_LEADERSHIP_LOST']);
+    log.commit();
+    await clock.advance(1000);
+    expect(heard.slice(2)).toEqual(['LIST_NOT_LEADER', 'LIST_NOT_LEADER']);
+  });
+});
 
 describe('upsert', () => {
   it('writes a lone attestation when the coalescing window is over, not before', async () => {

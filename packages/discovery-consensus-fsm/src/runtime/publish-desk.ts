@@ -63,7 +63,7 @@ export class PublishDesk {
     });
   }
 
-  // From here to the receipt there is no promise but the writer's: thousands of publishes a second come this way, and two dozen
+  // From here to the receipt there is no promise: thousands of publishes a second come this way, and two dozen
   // promises for each were most of what one cost.
 
   #publish({ source, prefix }: PublishSource, message: PublishToDiscovery, tell: Tell): void {
@@ -230,7 +230,9 @@ export class PublishDesk {
       over?.();
     };
     // What is not written now is sent again until it is seen, by whoever accepted the packet.
-    this.#context.ports.writer.upsert(packet, attestation, claims).then(settle, settle);
+    const { writer } = this.#context.ports;
+    if (writer.upsertThen === undefined) writer.upsert(packet, attestation, claims).then(settle, settle);
+    else writer.upsertThen(packet, attestation, claims, settle, settle);
   }
 
   /** Accepted packets are written by this node from now on. */

@@ -11,7 +11,7 @@ import type { DiscoveryRaftPacket } from '@discovery-raft/protocol';
 import { DEFAULT_LIMITS, firstTrustRoot, type RaftPacketFields } from '@discovery-raft/psp-envelope';
 import { sharedMemory } from '@discovery-raft/psp-pki';
 import { Raft, silentLogger, systemClock } from '@discovery-raft/raft-core';
-import { ListWriter, type ListResult, type SharedList } from '@discovery-raft/raft-log-list';
+import { ListWriter, type ListResult, type ListWriterOptions, type SharedList } from '@discovery-raft/raft-log-list';
 import { NodeError } from '../errors.js';
 import { newDiscoveryList } from '../pki/list-schema.js';
 import { NodeSigner } from '../pki/node-identity.js';
@@ -77,7 +77,7 @@ export async function assembleNode(options: DiscoveryNodeOptions): Promise<NodeP
     clock,
     attestationThreshold: () => consensus.committee.attestationsNeeded,
     attesters: () => consensus.committee.members.size,
-    propose: (data) => raftOf().apply(data),
+    ...appendingTo(raftOf),
   });
   const bridge: RaftBridge = new RaftBridge({
     self,
@@ -128,6 +128,14 @@ export async function assembleNode(options: DiscoveryNodeOptions): Promise<NodeP
 
 function isServer(raft: Raft<ListResult>, identity: string): boolean {
   return raft.getConfiguration().configuration.servers.some(({ id }) => id === identity);
+}
+
+/** How the writer of the list appends to the log. */
+function appendingTo(raftOf: () => Raft<ListResult>): Pick<ListWriterOptions, 'propose' | 'proposeThen'> {
+  return {
+    propose: (data) => raftOf().apply(data),
+    proposeThen: (data, applied, failed) => raftOf().applyThen(data, applied, failed),
+  };
 }
 
 /**

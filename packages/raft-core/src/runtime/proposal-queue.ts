@@ -95,21 +95,38 @@ export class ProposalQueue<Response> {
   /** Takes a proposal; see `Raft.apply` for how it may end. */
   propose(type: Proposal['type'], data: Uint8Array, options: ApplyOptions): Promise<Applied<Response>> {
     const { extensions, timeoutMs, signal } = options;
-    const size = proposalSize(data, extensions);
-    if (!this.#hasRoom(size)) return Promise.reject(this.#overloaded());
-    const id = ++this.#ids;
     const promise = new Promise<Applied<Response>>(this.#keepSettlers);
     let resolve = this.#resolve;
     let reject = this.#reject;
     if (timeoutMs !== undefined || signal !== undefined) {
-      const waiter = this.#limit({ resolve, reject }, id, 1, options);
+      const waiter = this.#limit({ resolve, reject }, this.#ids + 1, 1, options);
       if (waiter === null) return promise;
       resolve = (applied) => waiter.resolve(applied);
       reject = (error) => waiter.reject(error);
     }
-    this.#unflushed.push(new OpenProposal(id, type, data, extensions, undefined, resolve, reject));
-    this.#flushLater(size);
+    const refused = this.proposeThen(type, data, extensions, resolve, reject);
+    if (refused !== null) reject(refused);
     return promise;
+  }
+
+  /**
+   * The same without a promise.
+   *
+   * @param resolve one of the two is called once, later, unless it is refused
+   * @returns why it is refused
+   */
+  proposeThen(
+    type: Proposal['type'],
+    data: Uint8Array,
+    extensions: Uint8Array | undefined,
+    resolve: Waiter<Response>['resolve'],
+    reject: Waiter<Response>['reject'],
+  ): RaftError | null {
+    const size = proposalSize(data, extensions);
+    if (!this.#hasRoom(size)) return this.#overloaded();
+    this.#unflushed.push(new OpenProposal(++this.#ids, type, data, extensions, undefined, resolve, reject));
+    this.#flushLater(size);
+    return null;
   }
 
   /** Takes commands that are appended together or not at all; see `Raft.applyBatch` for how they may end. */

@@ -1,5 +1,5 @@
 import { checkConfiguration, type ConfigurationAt } from '../core/configuration.js';
-import { RaftError, withOutcome, type RaftErrorCode } from '../core/errors.js';
+import { RaftError, withOutcome } from '../core/errors.js';
 import type { Proposal } from '../core/inputs.js';
 import type { MembershipChange } from '../core/membership-change.js';
 import type { RaftEvents } from '../core/observations.js';
@@ -31,6 +31,7 @@ import type {
   Transferred,
 } from './raft-options.js';
 import { histogramsOf, lastContactOf, metricsOf, peerMetricsOf, stateOf, statsOf } from './readings.js';
+import { refuseProposal } from './refuse-proposal.js';
 import { restorePortsOf } from './restore-ports.js';
 import { transferLeadership } from './transfer-call.js';
 import { userRestore, type RestoreMeta } from './user-restore.js';
@@ -172,6 +173,18 @@ export class Raft<Response = unknown> {
   }
 
   /**
+   * {@link Raft.apply} without a promise. One of the two is called, once, later: while entries are applied, so neither may
+   * throw or take long.
+   */
+  applyThen(data: Uint8Array, applied: (applied: Applied<Response>) => void, failed: (error: RaftError) => void): void {
+    const refused =
+      refuseEntry(data, undefined, this.#driver.config) ??
+      refuseProposal(this.#driver) ??
+      this.#driver.proposals.proposeThen(EntryType.command, data, undefined, applied, failed);
+    if (refused !== null) void Promise.resolve(refused).then(failed);
+  }
+
+  /**
    * Proposes commands that are appended together, behind each other, or not at all. Resolves when all are applied here,
    * with one result each. They are entries of their own: a batch that is under way when leadership ends may be committed
    * in part, but always from its first command on; the error's `details.results` holds what was applied, and
@@ -182,7 +195,7 @@ export class Raft<Response = unknown> {
    * @throws RaftError as {@link Raft.apply}; RAFT_ENTRY_TOO_LARGE also when the batch is over maxUncommittedBytes
    */
   applyBatch(datas: readonly Uint8Array[], options: ApplyOptions = {}): Promise<readonly Applied<Response>[]> {
-    const refused = refuseBatch(datas, options.extensions, this.#driver.config) ?? this.#refuseProposal();
+    const refused = refuseBatch(datas, options.extensions, this.#driver.config) ?? refuseProposal(this.#driver);
     if (refused !== null) return Promise.reject(refused);
     if (datas.length === 0) return Promise.resolve([]);
     return this.#driver.proposals.proposeBatch(datas, options);
@@ -371,16 +384,8 @@ export class Raft<Response = unknown> {
   }
 
   #propose(type: Proposal['type'], data: Uint8Array, options: ApplyOptions): Promise<Applied<Response>> {
-    const refused = this.#refuseProposal();
+    const refused = refuseProposal(this.#driver);
     return refused === null ? this.#driver.proposals.propose(type, data, options) : Promise.reject(refused);
-  }
-
-  #refuseProposal(): RaftError | null {
-    if (this.#driver.core.state === 'leader' && !this.#driver.stopped) return null;
-    const refuse = (code: RaftErrorCode, message: string): RaftError =>
-      this.#driver.withLeader({ code, message, details: { outcome: 'notAppended' } });
-    if (this.#driver.stopped) return refuse('RAFT_SHUTDOWN', 'this node is stopped');
-    return refuse('RAFT_NOT_LEADER', 'this node does not lead');
   }
 
   async #change(change: MembershipChange, options: MembershipOptions): Promise<LogIndex> {

@@ -4,8 +4,12 @@ import type { ListError } from '../errors.js';
 import type { ListResult } from '../shared-list.js';
 import { failedError } from './write-errors.js';
 
-/** Appends to the log; resolves once the entry is applied to the list. */
-export type Propose = (data: Uint8Array) => Promise<{ readonly index: LogIndex; readonly response: ListResult }>;
+/** Appends to the log; tells once the entry is applied to the list, or why it is not, and not before it returns. */
+export type Propose = (
+  data: Uint8Array,
+  applied: (applied: { readonly index: LogIndex; readonly response: ListResult }) => void,
+  failed: (cause: unknown) => void,
+) => void;
 
 /** An entry on its way into the log. */
 interface Proposal {
@@ -69,13 +73,14 @@ export class EntryGate {
   }
 
   #send({ data, applied, failed }: Proposal): void {
-    this.#append(data).then(
+    this.#append(
+      data,
       ({ response }) => {
         if (this.#ended) return;
         this.#pendingBytes -= data.length;
         applied(response);
       },
-      (cause: unknown) => {
+      (cause) => {
         if (this.#ended) return;
         this.#pendingBytes -= data.length;
         failed(failedError(cause));

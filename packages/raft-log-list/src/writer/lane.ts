@@ -1,6 +1,6 @@
 import type { LogIndex } from '@discovery-raft/raft-core';
 import { sameBytes, type Attestation, type StoredRecord } from '../record.js';
-import { createDeferred, type Operation, type UpsertOperation } from './operations.js';
+import { Outcome, type Operation, type UpsertOperation } from './operations.js';
 
 /** A packet that has been read. */
 export interface ReadPacket {
@@ -46,7 +46,7 @@ export function addUpsert(lane: Lane, { packet, expiration }: ReadPacket): Upser
     attestations: [],
     ready: false,
     bytes: 0,
-    done: createDeferred(),
+    done: new Outcome(),
   };
   lane.operations.push(operation);
   return operation;

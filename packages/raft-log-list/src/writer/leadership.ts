@@ -93,13 +93,14 @@ export class Leadership {
     return this.#operationBytes + this.#gate.pendingBytes;
   }
 
-  upsert(read: ReadPacket): Promise<UpsertOutcome> {
+  /** See `ListWriter.upsertThen`. @throws ListError */
+  upsert(read: ReadPacket, told: (outcome: UpsertOutcome) => void, failed: (error: Error) => void): void {
     const known = this.#lanes.get(read.identity);
     const records = this.#ports.list.get(read.identity);
     const same = recordsOf(records, read);
     if (known === undefined && records.length > 0) {
       const plan = planUpsert(records, same, read);
-      if (plan.kind !== 'update') return Promise.resolve(plan);
+      if (plan.kind !== 'update') return void Promise.resolve(plan).then(told);
     }
     const cost = OPERATION_OVERHEAD_BYTES + read.packet.length + attestationBytes(read.attestations);
     if (this.pendingBytes + cost > this.#ports.maxPendingBytes) {
@@ -110,6 +111,7 @@ export class Leadership {
     const lane = known ?? this.#createLane(read.identity);
     const operation = waiting ?? addUpsert(lane, read);
     operation.bytes += cost;
+    operation.done.add(told, failed);
     this.#operationBytes += cost;
 
     const under = [attestationsInFlight(known, read.packet), operation.attestations];
@@ -124,7 +126,6 @@ export class Leadership {
     if (window.waitMs === 0 || isEnough || after >= attesters) operation.ready = true;
     else if (waiting === undefined) window.add({ lane, operation });
     if (operation.ready) this.#pump(lane);
-    return operation.done.promise;
   }
 
   remove(identity: string, choose: RemoveOperation['choose']): Promise<number> {
@@ -261,7 +262,7 @@ export class Leadership {
     const plan = planUpsert(records, recordsOf(records, operation), operation);
     if (plan.kind !== 'update') {
       this.#operationBytes -= operation.bytes;
-      operation.done.resolve(plan);
+      void Promise.resolve(plan).then((outcome) => operation.done.resolve(outcome));
       return;
     }
     const { original, duplicates, attestations } = plan;

@@ -5,6 +5,7 @@ import type { FrozenList } from '../list-events.js';
 import type { Attestation, NewAttestation, PacketClaims, StoredRecord } from '../record.js';
 import type { ListResult, SharedList } from '../shared-list.js';
 import { describePacket } from '../state/apply-entry.js';
+import type { Propose } from './entry-gate.js';
 import type { ReadPacket } from './lane.js';
 import { Leadership, type LeadershipPorts } from './leadership.js';
 import type { UpsertOutcome } from './operations.js';
@@ -21,6 +22,8 @@ export interface ListWriterOptions {
    * error whose `details.outcome` may say `notAppended` or `lost`; without, the outcome counts as unknown.
    */
   readonly propose: (data: Uint8Array) => Promise<{ readonly index: LogIndex; readonly response: ListResult }>;
+  /** The same without a promise, as `Raft.applyThen` does; neither is called before it returns. Default: by way of `propose`. */
+  readonly proposeThen?: Propose;
   readonly clock: Clock;
   /** Attestations that make a packet complete, so that it takes the place of older ones; asked at each decision. */
   readonly attestationThreshold: number | (() => number);
@@ -79,7 +82,7 @@ export class ListWriter {
       requireInteger('attesters', attesters, 1, 2 ** 20);
     this.#ports = {
       list: options.list,
-      propose: options.propose,
+      propose: options.proposeThen ?? ((data, applied, failed) => void options.propose(data).then(applied, failed)),
       clock: options.clock,
       coalesceMs,
       lateCoalesceMs,
@@ -108,8 +111,10 @@ export class ListWriter {
 
   /** Stops writing. Whatever waits or is in flight is rejected with LIST_LEADERSHIP_LOST. Idempotent. */
   stepDown(): void {
-    this.#leadership?.end();
+    const leadership = this.#leadership;
+    // Who is told may write again at once, and must not come to what has ended.
     this.#leadership = undefined;
+    leadership?.end();
   }
 
   /**
@@ -129,13 +134,27 @@ export class ListWriter {
     attestation: NewAttestation | readonly NewAttestation[],
     claims?: PacketClaims,
   ): Promise<UpsertOutcome> {
-    // No async function: a leader under load writes thousands of records a second.
+    return new Promise((resolve, reject) => this.upsertThen(packet, attestation, claims, resolve, reject));
+  }
+
+  /**
+   * {@link upsert} for who writes thousands of times a second: a promise for each would be most of what this costs.
+   *
+   * @param told one of the two is called, once, later; neither may throw
+   */
+  upsertThen(
+    packet: Uint8Array,
+    attestation: NewAttestation | readonly NewAttestation[],
+    claims: PacketClaims | undefined,
+    told: (outcome: UpsertOutcome) => void,
+    failed: (error: Error) => void,
+  ): void {
     try {
       const leadership = this.#leading();
       const attestations = 'signature' in attestation ? [attestation] : attestation;
-      return leadership.upsert(this.#read(packet, attestations, claims));
+      leadership.upsert(this.#read(packet, attestations, claims), told, failed);
     } catch (error) {
-      return Promise.reject(error);
+      void Promise.reject(error).catch(failed);
     }
   }
 

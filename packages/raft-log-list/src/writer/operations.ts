@@ -28,6 +28,33 @@ export function createDeferred<T>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
+/** Who is told what came of a write: each once, one way or the other. */
+export class Outcome<T> {
+  #told: ((value: T) => void)[] = [];
+  #failed: ((error: Error) => void)[] = [];
+
+  /** Neither may throw. */
+  add(told: (value: T) => void, failed: (error: Error) => void): void {
+    this.#told.push(told);
+    this.#failed.push(failed);
+  }
+
+  resolve(value: T): void {
+    for (const tell of this.#settle().told) tell(value);
+  }
+
+  reject(error: Error): void {
+    for (const tell of this.#settle().failed) tell(error);
+  }
+
+  #settle(): { readonly told: readonly ((value: T) => void)[]; readonly failed: readonly ((error: Error) => void)[] } {
+    const settled = { told: this.#told, failed: this.#failed };
+    this.#told = [];
+    this.#failed = [];
+    return settled;
+  }
+}
+
 /** A packet and the attestations that came for it, waiting to be written together. */
 export interface UpsertOperation {
   readonly kind: 'upsert';
@@ -38,7 +65,7 @@ export interface UpsertOperation {
   ready: boolean;
   /** Taken from the limit on pending bytes. */
   bytes: number;
-  readonly done: Deferred<UpsertOutcome>;
+  readonly done: Outcome<UpsertOutcome>;
 }
 
 /** The removal of those records of an identity that are chosen when its turn comes. */

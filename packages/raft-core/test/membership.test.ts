@@ -89,6 +89,21 @@ describe('a cluster changes its members', () => {
     await expect(resolve(demoted)).rejects.toMatchObject({ code: 'RAFT_CONFIGURATION_CHANGED' });
   });
 
+  test('what a program without types may ask for is refused, and harms nobody', async () => {
+    cluster = await TestCluster.start(3);
+    const { raft } = await cluster.leader();
+    const invalid = { code: 'RAFT_INVALID_CONFIGURATION' };
+    const anything = raft as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    const calls = [
+      anything['changeMembership']!(),
+      anything['changeMembership']!([{ id: 'a', address: 'address-of-a', suffrage: 'Voter' }]),
+      anything['addVoter']!('d'),
+      anything['addNonvoter']!(4, 'address-of-d'),
+    ];
+    for (const call of calls) await expect(cluster.clock.resolve(call, 1000)).rejects.toMatchObject(invalid);
+    expect((await cluster.apply('y')).index).toBe(raft.lastIndex);
+  });
+
   test('a nonvoter receives the log and does not count', async () => {
     cluster = await TestCluster.start(1);
     const leader = await cluster.leader();

@@ -1,5 +1,5 @@
 import { RaftError } from './errors.js';
-import type { Configuration, LogIndex, Server, ServerId } from './types.js';
+import type { Configuration, LogIndex, Server, ServerId, Suffrage } from './types.js';
 
 /** Whether a server's vote and acknowledgement count. */
 export function isVoter(server: Server): boolean {
@@ -35,20 +35,28 @@ export function isVoterIn(configuration: Configuration, id: ServerId): boolean {
  * @throws RaftError RAFT_INVALID_CONFIGURATION
  */
 export function checkConfiguration(configuration: Configuration): void {
-  for (const servers of [configuration.servers, configuration.outgoing]) {
-    if (servers === undefined) continue;
+  const { servers: incoming, outgoing } = configuration;
+  for (const servers of outgoing === undefined ? [incoming] : [incoming, outgoing]) {
+    if (!Array.isArray(servers)) throw invalid('it has no list of servers');
     const ids = new Set<string>();
     const addresses = new Set<string>();
-    for (const server of servers) {
-      if (server.id === '') throw invalid('a server has an empty id');
-      if (server.address === '') throw invalid(`server ${server.id} has an empty address`);
-      if (ids.has(server.id)) throw invalid(`server ${server.id} stands in it twice`);
-      if (addresses.has(server.address)) throw invalid(`address ${server.address} stands in it twice`);
-      ids.add(server.id);
-      addresses.add(server.address);
+    for (const server of servers as readonly Server[]) {
+      // It may come from a file, whatever the types say; and what cannot be read again must not get into a log.
+      const { id, address, suffrage } = Object(server) as Server;
+      if (typeof id !== 'string' || id === '') throw invalid('a server has no id, or an empty one');
+      if (typeof address !== 'string' || address === '') throw invalid(`server ${id} has no address, or an empty one`);
+      if (!isSuffrage(suffrage)) throw invalid(`the suffrage of server ${id} is ${String(suffrage)}`);
+      if (ids.has(id)) throw invalid(`server ${id} stands in it twice`);
+      if (addresses.has(address)) throw invalid(`address ${address} stands in it twice`);
+      ids.add(id);
+      addresses.add(address);
     }
-    if (!servers.some(isVoter)) throw invalid('it has no voter');
+    if (!(servers as readonly Server[]).some(isVoter)) throw invalid('it has no voter');
   }
+}
+
+function isSuffrage(value: unknown): value is Suffrage {
+  return value === 'voter' || value === 'nonvoter' || value === 'staging';
 }
 
 function invalid(why: string): RaftError {
@@ -94,8 +102,7 @@ function readServers(value: unknown): Server[] {
   if (!Array.isArray(value)) throw new RaftError('RAFT_MALFORMED', 'a configuration entry has no list of servers');
   return value.map((item: unknown) => {
     const { suffrage, id, address } = Object(item) as Partial<Record<keyof Server, unknown>>;
-    const known = suffrage === 'voter' || suffrage === 'nonvoter' || suffrage === 'staging';
-    if (!known || typeof id !== 'string' || typeof address !== 'string') {
+    if (!isSuffrage(suffrage) || typeof id !== 'string' || typeof address !== 'string') {
       throw new RaftError('RAFT_MALFORMED', 'a configuration entry has a malformed server');
     }
     return { suffrage, id, address };

@@ -50,6 +50,7 @@ function apply(current: Configuration, change: MembershipChange): Configuration 
     case 'removeServer':
       return known === undefined ? null : { servers: servers.filter((server) => server !== known) };
     case 'replace':
+      checkConfiguration({ servers: change.servers });
       return sameServers(servers, change.servers) ? null : { servers: change.servers, outgoing: servers };
   }
 }

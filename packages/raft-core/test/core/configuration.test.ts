@@ -82,6 +82,19 @@ describe('the configuration codec', () => {
   });
 });
 
+test.each([
+  ['no list of servers', {}],
+  ['servers that are no list', { servers: 'ab' }],
+  ['a server that is null', { servers: [a, null] }],
+  ['a suffrage as hashicorp/raft writes it', { servers: [a, { ...b, suffrage: 'Nonvoter' }] }],
+  ['no suffrage', { servers: [a, { id: 'b', address: 'B' }] }],
+  ['an id that is a number', { servers: [a, { ...b, id: 2 }] }],
+  ['no address', { servers: [a, { id: 'b', suffrage: 'nonvoter' }] }],
+  ['outgoing servers that are no list', { servers: [a], outgoing: {} }],
+])('%s, which could not be read from a log again, does not get into one', (_, value) => {
+  expect(code(() => checkConfiguration(value as unknown as Configuration))).toBe('RAFT_INVALID_CONFIGURATION');
+});
+
 describe('who counts', () => {
   test('only voters vote', () => {
     const staging: Server = { suffrage: 'staging', id: 's', address: 'S' };

@@ -255,6 +255,51 @@ describe('nothing has changed', () => {
     expect(leader.snapshotStore.list()).toEqual([]);
   });
 
+  test.each(['the caller aborts', 'leadership is lost'])(
+    'when %s, though the bytes do not come to an end',
+    async (why) => {
+      const leader = await settledCluster();
+      const left = gate();
+      async function* stalls(): SnapshotBytes {
+        yield Buffer.from('["ne');
+        await left.passed;
+        throw new Error('nobody hears this');
+      }
+      const abort = new AbortController();
+      const failed = errorOf(
+        leader.raft.restore({ version: 1, index: 0, size: 7 }, stalls(), { signal: abort.signal }),
+      );
+      await cluster.clock.advance(50);
+      if (why === 'the caller aborts') abort.abort();
+      else cluster.network.isolate(leader.id);
+      const code = why === 'the caller aborts' ? 'RAFT_ABORTED' : 'RAFT_LEADERSHIP_LOST';
+      expect(await cluster.clock.resolve(failed, 5000)).toMatchObject({ code, details: { outcome: 'notAppended' } });
+      left.open();
+      cluster.network.heal();
+      await cluster.apply('after');
+      expect(await cluster.converge()).toEqual(['old-1', 'old-2', 'old-3', 'after']);
+      expect(leader.snapshotStore.list()).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['index', NaN],
+    ['index', -1],
+    ['index', 0.5],
+    ['index', Number.MAX_SAFE_INTEGER],
+    ['size', NaN],
+    ['version', undefined],
+  ])('when the description has %s %p', async (name, value) => {
+    const leader = await settledCluster();
+    const { meta, bytes } = state(['new']);
+    const call = leader.raft.restore({ ...meta, [name]: value }, bytes);
+    expect(await errorOf(cluster.clock.resolve(call, 5000))).toMatchObject({
+      code: 'RAFT_INVALID_OPTION',
+      details: { outcome: 'notAppended', option: `meta.${name}` },
+    });
+    await cluster.apply('after', leader);
+  });
+
   test('when leadership is lost before', async () => {
     const leader = await settledCluster();
     cluster.network.isolate(leader.id);

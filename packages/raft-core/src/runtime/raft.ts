@@ -315,8 +315,8 @@ export class Raft<Response = unknown> {
    * @param meta of the snapshot to restore; its configuration does not count
    * @param bytes of the state, `meta.size` of them; what the state machine's own snapshot wrote
    * @returns index of the entry behind the restored state
-   * @throws RaftError RAFT_NOT_LEADER, RAFT_RESTORE_IN_PROGRESS, RAFT_TRANSFER_IN_PROGRESS, RAFT_SNAPSHOT_FAILED,
-   *   RAFT_STORE_FAILED, RAFT_ABORTED, RAFT_LEADERSHIP_LOST, RAFT_STATE_MACHINE_FAILED, RAFT_SHUTDOWN. `details.outcome` is
+   * @throws RaftError RAFT_NOT_LEADER, RAFT_RESTORE_IN_PROGRESS, RAFT_TRANSFER_IN_PROGRESS, RAFT_SNAPSHOT_FAILED, RAFT_STORE_FAILED,
+   *   RAFT_ABORTED, RAFT_LEADERSHIP_LOST, RAFT_INVALID_OPTION, RAFT_STATE_MACHINE_FAILED, RAFT_SHUTDOWN. `details.outcome` is
    *   `notAppended` when nothing has changed, and `unknownOutcome` when the state may still become the cluster's. A failure
    *   after the state was stored stops the node
    */

@@ -10,6 +10,10 @@ export function restorePortsOf(driver: Driver<unknown>, signal: AbortSignal | un
     feed: (input) => driver.feed(input),
     configuration: () => driver.core.configuration,
     leads: (epoch) => !driver.stopped && driver.core.leaderEpoch === epoch,
+    watch: (look) => {
+      driver.events.on('stateChange', look);
+      return () => driver.events.off('stateChange', look);
+    },
     settled: async (index) => {
       await driver.confirmRead();
       await driver.appliedThrough(index);

@@ -24,6 +24,8 @@ export interface UserRestorePorts {
   readonly settled: (index: LogIndex) => Promise<void>;
   /** Whether this node still leads as it did. */
   readonly leads: (epoch: number) => boolean;
+  /** Calls back whenever that may have changed, until what it returns is called. */
+  readonly watch: (look: () => void) => () => void;
   /** Replaces the state machine's state. */
   readonly install: (meta: SnapshotMeta) => Promise<void>;
   readonly signal: AbortSignal | undefined;
@@ -39,6 +41,7 @@ export interface UserRestorePorts {
 export async function userRestore(ports: UserRestorePorts, meta: RestoreMeta, bytes: SnapshotBytes): Promise<void> {
   let outcome: ProposalOutcome = 'notAppended';
   try {
+    checkMeta(meta);
     const { id, begun } = await begin(ports);
     try {
       const sink = await writeRestore(ports, begun, meta, bytes);
@@ -52,6 +55,20 @@ export async function userRestore(ports: UserRestorePorts, meta: RestoreMeta, by
     }
   } catch (error) {
     throw withOutcome(error, outcome);
+  }
+}
+
+/** Above this a restored log has no room for what follows: an index must stay below 2^53. */
+const MAX_RESTORED_INDEX = 2 ** 52;
+
+/** What the log and the store could not live with is refused before anything is asked for. @throws RaftError RAFT_INVALID_OPTION */
+function checkMeta(meta: RestoreMeta): void {
+  const limits = { version: 2 ** 32 - 1, index: MAX_RESTORED_INDEX, size: Number.MAX_SAFE_INTEGER } as const;
+  for (const [name, most] of Object.entries(limits)) {
+    const value: unknown = Reflect.get(Object(meta) as object, name);
+    if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most) continue;
+    const message = `meta.${name} must be a whole number from 0 to ${most}, not ${String(value)}`;
+    throw new RaftError('RAFT_INVALID_OPTION', message, { option: `meta.${name}`, value });
   }
 }
 
@@ -91,6 +108,43 @@ function aborted(): RaftError {
 }
 
 /**
+ * Settles as the promise does, or is rejected as soon as the caller aborts or this leadership ends: a stream need not come to
+ * an end by itself.
+ */
+function whileItGoesOn<T>(ports: UserRestorePorts, epoch: number, promise: Promise<T>): Promise<T> {
+  const { signal } = ports;
+  return new Promise<T>((resolve, reject) => {
+    const end = (): void => {
+      unwatch();
+      signal?.removeEventListener('abort', look);
+    };
+    const fail = (error: unknown): void => {
+      end();
+      reject(error as Error);
+    };
+    const look = (): void => {
+      try {
+        checkGoesOn(ports, epoch, signal);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const unwatch = ports.watch(look);
+    signal?.addEventListener('abort', look);
+    promise.then((value) => {
+      end();
+      resolve(value);
+    }, fail);
+    look();
+  });
+}
+
+/** The stream as what can be left while it stalls. */
+async function* chunksOf(bytes: SnapshotBytes): AsyncGenerator<Uint8Array, void> {
+  yield* bytes;
+}
+
+/**
  * Writes the bytes to a snapshot above the log, which is still to be closed. All that was proposed before is settled first,
  * so nobody's entry is thrown away unheard.
  *
@@ -107,9 +161,11 @@ async function writeRestore(
   const { index: configurationIndex, configuration } = ports.configuration();
   const index = Math.max(lastIndex, meta.index) + 1;
   const sink = await store.create({ version: meta.version, index, term, configuration, configurationIndex });
+  const chunks = chunksOf(bytes);
   try {
-    for await (const chunk of bytes) {
-      checkGoesOn(ports, epoch, signal);
+    for (;;) {
+      const { done, value: chunk } = await whileItGoesOn(ports, epoch, chunks.next());
+      if (done === true || chunk === undefined) break;
       if (sink.size + chunk.length > meta.size) throw wrongSize(meta, sink.size + chunk.length);
       await sink.write(chunk);
     }
@@ -119,6 +175,8 @@ async function writeRestore(
     checkGoesOn(ports, epoch, signal);
     return sink;
   } catch (cause) {
+    // Not waited for: it waits itself for a stream that stalls.
+    chunks.return().catch(() => undefined);
     await sink.cancel();
     if (cause instanceof RaftError) throw cause;
     throw new RaftError('RAFT_SNAPSHOT_FAILED', 'the bytes to restore could not be read', {}, cause);

@@ -125,6 +125,51 @@ describe('shutdown', () => {
     expect((await cluster.leader()).id).not.toBe(id);
   });
 
+  test.each(['create', 'write', 'close'] as const)(
+    'of a server that takes a snapshot waits for its store to %s, and then nothing is written any more',
+    async (held) => {
+      const leader = await settledCluster({ trailingLogs: 0 });
+      const away = cluster.up.find(({ id }) => id !== leader.id)!;
+      await cluster.stop(away.id);
+      await cluster.apply('second');
+      await leader.raft.snapshot();
+      const calls: string[] = [];
+      let open = (): void => undefined;
+      const passed = new Promise<void>((resolve) => (open = resolve));
+      const slow = async <T>(name: string, does: () => T): Promise<T> => {
+        calls.push(`${name} begins`);
+        if (name === held) await passed;
+        calls.push(`${name} ends`);
+        return does();
+      };
+      const create = away.snapshotStore.create.bind(away.snapshotStore);
+      jest.spyOn(away.snapshotStore, 'create').mockImplementation(((meta: Parameters<typeof create>[0]) =>
+        slow('create', () => {
+          const sink = create(meta);
+          return {
+            get size() {
+              return sink.size;
+            },
+            write: (chunk: Uint8Array) => slow('write', () => sink.write(chunk)),
+            close: () => slow('close', () => sink.close()),
+            cancel: () => sink.cancel(),
+          };
+        })) as never);
+      await cluster.restart(away.id);
+      await cluster.clock.advanceUntil(() => calls.includes(`${held} begins`), 10_000);
+      let down = false;
+      const shutdown = away.raft.shutdown().then(() => (down = true));
+      await cluster.clock.advance(1000);
+      expect(down).toBe(false);
+      open();
+      await shutdown;
+      const made = calls.length;
+      await cluster.clock.advance(1000);
+      expect(calls).toHaveLength(made);
+      expect(calls).toContain(`${held} ends`);
+    },
+  );
+
   test('leaves no timer that does anything', async () => {
     const { raft } = await settledCluster();
     const events: string[] = [];

@@ -137,7 +137,7 @@ export class SnapshotLane {
   /** Resolves when nothing is written any more; after `stop`. */
   async idle(): Promise<void> {
     await this.#taking?.catch((error: unknown) => this.#ports.logger.warn('the last snapshot failed', { error }));
-    await this.#receiver.cancel();
+    await this.#receiver.idle();
   }
 
   /** Takes a snapshot; a call while one is being taken shares it. */

@@ -20,7 +20,8 @@ export class SnapshotReceiver {
   readonly #logger: Logger;
   #key = '';
   #sink: SnapshotSink | null = null;
-  #busy = false;
+  /** The chunk that is being taken. */
+  #running: Promise<ChunkResult> | null = null;
 
   constructor(store: SnapshotStore, logger: Logger) {
     this.#store = store;
@@ -28,9 +29,29 @@ export class SnapshotReceiver {
   }
 
   /** Takes a chunk. A store that fails refuses it, and the snapshot begins anew. */
-  async receive(request: InstallSnapshotRequest): Promise<ChunkResult> {
-    if (this.#busy) return { kind: 'refused', nextOffset: this.#sink?.size ?? 0 };
-    this.#busy = true;
+  receive(request: InstallSnapshotRequest): Promise<ChunkResult> {
+    if (this.#running !== null) return Promise.resolve({ kind: 'refused', nextOffset: this.#sink?.size ?? 0 });
+    this.#running = this.#takeOrRefuse(request).finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  /** Drops what was received. */
+  async cancel(): Promise<void> {
+    const sink = this.#sink;
+    this.#sink = null;
+    this.#key = '';
+    await sink?.cancel();
+  }
+
+  /** Resolves when the chunk under way is stored and what is not whole is dropped; when no more chunks come. */
+  async idle(): Promise<void> {
+    await this.#running?.catch(() => undefined);
+    await this.cancel();
+  }
+
+  async #takeOrRefuse(request: InstallSnapshotRequest): Promise<ChunkResult> {
     try {
       return await this.#take(request);
     } catch (error) {
@@ -41,17 +62,7 @@ export class SnapshotReceiver {
       });
       await this.cancel();
       return { kind: 'refused', nextOffset: 0 };
-    } finally {
-      this.#busy = false;
     }
-  }
-
-  /** Drops what was received. */
-  async cancel(): Promise<void> {
-    const sink = this.#sink;
-    this.#sink = null;
-    this.#key = '';
-    await sink?.cancel();
   }
 
   async #take(request: InstallSnapshotRequest): Promise<ChunkResult> {

@@ -1,7 +1,7 @@
 import type { Effect, Failure } from '../core/effects.js';
 import { RaftError } from '../core/errors.js';
 import type { Input } from '../core/inputs.js';
-import { PROTOCOL_VERSION, type RpcRequest, type RpcResponse } from '../core/rpc.js';
+import { PROTOCOL_VERSION, type RpcHeader, type RpcRequest, type RpcResponse } from '../core/rpc.js';
 import type { Transport } from '../ports/transport.js';
 import type { Counters } from './metrics.js';
 import { OpenCalls } from './open-calls.js';
@@ -37,10 +37,16 @@ export class RpcDesk {
       counters.requestsFailed++;
       feed({ type: 'rpcFailed', rpcId, peerId: to.id });
     };
-    transport.send(to, request, timeoutMs).then((response) => {
+    const answered = (response: RpcResponse): void => {
       if (this.#unsupported(response) === null) feed({ type: 'response', rpcId, peerId: to.id, response });
       else failed();
-    }, failed);
+    };
+    try {
+      transport.send(to, request, timeoutMs).then(answered, failed);
+    } catch {
+      // It should have rejected; that is no reason to end the node.
+      failed();
+    }
   }
 
   /** Answers a request. */
@@ -67,11 +73,12 @@ export class RpcDesk {
   }
 
   /** What speaks another version of the protocol is not understood, whatever it seems to say. */
-  #unsupported({ header }: RpcRequest | RpcResponse): RaftError | null {
-    const { protocolVersion, id } = header;
+  #unsupported(message: RpcRequest | RpcResponse | undefined): RaftError | null {
+    // A transport may let through what is no message at all.
+    const { protocolVersion, id } = Object(message?.header) as Partial<RpcHeader>;
     if (protocolVersion === PROTOCOL_VERSION) return null;
     this.#ports.counters.messagesUnsupported++;
-    const message = `${id} speaks version ${protocolVersion} of the protocol; this node speaks ${PROTOCOL_VERSION}`;
-    return new RaftError('RAFT_UNSUPPORTED_PROTOCOL', message, { protocolVersion, supported: PROTOCOL_VERSION });
+    const what = `${id} speaks version ${protocolVersion} of the protocol; this node speaks ${PROTOCOL_VERSION}`;
+    return new RaftError('RAFT_UNSUPPORTED_PROTOCOL', what, { protocolVersion, supported: PROTOCOL_VERSION });
   }
 }

@@ -120,7 +120,7 @@ function whileItGoesOn<T>(ports: UserRestorePorts, epoch: number, promise: Promi
     };
     const fail = (error: unknown): void => {
       end();
-      reject(error as Error);
+      reject(error);
     };
     const look = (): void => {
       try {

@@ -36,6 +36,7 @@ export { readLogEnd, type LogEnd } from './runtime/read-log-end.js';
 export {
   DEFAULT_RAFT_CONFIG,
   RELOADABLE_OPTIONS,
+  resolveConfig as resolveRaftConfig,
   type RaftConfig,
   type ReadMode,
   type ReloadableConfig,

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { resolveConfig as resolveConsensus } from '@discovery-raft/discovery-consensus-fsm';
-import { DEFAULT_RAFT_CONFIG } from '@discovery-raft/raft-core';
+import { DEFAULT_RAFT_CONFIG, resolveRaftConfig } from '@discovery-raft/raft-core';
 import { parseIdentity } from '@discovery-raft/psp-pki';
 import type { ConfigProblem } from './problem.js';
 import type { NodeConfig } from './schema.js';
@@ -63,6 +63,27 @@ function* checkRaft({ raft }: NodeConfig): Generator<Finding> {
       message: `(${leaderLeaseTimeoutMs}) is above raft.heartbeatTimeoutMs (${heartbeatTimeoutMs})`,
       advice: 'Lower it to at most that, or raise the other.',
     };
+  }
+  yield* checkRaftRanges(given(raft));
+}
+
+/** The range of each option, as Raft itself has it. */
+function* checkRaftRanges({ signatures: _, ...raft }: Partial<NodeConfig['raft']>): Generator<Finding> {
+  const left: Record<string, unknown> = { ...raft };
+  for (;;) {
+    try {
+      return void resolveRaftConfig(left);
+    } catch (error) {
+      const { details, message } = error as { readonly details?: { readonly option?: string }; message: string };
+      const option = details?.option;
+      if (option === undefined || !Object.hasOwn(left, option)) return;
+      const value = left[option];
+      delete left[option];
+      // How these two stand to the others is told above, with more to say.
+      if (/^(electionTimeoutMs|leaderLeaseTimeoutMs) must be at (least|most) heartbeat/.test(message)) continue;
+      const why = message.slice(option.length + 1).replace(/, not [^,]*$/, '');
+      yield { path: ['raft', option], message: `is ${String(value)}`, advice: `It ${why}.` };
+    }
   }
 }
 

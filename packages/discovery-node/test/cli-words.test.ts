@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT } from '../src/cli/exit-codes.js';
 import { errorText, plainLine, plainText } from '../src/cli/plain-text.js';
@@ -13,7 +13,12 @@ import { network } from './fixtures/people.js';
 const folder = newFolder();
 const trustRoot = join(folder, 'root.json');
 
-beforeAll(() => writeFileSync(trustRoot, formatTrustRoot(network(3).root)));
+const net = join(folder, 'net');
+
+beforeAll(async () => {
+  writeFileSync(trustRoot, formatTrustRoot(network(3).root));
+  await run(['init', '--nodes', '1', '--dir', net, '--rsa-bits', '2048']);
+});
 afterAll(removeFolders);
 
 describe('the text of an error', () => {
@@ -76,14 +81,32 @@ describe('a file', () => {
   });
 
   test('that cannot be written is named as it was given', async () => {
-    const authorities = join(folder, 'authorities');
-    mkdirSync(authorities, { recursive: true });
     const file = join(folder, 'nowhere', 'relay.pem');
-    await run(['init', '--nodes', '1', '--dir', join(folder, 'net'), '--rsa-bits', '2048']);
-    const net = join(folder, 'net');
     const { code, stderr } = await run(['keys', 'publisher', file, '--authorities', join(net, 'authorities')]);
     expect(code).toBe(EXIT.usage);
     expect(stderr).toContain(`${file} cannot be written. Its folder must exist`);
+  });
+});
+
+describe('config check tells what is not wrong and could be better', () => {
+  const check = async (...args: string[]): Promise<string> => {
+    const file = join(net, 'node-1', 'node.yaml');
+    const { code, stdout } = await run(['config', 'check', file, '--set', 'consensus.standalone=false', ...args]);
+    expect(code).toBe(0);
+    return stdout;
+  };
+
+  test.each([
+    ['prefer', /hint: raft\.signatures is prefer: .*Set it to require, on all nodes, when .*status/],
+    ['off', /hint: raft\.signatures is off: .*Set it to prefer/],
+    ['require', /^[^\n]* is good\.\n$/],
+  ])('signatures of Raft packets: %s', async (policy, words) => {
+    expect(await check('--set', `raft.signatures=${policy}`)).toMatch(words);
+  });
+
+  test('as JSON', async () => {
+    const { hints } = JSON.parse(await check('--set', 'raft.signatures=prefer', '--json')) as { hints: string[] };
+    expect(hints).toHaveLength(1);
   });
 });
 
@@ -93,6 +116,8 @@ describe('arguments that make no sense are refused, with a word on them', () => 
     [['publish', 'packet.bin', '--node', 'nonsense'], /--node.*nonsense.*host:port/],
     [['pull', '--node', '127.0.0.1:99999'], /--node.*host:port/],
     [['clock', 'set', 'tomorrow'], /tomorrow.*Unix seconds/],
+    [['round', '--next', '--timeout', '3601'], /--timeout.*at most 3600/],
+    [['pull', '--timeout', '9999999999'], /--timeout.*at most 3600/],
     [['round', '--next', '--now'], /--now.*cannot be used with.*--next/],
   ])('%j', async (args, words) => {
     const { code, stdout, stderr } = await run(args);

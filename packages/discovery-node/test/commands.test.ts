@@ -129,6 +129,19 @@ describe('what people see', () => {
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(new RegExp(`up +${said}$`));
   });
 
+  test('that all peers sign, where they need not yet', async () => {
+    const peers = [ADA, BEN].map((identity) => ({ identity, linked: true, packetSignature: 'good' as const }));
+    const hint = /set raft\.signatures to require/;
+    const said = async (change: Partial<StatusReport>): Promise<string> => {
+      const socket = await node({ status: () => ({ ...STATUS, peers, ...change }) });
+      return (await run(['status', '--socket', socket])).stdout;
+    };
+    expect(await said({})).toMatch(hint);
+    expect(await said({ raft: { ...STATUS.raft, signatures: 'require' } })).not.toMatch(hint);
+    expect(await said({ peers: [...peers, { ...peers[0]!, packetSignature: null }] })).not.toMatch(hint);
+    expect(await said({ peers: [] })).not.toMatch(hint);
+  });
+
   test('members', async () => {
     const socket = await node({
       'members.list': () => ({

@@ -103,6 +103,16 @@ export function positive(text: string): number {
   return value;
 }
 
+/** Most seconds that a command waits. */
+const MAX_WAIT_SECONDS = 3600;
+
+/** Reads how long something may take, in seconds. */
+export function waitSeconds(text: string): number {
+  const value = positive(text);
+  if (value > MAX_WAIT_SECONDS) throw new InvalidArgumentError(`It must be at most ${MAX_WAIT_SECONDS}.`);
+  return value;
+}
+
 /** Reads a whole number. */
 export function integer(text: string): number {
   const value = Number(text);

@@ -10,7 +10,7 @@ export function formatStatus(report: StatusReport): string {
     packetsOf(report, peer),
   ]);
   const links = peers.length === 0 ? '' : `\n${formatTable(['peer', 'address', 'link', 'raft packets'], peers)}`;
-  return formatFacts([...whoIs(report), ...whatItDoes(report)]) + links;
+  return formatFacts([...whoIs(report), ...whatItDoes(report), ...signaturesHint(report)]) + links;
 }
 
 type Facts = readonly (readonly [string, string])[];
@@ -47,6 +47,13 @@ function whatItDoes(report: StatusReport): Facts {
     ['directory', directory === null ? 'none of a round' : describeDirectory(directory, consensus.quorum, now)],
     ['tolerates', tolerance(report)],
   ];
+}
+
+/** Who could do with less trust is told, once every peer has shown that it signs. */
+function signaturesHint({ raft, peers }: StatusReport): Facts {
+  const allSign = peers.length > 0 && peers.every(({ packetSignature }) => packetSignature === 'good');
+  if (raft.signatures !== 'prefer' || !allSign) return [];
+  return [['signatures', 'every peer signs its Raft packets: set raft.signatures to require, on all nodes']];
 }
 
 /** What the last Raft packet of a peer says of its signatures. */

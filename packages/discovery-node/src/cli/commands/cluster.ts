@@ -2,8 +2,8 @@ import { Option, type Command } from 'commander';
 import type { RoundReport } from '../../admin/protocol.js';
 import {
   moment,
-  positive,
   print,
+  waitSeconds,
   wantsColours,
   withAdmin,
   withNode,
@@ -146,5 +146,5 @@ function addClock(program: Command, context: CliContext): void {
 }
 
 function timed(command: Command): Command {
-  return withAdmin(command).option('--timeout <seconds>', 'how long it may take', positive, 30);
+  return withAdmin(command).option('--timeout <seconds>', 'how long it may take', waitSeconds, 30);
 }

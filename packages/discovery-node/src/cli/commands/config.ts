@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { readConfig, type LoadedConfig } from '../../config/load.js';
 import { formatPath, formatProblems, type ConfigProblem } from '../../config/problem.js';
+import type { NodeConfig } from '../../config/schema.js';
 import { settingsTable, showConfig } from '../../config/show.js';
 import {
   configFileOf,
@@ -49,12 +50,26 @@ async function check(file: string | undefined, flags: Flags, context: CliContext
   const result = await readConfig({ file: path, env: context.env, flags: flags.set });
   const problems = result.ok ? await filesOf(result.loaded, flags) : result.problems;
   if (result.ok && problems.length === 0) {
-    print(context, flags, { ok: true, file: result.loaded.file, problems: [] }, `${result.loaded.file} is good.\n`);
+    const { config, file: good } = result.loaded;
+    const hints = hintsOf(config);
+    const text = `${good} is good.\n${hints.map((hint) => `hint: ${hint}\n`).join('')}`;
+    print(context, flags, { ok: true, file: good, problems: [], hints }, text);
     return EXIT.ok;
   }
   const plain = problems.map((problem) => ({ ...problem, path: formatPath(problem.path) }));
   print(context, flags, { ok: false, file: path, problems: plain }, formatProblems(problems));
   return EXIT.usage;
+}
+
+/** What is not wrong, and could be better. */
+function hintsOf({ raft, consensus }: NodeConfig): readonly string[] {
+  if (raft.signatures === 'require' || consensus.standalone) return [];
+  if (raft.signatures === 'off') {
+    return ['raft.signatures is off: no signature of a Raft packet is looked at. Set it to prefer, on all nodes.'];
+  }
+  const when = 'when `discovery-node status` shows that the packets of every peer are signed';
+  const taken = 'an unsigned Raft packet is taken of a peer that has not signed one yet';
+  return [`raft.signatures is prefer: ${taken}. Set it to require, on all nodes, ${when}.`];
 }
 
 /** What is wrong with the keys and the trust root that a configuration names. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { NodeAddress } from '@discovery-raft/discovery-client';
 import type { ClientActions, PublishFlags, PullFlags, VerifyFlags } from '../client-actions.js';
-import { collect, hostPort, moment, positive, withConfig, type CliContext } from '../context.js';
+import { collect, hostPort, moment, positive, waitSeconds, withConfig, type CliContext } from '../context.js';
 
 /** The client takes a moment to load, which the other commands are spared. */
 const actions = (): Promise<ClientActions> => import('../client-actions.js');
@@ -75,5 +75,5 @@ function withNetwork(command: Command): Command {
       (text: string, before: readonly NodeAddress[]) => [...before, hostPort(text)],
       [],
     )
-    .option('--timeout <seconds>', 'how long it may take', positive, 30);
+    .option('--timeout <seconds>', 'how long it may take', waitSeconds, 30);
 }

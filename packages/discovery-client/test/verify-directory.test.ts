@@ -145,6 +145,7 @@ describe('the bytes', () => {
   test.each([
     ['no protobuf', Uint8Array.of(0xff)],
     ['an item that is none', listing({ items: [Uint8Array.of(0xff)] })],
+    ['a listing behind a field that nobody knows', Uint8Array.from([0xed, 0, 1, 2, 3, 4, ...listing()])],
   ])('%s is malformed, whoever signed it', async (_, bytes) => {
     expect(await judge(signed(bytes, identities))).toMatchObject(refusal('malformed'));
   });

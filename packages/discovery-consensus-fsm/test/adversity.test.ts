@@ -4,7 +4,11 @@ import {
   DiscoveryConsensusVote_voteVerdict as WireVerdict,
   DiscoveryFinalConsensusSchema,
 } from '@discovery-raft/protocol';
-import type { DiscoveryConsensusVote, DiscoveryRequestConsensusVote } from '@discovery-raft/protocol';
+import type {
+  DiscoveryConsensusVote,
+  DiscoveryRequestConsensusVote,
+  DiscoverySignature,
+} from '@discovery-raft/protocol';
 import type { DiscoveryMessage } from '../src/index.js';
 import { Cluster, SLOT, START } from './fixtures/cluster.js';
 import { identityOf, makePacket } from './fixtures/fake-crypto.js';
@@ -44,6 +48,10 @@ function changeVotes(
     const body = change(message.body);
     return body === undefined ? undefined : { event: message.event, body };
   };
+}
+
+function signedByAll(cluster: Cluster, bytes: Uint8Array): Promise<DiscoverySignature[]> {
+  return Promise.all(cluster.nodes.map(({ signer }) => signer.sign(bytes)));
 }
 
 describe('a bad leader', () => {
@@ -544,6 +552,12 @@ describe('restarts', () => {
     await expect(
       fresh.node(2).consensus.onReceivedDirectory(peer, { ...now, directory: new Uint8Array([255, 1]) }),
     ).resolves.toMatchObject({ code: 'malformed' });
+    // What can be read as a listing, and does not begin as one, may be a packet of somebody that all have attested.
+    const packet = Uint8Array.from([0xed, 0, 1, 2, 3, 4, ...now.directory]);
+    const attested = { ...now, directory: packet, signatures: await signedByAll(cluster, packet) };
+    await expect(fresh.node(2).consensus.onReceivedDirectory(peer, attested)).resolves.toMatchObject({
+      code: 'malformed',
+    });
     await expect(offer(now.signatures)).resolves.toEqual({ ok: true });
     await expect(fresh.directory(2)).resolves.toMatchObject({ items: 1 });
   });

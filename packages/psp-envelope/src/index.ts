@@ -121,4 +121,4 @@ export {
   type RootTally,
 } from './trust-root/successor.js';
 export { answerRootPull, decodeTrustRoots, encodeTrustRoots } from './trust-root/trust-root-messages.js';
-export { listingClaims, type ListingClaims } from './directory/listing-claims.js';
+export { beginsAsListing, listingClaims, type ListingClaims } from './directory/listing-claims.js';

@@ -7,6 +7,7 @@ import {
   type DiscoveryListing,
 } from '@discovery-raft/protocol';
 import {
+  beginsAsListing,
   directoryQuorum,
   itemShapeFault,
   MAX_ITEM_BYTES,
@@ -110,7 +111,8 @@ export async function verifyDirectory(
     const hint = version === undefined ? '' : ` of nodes of trust root ${version}`;
     return refuse('quorumMissing', `${signers.length} of ${needed} signatures${hint}`);
   }
-  const listing = readListing(bytes);
+  // Nodes sign packets of publishers too, and a publisher might have made one that can be read as a listing.
+  const listing = beginsAsListing(bytes) ? readListing(bytes) : undefined;
   if (listing === undefined) return refuse('malformed', 'the bytes are no listing');
   const refused = headerRefusal(listing, options, root);
   if (refused !== undefined) return refused;

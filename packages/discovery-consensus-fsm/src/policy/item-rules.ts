@@ -2,6 +2,7 @@ import type { DiscoveryItem } from '@discovery-raft/protocol';
 import type { ConsensusConfig } from '../config.js';
 import type { VerifiedPacket } from '../ports.js';
 import type { PublishCode } from '../refusals.js';
+import { isTwoFaced } from './two-faced.js';
 import { itemShapeFault, MAX_ADDRESSES, type ItemFault } from '@discovery-raft/psp-envelope';
 
 export { MAX_ADDRESSES, type ItemFault };
@@ -14,16 +15,17 @@ export { MAX_ADDRESSES, type ItemFault };
  */
 export function itemFault(
   verified: VerifiedPacket,
-  packetBytes: number,
+  packet: Uint8Array,
   config: Pick<ConsensusConfig, 'protocolVersion' | 'maxItemBytes' | 'maxPacketBytes' | 'modes'>,
 ): ItemFault | undefined {
   const { item, itemBytes, signer } = verified;
-  if (packetBytes > config.maxPacketBytes) return fault('tooLarge', `packet of ${packetBytes} bytes`);
+  if (packet.length > config.maxPacketBytes) return fault('tooLarge', `packet of ${packet.length} bytes`);
   if (itemBytes.length > config.maxItemBytes) return fault('tooLarge', `item of ${itemBytes.length} bytes`);
   if (item.version !== config.protocolVersion) return fault('unsupportedVersion', 'item.version');
   const shape = itemShapeFault(item);
   if (shape !== undefined) return shape;
   if (item.identity !== signer) return fault('identityMismatch', 'identity');
+  if (isTwoFaced(packet)) return fault('malformed', 'the packet could be read as a directory');
   return modeFault(item, config.modes);
 }
 

@@ -35,7 +35,7 @@ export function keptVerdict(
   packet: Uint8Array,
   verified: VerifiedPacket,
 ): KnownPacket {
-  const keepsRules = itemFault(verified, packet.length, config) === undefined;
+  const keepsRules = itemFault(verified, packet, config) === undefined;
   return new KnownPacket(verified, packet, entry, keepsRules);
 }
 

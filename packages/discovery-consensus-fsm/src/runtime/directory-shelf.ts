@@ -1,6 +1,6 @@
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { DiscoveryDirectorySchema, DiscoveryListingSchema } from '@discovery-raft/protocol';
-import { shortListingStepsOf } from '@discovery-raft/psp-envelope';
+import { beginsAsListing, shortListingStepsOf } from '@discovery-raft/psp-envelope';
 import type { ShortListing } from '@discovery-raft/psp-envelope';
 import type { DiscoveryDirectory, DiscoveryListing, DiscoverySignature } from '@discovery-raft/protocol';
 import { MAX_MEMBERS } from '../config.js';
@@ -122,7 +122,7 @@ export class DirectoryShelf {
     const { signatures } = directory;
     const most = Math.max(signatures.length, directory.shortSignatures.length);
     if (most > MAX_MEMBERS) return no('tooMany', 'signatures');
-    const listing = decodeListing(directory.directory);
+    const listing = beginsAsListing(directory.directory) ? decodeListing(directory.directory) : undefined;
     if (listing === undefined) return no('malformed', 'listing');
     if (listing.version !== config.protocolVersion) return no('unsupportedVersion', 'listing');
     const creation = Number(listing.creation);

@@ -119,7 +119,7 @@ export class PublishDesk {
 
   #faultOf(known: KnownPacket, packet: Uint8Array): PublishOutcome | undefined {
     const { config, time } = this.#context;
-    const fault = known.keepsRules ? undefined : itemFault(known, packet.length, config);
+    const fault = known.keepsRules ? undefined : itemFault(known, packet, config);
     return fault ?? lifetimeFault(known.expiration, time.wallNow(), config.maxLifetimeSeconds);
   }
 

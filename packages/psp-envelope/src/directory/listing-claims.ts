@@ -3,6 +3,17 @@ import { ProtoReader } from '../protobuf/proto-reader.js';
 /** Tags of numbers in a `DiscoveryListing`. */
 const TAG = { creation: 3 * 8, rootVersion: 10 * 8 } as const;
 
+/** Tag of a listing's version. */
+const FIRST_TAG = 1 * 8 + 2;
+
+/**
+ * Whether bytes begin as every encoder of listings writes them: with the version. No signed message begins with that byte, so
+ * a packet that nodes have attested is never taken for a listing that they have voted for, whatever else can be read in it.
+ */
+export function beginsAsListing(bytes: Uint8Array): boolean {
+  return bytes[0] === FIRST_TAG;
+}
+
 /** What a listing says of itself that decides who has to judge it. */
 export interface ListingClaims {
   /** Unix seconds; undefined when the listing does not say. */

@@ -296,6 +296,11 @@ describe('encoding', () => {
     expect(roundTrip(message)).toMatchObject({ entries: [{ appendedAtMs: 1234 }] });
   });
 
+  test.each([-1, -0.5, NaN, Infinity, 2 ** 53])('a clock that says %p stops no entry', (appendedAtMs) => {
+    const [copy] = (roundTrip(append({ entries: [entry(5, { appendedAtMs })] })) as AppendEntriesRequest).entries;
+    expect(copy).toEqual(entry(5));
+  });
+
   test('optional parts that are empty come out as absent', () => {
     const message = append({ entries: [entry(5, { extensions: new Uint8Array(0), appendedAtMs: 0 })] });
     expect(roundTrip(message)).toEqual(append({ entries: [entry(5)] }));

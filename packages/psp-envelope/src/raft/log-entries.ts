@@ -65,9 +65,10 @@ function encodedEntrySize(entry: LogEntry): number {
   );
 }
 
-/** A clock may count fractions; the wire does not. */
+/** A clock may count fractions, or be set before 1970; the wire does not. Nobody decides by it, so it stops no entry. */
 function wholeMs(entry: LogEntry): number {
-  return entry.appendedAtMs === undefined ? 0 : Math.floor(entry.appendedAtMs);
+  const ms = Math.floor(entry.appendedAtMs ?? 0);
+  return ms > 0 && Number.isSafeInteger(ms) ? ms : 0;
 }
 
 /** One `raft.v1.LogEntry`. Its bytes are copies, so that one entry in a store does not keep a whole packet alive. */

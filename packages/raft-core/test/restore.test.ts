@@ -289,6 +289,7 @@ describe('nothing has changed', () => {
     ['index', Number.MAX_SAFE_INTEGER],
     ['size', NaN],
     ['version', undefined],
+    ['version', 0],
   ])('when the description has %s %p', async (name, value) => {
     const leader = await settledCluster();
     const { meta, bytes } = state(['new']);

@@ -63,11 +63,15 @@ const MAX_RESTORED_INDEX = 2 ** 52;
 
 /** What the log and the store could not live with is refused before anything is asked for. @throws RaftError RAFT_INVALID_OPTION */
 function checkMeta(meta: RestoreMeta): void {
-  const limits = { version: 2 ** 32 - 1, index: MAX_RESTORED_INDEX, size: Number.MAX_SAFE_INTEGER } as const;
-  for (const [name, most] of Object.entries(limits)) {
+  const limits = {
+    version: [1, 2 ** 32 - 1],
+    index: [0, MAX_RESTORED_INDEX],
+    size: [0, Number.MAX_SAFE_INTEGER],
+  } as const;
+  for (const [name, [least, most]] of Object.entries(limits)) {
     const value: unknown = Reflect.get(Object(meta) as object, name);
-    if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most) continue;
-    const message = `meta.${name} must be a whole number from 0 to ${most}, not ${String(value)}`;
+    if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) continue;
+    const message = `meta.${name} must be a whole number from ${least} to ${most}, not ${String(value)}`;
     throw new RaftError('RAFT_INVALID_OPTION', message, { option: `meta.${name}`, value });
   }
 }

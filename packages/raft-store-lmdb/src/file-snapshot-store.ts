@@ -38,7 +38,9 @@ export class FileSnapshotStore implements SnapshotStore {
   /** Newest first. */
   #finished: SnapshotTail[] = [];
   #created = 0;
-  #closed = 0;
+  /** Snapshots that were closed so far, in this process or before. */
+  #closings = 0;
+  #closed = false;
   readonly #sinks = new Set<SnapshotFileSink>();
 
   private constructor(options: FileSnapshotOptions) {
@@ -61,8 +63,9 @@ export class FileSnapshotStore implements SnapshotStore {
     return this.#finished.map(({ meta }) => meta);
   }
 
-  /** @throws StoreError `full`, `io` */
+  /** @throws StoreError `full`, `io`, `closed` */
   async create(head: Omit<SnapshotMeta, 'id' | 'size'>): Promise<SnapshotSink> {
+    this.#checkOpen();
     const id = `${head.term}-${head.index}-${++this.#created}`;
     const partial = this.#pathOf(id + PARTIAL);
     const file = await this.#guard('creating a snapshot', () => this.#files.open(partial, 'wx', 0o600));
@@ -71,14 +74,20 @@ export class FileSnapshotStore implements SnapshotStore {
       ended: (sink) => void this.#sinks.delete(sink),
       drop: (handle) => this.#drop(handle, id),
       errorOf: (error) => this.#errorOf('writing a snapshot', error, id + PARTIAL),
+      closedError: () => this.#closedError(`snapshot ${id} is closed`),
     };
     const sink = await SnapshotFileSink.begin(id, file, end);
+    if (this.#closed) {
+      await sink.cancel();
+      this.#checkOpen();
+    }
     this.#sinks.add(sink);
     return sink;
   }
 
-  /** @throws StoreError `missing`, `io` */
+  /** @throws StoreError `missing`, `io`, `closed` */
   async open(id: string): Promise<SnapshotSource> {
+    this.#checkOpen();
     const tail = this.#finished.find(({ meta }) => meta.id === id);
     if (tail === undefined) {
       throw new StoreError(`there is no snapshot ${id}`, {
@@ -104,8 +113,9 @@ export class FileSnapshotStore implements SnapshotStore {
     }
   }
 
-  /** Drops what is being written. Whoever reads a snapshot closes that himself. */
+  /** Drops what is being written, and takes no further call. Whoever reads a snapshot closes that himself. */
   async dropUnfinished(): Promise<void> {
+    this.#closed = true;
     for (const sink of this.#sinks) await sink.cancel();
   }
 
@@ -137,7 +147,7 @@ export class FileSnapshotStore implements SnapshotStore {
   }
 
   async #finish(file: FileHandle, meta: SnapshotMeta): Promise<SnapshotMeta> {
-    const tail: SnapshotTail = { meta, closed: ++this.#closed };
+    const tail: SnapshotTail = { meta, closed: ++this.#closings };
     await writeAll(file, encodeTail(tail));
     await file.sync();
     await file.close();
@@ -162,7 +172,7 @@ export class FileSnapshotStore implements SnapshotStore {
   #add(tail: SnapshotTail): void {
     this.#finished.push(tail);
     this.#finished.sort((a, b) => b.meta.index - a.meta.index || b.meta.term - a.meta.term || b.closed - a.closed);
-    this.#closed = Math.max(this.#closed, tail.closed);
+    this.#closings = Math.max(this.#closings, tail.closed);
   }
 
   /** Removes what is more than is to be kept. Whoever has one of them open reads on. */
@@ -196,6 +206,14 @@ export class FileSnapshotStore implements SnapshotStore {
   #errorOf(what: string, error: unknown, file?: string): StoreError {
     const { path } = this.#options;
     return storeErrorOf(what, error, { path, part: 'snapshot', ...(file === undefined ? {} : { file }) });
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw this.#closedError('the store is closed');
+  }
+
+  #closedError(message: string): StoreError {
+    return new StoreError(message, { failure: 'closed', path: this.#options.path, part: 'snapshot' });
   }
 
   #placeOf(file: string): SnapshotPlace {

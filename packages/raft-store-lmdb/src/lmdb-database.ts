@@ -1,5 +1,7 @@
 import {
+  accessSync,
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   ftruncateSync,
@@ -55,6 +57,8 @@ export class LmdbDatabase implements Database {
     let db: RootDatabase<Uint8Array, Uint8Array> | null = null;
     try {
       const created = mkdirSync(path, { recursive: true });
+      // LMDB names a lack of rights as it does a lock.
+      accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
       checkLength(path, logger);
       db = await openAlone(path);
       dropUnfinishedCopy(path);
@@ -228,11 +232,12 @@ function checkLength(path: string, logger: Logger): void {
     throw error;
   }
   try {
-    const { size } = fstatSync(file);
     const head = new Uint8Array(2 * 65_536);
     const view = viewOf(head);
     const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
-    const read = readSync(file, head, 0, Math.min(head.length, size), 0);
+    const read = readSync(file, head, 0, head.length, 0);
+    // After the head: another process may have it open, and the file of one that writes is never shorter than its head said.
+    const { size } = fstatSync(file);
     if (read === 0) return;
     const isHead = (at: number): boolean =>
       at + HEAD.endAt <= read && view.getUint32(at + HEAD.magicAt, littleEndian) === LMDB_MAGIC;

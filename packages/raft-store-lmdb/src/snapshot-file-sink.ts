@@ -13,6 +13,8 @@ export interface SinkEnd {
   ended(sink: SnapshotFileSink): void;
   /** What the error of a failed write is. */
   errorOf(error: unknown): StoreError;
+  /** The error of a call after the end. */
+  closedError(): StoreError;
 }
 
 /** Writes one snapshot. A write that fails drops it. */
@@ -88,7 +90,7 @@ export class SnapshotFileSink implements SnapshotSink {
   }
 
   #checkOpen(): void {
-    if (!this.#open) throw this.#end.errorOf(new Error(`snapshot ${this.id} is closed`));
+    if (!this.#open) throw this.#end.closedError();
   }
 }
 

@@ -104,13 +104,18 @@ export function storeErrorOf(
   let failure: StoreFailure = 'io';
   if (errno !== undefined && FULL.has(errno)) failure = 'full';
   else if (errno !== undefined && CORRUPT.has(errno)) failure = 'corrupt';
-  else if (opening && errno !== undefined && LOCKED.has(errno)) failure = 'locked';
+  else if (opening && errno !== undefined && LOCKED.has(errno) && !isOfFiles(cause)) failure = 'locked';
   const text: unknown = typeof cause === 'object' && cause !== null ? Reflect.get(cause, 'message') : cause;
   return new StoreError(
     `${what} failed (${String(text)})`,
     { failure, ...place, ...(errno === undefined ? {} : { errno }) },
     cause,
   );
+}
+
+/** Whether a call of node's `fs` failed: that a file may not be opened does not mean that somebody else has it. */
+function isOfFiles(cause: unknown): boolean {
+  return typeof cause === 'object' && cause !== null && typeof Reflect.get(cause, 'syscall') === 'string';
 }
 
 /** The code of an error of the operating system or of LMDB. Errors may come from another realm: no `instanceof`. */

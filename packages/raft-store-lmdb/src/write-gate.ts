@@ -31,7 +31,7 @@ export class WriteGate {
   /** Not below what is in use, but for what was freed since it was last asked for. */
   #usedBytes: number;
   #failure: StoreError | null = null;
-  #closed = false;
+  #closing: Promise<void> | null = null;
 
   constructor(database: Database, path: string, maxBytes: number) {
     this.#database = database;
@@ -88,10 +88,9 @@ export class WriteGate {
     return this.#database.usage();
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#database.close();
+  /** Resolves when the database is closed, whoever closed it first. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#database.close());
   }
 
   #guarded<T>(read: () => T): T {
@@ -106,7 +105,7 @@ export class WriteGate {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new StoreError('the store is closed', { failure: 'closed', path: this.path });
+    if (this.#closing !== null) throw new StoreError('the store is closed', { failure: 'closed', path: this.path });
   }
 
   #checkRoom(changes: readonly Change[], bytes: number): void {

@@ -131,6 +131,74 @@ test.each(['write', 'sync'] as const)(
   },
 );
 
+test.each(['rename', 'syncDirectory'] as const)(
+  'a snapshot that cannot be put in its place (%s) is not there',
+  async (call) => {
+    const refuse = (): never => {
+      throw Object.assign(new Error('the disk is gone'), { code: 'EIO' });
+    };
+    let directory = '';
+    const files: SnapshotFiles = {
+      ...nodeFiles,
+      rename: (from, to) => (call === 'rename' ? refuse() : nodeFiles.rename(from, to)),
+      open: async (...args: Parameters<typeof nodeFiles.open>) => {
+        const file = await nodeFiles.open(...args);
+        return call === 'syncDirectory' && args[0] === directory ? Object.assign(file, { sync: refuse }) : file;
+      },
+    };
+    const store = await openTemp({}, { files });
+    directory = `${store.path}/snapshots`;
+    const sink = await store.snapshotStore.create(head);
+    await sink.write(new Uint8Array(10));
+    expect(await failureOf(sink.close())).toMatchObject({ details: { failure: 'io', part: 'snapshot', errno: 'EIO' } });
+    expect(await store.snapshotStore.list()).toEqual([]);
+    expect(await nodeFiles.readdir(directory)).toEqual([]);
+    expect((await failureOf(sink.write(new Uint8Array(1)))).failure).toBe('closed');
+    await store.logStore.append(append(1));
+  },
+);
+
+test('who closes a store that is being closed waits until it is', async () => {
+  let isClosed = false;
+  const store = await openTemp(
+    {},
+    {
+      wrapDatabase: (inner) =>
+        Object.assign(new FailingDatabase(inner), {
+          close: async () => {
+            await new Promise((resolve) => setImmediate(resolve));
+            await inner.close();
+            isClosed = true;
+          },
+        }),
+    },
+  );
+  const first = store.close();
+  await store.close();
+  expect(isClosed).toBe(true);
+  await first;
+});
+
+/** Runs as somebody who is not allowed everything: for root, modes do not count. */
+async function asNobody<T>(work: () => Promise<T>): Promise<T> {
+  const isRoot = process.geteuid!() === 0;
+  if (isRoot) process.seteuid!(65_534);
+  try {
+    return await work();
+  } finally {
+    if (isRoot) process.seteuid!(0);
+  }
+}
+
+test.each(['', 'data.mdb'])('a lack of rights at "%s" is told as such, and not as a lock', async (name) => {
+  const store = await openTemp();
+  await store.close();
+  await nodeFiles.chmod(store.path, 0o755);
+  await nodeFiles.chmod(`${store.path}/${name}`, 0o500);
+  const failure = await asNobody(() => failureOf(openTemp({ path: store.path })));
+  expect(failure).toMatchObject({ failure: 'io', details: { errno: 'EACCES' } });
+});
+
 /** Files in which one call fails: the third write, or the sync. */
 function failingFiles(call: 'write' | 'sync'): SnapshotFiles {
   const open = async (...args: Parameters<typeof nodeFiles.open>): Promise<FileHandle> => {

@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { seededRandom, type LogEntry } from '@discovery-raft/raft-core';
 import type { LmdbStore, LmdbStoreOptions } from '../src/index.js';
 import { entriesOf, stoneOf } from './fixtures/operations.js';
@@ -158,7 +160,18 @@ test.each([
 test('a closed store refuses every call', async () => {
   const store = await openTemp();
   await store.logStore.append(batchFrom(1));
+  const head = { version: 1, index: 1, term: 1, configuration: { servers: [] }, configurationIndex: 1 };
+  const { id } = await (await store.snapshotStore.create(head)).close();
+  const open = await store.snapshotStore.create({ ...head, index: 2 });
+  const created = store.snapshotStore.create({ ...head, index: 3 });
   await store.close();
+  expect((await failureOf(created)).failure).toBe('closed');
+  expect((await failureOf(open.write(new Uint8Array(1)))).failure).toBe('closed');
+  expect((await failureOf(open.close())).failure).toBe('closed');
+  expect((await failureOf(store.snapshotStore.create(head))).failure).toBe('closed');
+  expect((await failureOf(store.snapshotStore.open(id))).failure).toBe('closed');
+  // Another process may have it open by now.
+  expect(await readdir(join(store.path, 'snapshots'))).toEqual([`${id}.snapshot`]);
   await store.close();
   expect((await failureOf(store.logStore.append(batchFrom(BATCH + 1)))).failure).toBe('closed');
   expect((await failureOf(() => store.stableStore.load())).failure).toBe('closed');

@@ -212,6 +212,24 @@ describe('forwards', () => {
     expect(cluster.node(1).list.size).toBe(1);
   });
 
+  test('a packet that was accepted and that a lying leader took out of the list is told to be there once it is again', async () => {
+    const cluster = await Cluster.started(3, { enhanceSeconds: 1000 });
+    const packet = makePacket({ name: 'a', expiration: LATER });
+    await cluster.publish(1, packet);
+    await cluster.time.advance(1);
+    cluster.log.push({ kind: 'delete', identity: identityOf('a') });
+    for (let i = 0; i < 3; i++) cluster.resume(i);
+    expect(cluster.node(1).list.size).toBe(0);
+    let size: number | undefined;
+    const told = cluster.publish(1, packet, 7n).then((outcome) => {
+      size = cluster.node(1).list.size;
+      return outcome.code;
+    });
+    await cluster.time.advance(5);
+    await expect(told).resolves.toBe('accepted');
+    expect(size).toBe(1);
+  });
+
   test('each packet and each attestation is verified once on each node', async () => {
     const cluster = await Cluster.started(3);
     for (let k = 0; k < 50; k++) {

@@ -200,13 +200,14 @@ export class OwnEntries {
     while (this.#requeueAgain) {
       this.#requeueAgain = false;
       for (const own of this.#own.values()) {
-        this.#requeueIfMissing(own);
+        this.requeueIfMissing(own);
         if (pace.isDue()) await pace.pause();
       }
     }
   }
 
-  #requeueIfMissing(own: OwnEntry): void {
+  /** The same of one of them. */
+  requeueIfMissing(own: OwnEntry): void {
     const { identity, expiration, signature } = own;
     if (own.listedIn?.isLive === true) return;
     if (signature === undefined || this.#queue.get(identity) !== undefined || this.#isListed(own)) return;

@@ -156,6 +156,7 @@ export class PublishDesk {
       tell(signature === undefined ? refused('internal', 'signer') : ACCEPTED);
     if (held !== undefined && held.entry.key === entry.key) {
       this.own.renew(held, packet);
+      this.own.requeueIfMissing(held);
       return whenSigned(held, signed);
     }
     if (held !== undefined && expiration <= held.expiration && !isListedInstead(entry, expiration, held)) {

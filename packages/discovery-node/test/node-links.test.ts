@@ -89,6 +89,29 @@ describe('what a stranger may say', () => {
     expect(leader.raft.state).toBe('leader');
   });
 
+  test('what is no message is counted, and writes no line into the log that operators read; of a peer it does', async () => {
+    const loud: string[] = [];
+    const note = (message: string): unknown => loud.push(message);
+    await cluster.start({ logger: { ...silentLogger, warn: note, error: note } });
+    const leader = await cluster.elected();
+    for (let i = 0; i < 20; i++) {
+      const { channel } = stranger(leader);
+      await cluster.settle(channel.sendEncoded('publishToDiscovery', Uint8Array.of(0xff)).catch(() => {}));
+      await cluster.until(() => !channel.open);
+    }
+    expect(leader.traffic.malformed).toBe(20);
+    expect(loud).toEqual([]);
+    const [near, far] = channelPair({ clock: cluster.clock });
+    leader.attachPeer(cluster.nodes.find((node) => node !== leader)!.identity, { main: far });
+    await cluster.settle(
+      speaker(near)
+        .channel.sendEncoded('discoveryConsensusVote', Uint8Array.of(0xff))
+        .catch(() => {}),
+    );
+    await cluster.until(() => leader.traffic.malformed === 21);
+    expect(loud).toHaveLength(1);
+  });
+
   test('a publish without a request id is taken and not answered', async () => {
     await cluster.start();
     const leader = await cluster.elected();

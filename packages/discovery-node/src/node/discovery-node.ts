@@ -146,7 +146,7 @@ export class DiscoveryNode {
     if (this.#stopped) return channel.close();
     // What came before this call is received inside the next line.
     let session: ClientSession | undefined;
-    const messages = this.#messages(channel, (message, client) => {
+    const receive = (message: ApplicationMessage, client: MessageChannel): void => {
       session ??= new ClientSession(
         from,
         client,
@@ -155,7 +155,8 @@ export class DiscoveryNode {
         this.#logger,
       );
       session.receive(message);
-    });
+    };
+    const messages = this.#messages(channel, receive, 'debug');
     this.#clients.add(messages);
     messages.onClose(() => this.#clients.delete(messages));
   }
@@ -259,8 +260,12 @@ export class DiscoveryNode {
   #messages(
     channel: ByteChannel,
     receive: (message: ApplicationMessage, channel: MessageChannel) => void,
+    malformedLevel: 'debug' | 'warn' = 'warn',
   ): MessageChannel {
-    return new MessageChannel(channel, { limits: this.#limits, logger: this.#logger, counters: this.traffic, receive });
+    return new MessageChannel(channel, {
+      ...{ limits: this.#limits, logger: this.#logger, counters: this.traffic },
+      ...{ malformedLevel, receive },
+    });
   }
 
   #tellConsensus(): void {

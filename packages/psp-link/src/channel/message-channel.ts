@@ -32,6 +32,11 @@ export interface MessageChannelOptions {
   readonly logger: Logger;
   /** Counted into; shared by all channels of a node. */
   readonly counters: ChannelCounters;
+  /**
+   * How loudly bytes are told of that are no message. `warn`, the default, is for peers; of clients that anybody may be it
+   * would let each of them fill the log.
+   */
+  readonly malformedLevel?: 'debug' | 'warn';
   /** Takes a message; its body is not decoded yet. A throw counts as malformed. */
   receive(message: ApplicationMessage, channel: MessageChannel): void;
 }
@@ -104,7 +109,7 @@ export class MessageChannel {
   }
 
   #take(piece: Uint8Array): void {
-    const { counters, limits, logger } = this.#options;
+    const { counters, limits, logger, malformedLevel = 'warn' } = this.#options;
     counters.bytesReceived += piece.length;
     try {
       for (const message of this.#reassembler.push(piece)) {
@@ -113,7 +118,7 @@ export class MessageChannel {
       }
     } catch (error) {
       counters.malformed++;
-      logger.warn('a channel carried something that is no message, and is closed', { error });
+      logger[malformedLevel]('a channel carried something that is no message, and is closed', { error });
       this.close();
     }
   }

@@ -65,7 +65,7 @@ describe('a place that has none', () => {
     [
       'answers 404',
       (_, response) => response.writeHead(404).end(),
-      { code: 'CLIENT_SOURCE_FAILED', details: { status: 404 } },
+      { code: 'CLIENT_SOURCE_FAILED', message: expect.stringContaining('404'), details: { status: 404 } },
     ],
     ['answers 304 unasked', (_, response) => response.writeHead(304).end(), { details: { status: 304 } }],
     ['hangs up', (request) => request.socket.destroy(), { code: 'CLIENT_SOURCE_FAILED', retryable: true }],

@@ -111,7 +111,10 @@ async function readWeb(url: string, ask: typeof fetch, signal: AbortSignal, most
   if (response.status !== 200 || response.body === null) {
     await response.body?.cancel();
     const { status } = response;
-    throw new ClientError('CLIENT_SOURCE_FAILED', 'the web server has no directory', { source: url, status });
+    throw new ClientError('CLIENT_SOURCE_FAILED', `the web server has no directory: it answers ${status}`, {
+      source: url,
+      status,
+    });
   }
   return readStream(response.body, most);
 }

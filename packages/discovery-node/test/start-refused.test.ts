@@ -62,6 +62,12 @@ test('an admin socket in a folder that is not there', async () => {
   expect(stderr).toMatch(/there can be no admin socket .*nowhere\/a\.sock: its folder must exist/);
 });
 
+test('a data directory that is a file', async () => {
+  const { code, stderr } = await start('data.directory=node.yaml');
+  expect(code).toBe(EXIT.usage);
+  expect(stderr).toMatch(/data\.directory, .*node\.yaml, cannot be made: it must be a folder/);
+});
+
 test('the data directory of another node', async () => {
   writeFileSync(ownerFile(), JSON.stringify({ identity: 'somebody else', hadState: true }));
   const { code, stderr } = await start();

@@ -9,6 +9,7 @@ import { adminHandlers, withTimeout, type AdminHost } from '../admin/handlers.js
 import type { RoundReport, StatusReport } from '../admin/protocol.js';
 import { given } from '../config/check-together.js';
 import { makePrivateFolder } from '../directory/durable-file.js';
+import { NodeError } from '../errors.js';
 import { FileDirectoryStore } from '../directory/file-directory-store.js';
 import type { HttpHost, HttpServer } from '../http/http-server.js';
 import type { MetricsHost } from '../metrics/node-metrics.js';
@@ -288,7 +289,10 @@ async function openParts(options: NodeProcessOptions, closers: Closers): Promise
   const clocks = nodeClocks(config.clock.offsetSeconds, options.manualClock);
   for (const warning of expiryWarnings(deployment, clocks.consensus.wallNow() / 1000)) logger.warn(warning);
   const dataFolder = path(config.data.directory);
-  await makePrivateFolder(dataFolder);
+  await makePrivateFolder(dataFolder).catch((cause: unknown): never => {
+    const message = `data.directory, ${dataFolder}, cannot be made: it must be a folder that this user may write to`;
+    throw new NodeError('NODE_CONFIG_INVALID', message, { dataFolder }, cause);
+  });
   const lock = await lockData(dataFolder);
   closers.add('the lock', () => lock.release());
   await refuseDiverged(dataFolder);

@@ -416,6 +416,25 @@ describe('time', () => {
 });
 
 describe('leader changes', () => {
+  test('whoever the result of a round did not reach before its leader went asks for it under the next one', async () => {
+    const cluster = await Cluster.started(4);
+    await publishEverywhere(cluster, ['a']);
+    cluster.intercept = (_from, to, message) =>
+      message.event === 'discoveryFinalConsensus' && to === cluster.node(3).id ? undefined : message;
+    await cluster.toNextSlot();
+    await cluster.time.advance(2);
+    const round = START / SLOT + 1;
+    await expect(cluster.directory(1)).resolves.toMatchObject({ round });
+    expect(cluster.node(3).consensus.state).toBe('FollowerConsensusVote');
+    cluster.crash(0);
+    await cluster.elect(1);
+    await cluster.time.advance(2);
+    await expect(cluster.directory(3)).resolves.toMatchObject({ round });
+    // Who has it asks nobody.
+    const asking = cluster.sent.filter(({ message }) => message.event === 'pullDiscovery').map(({ from }) => from);
+    expect(new Set(asking.slice(-2))).toEqual(new Set([cluster.node(3).id]));
+  });
+
   test('a round that a leader change interrupts is dropped, and the next slot works', async () => {
     const cluster = await Cluster.started(3);
     await publishEverywhere(cluster, ['a']);

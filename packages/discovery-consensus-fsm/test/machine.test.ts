@@ -138,7 +138,8 @@ describe('the machine', () => {
     const state = { ...stateOf('LeaderConsensusCalc'), leaderId: SELF };
     const { state: next, effects } = transition(state, { type: 'leadershipWon', leaderId: SELF, term: 4 });
     expect(next).toMatchObject({ name: 'LeaderRunning', round: null, term: 4 });
-    expect(effects.map((effect) => effect.type)).toEqual(['dropRound', 'stepDown', 'holdPending', 'takeOverList']);
+    const types = ['dropRound', 'stepDown', 'holdPending', 'takeOverList', 'fetchDirectory'];
+    expect(effects.map((effect) => effect.type)).toEqual(types);
   });
 
   test('the drawing in the README is the one of the table', () => {

@@ -83,7 +83,7 @@ export type MachineEventType = MachineEvent['type'];
  * - `castVote`: answer the vote request of this round;
  * - `verifyFinal`: check the final signature set;
  * - `publishDirectory`: publish the directory (a leader also sends the final set);
- * - `fetchDirectory`: this node missed a result: ask the others for it;
+ * - `fetchDirectory`: this node may have missed a result: unless it is here, ask the others for it;
  * - `dropRound`: forget the round under way; what still runs for it has no effect any more;
  * - `cleanUp`: drop the state of the round (a leader also removes what has expired);
  * - `enhance`: ask for missing attestations;

@@ -41,7 +41,7 @@ export const TRANSITIONS: readonly TransitionRow[] = [
     event: 'leadershipWon',
     guard: 'leadershipChanged',
     to: 'LeaderRunning',
-    effects: ['dropRound', 'stepDown', 'holdPending', 'takeOverList'],
+    effects: ['dropRound', 'stepDown', 'holdPending', 'takeOverList', 'fetchDirectory'],
     why: 'this node leads now; a round under way is dropped and the next slot starts afresh',
   },
   {
@@ -117,7 +117,7 @@ export const TRANSITIONS: readonly TransitionRow[] = [
     event: 'leaderVerified',
     guard: 'thisLeader',
     to: 'FollowerRunning',
-    effects: ['forwardPending'],
+    effects: ['forwardPending', 'fetchDirectory'],
     why: 'the leader may be followed',
   },
   {

@@ -173,8 +173,9 @@ export class ConsensusDriver implements MachineAccess {
   #perform(effect: Effect): void {
     switch (effect.type) {
       case 'recover':
-      case 'fetchDirectory':
         return void this.exchange.pullFromAll();
+      case 'fetchDirectory':
+        return void this.exchange.pullFromAllIfBehind();
       case 'takeOverList':
         return this.#ownership.takeOver(effect.term);
       case 'stepDown':

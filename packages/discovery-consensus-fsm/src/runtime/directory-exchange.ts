@@ -49,12 +49,22 @@ export class DirectoryExchange {
     await Promise.all(this.#context.committees.others.map((peer) => this.#pull(peer)));
   }
 
+  /** The same, unless the directory of the present slot is here. */
+  async pullFromAllIfBehind(): Promise<void> {
+    if (this.#isBehind) await this.pullFromAll();
+  }
+
   /** Asks one, who could not be reached before, unless the directory of the present slot is here. What others send goes on. */
   async pullFrom(peer: string): Promise<void> {
-    const { config, time } = this.#context;
-    if ((this.#shelf.last?.round ?? 0) >= slotAt(config, time.wallNow())) return;
+    if (!this.#isBehind) return;
     if (this.#requestID === 0n) this.#requestID++;
     await this.#pull(peer);
+  }
+
+  /** Whether there may be a newer directory than the last one here. */
+  get #isBehind(): boolean {
+    const { config, time } = this.#context;
+    return (this.#shelf.last?.round ?? 0) < slotAt(config, time.wallNow());
   }
 
   async #pull(peer: string): Promise<void> {

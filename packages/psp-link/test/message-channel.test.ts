@@ -43,6 +43,38 @@ function pieceOf(message: Uint8Array): Uint8Array {
 }
 
 describe('MessageChannel', () => {
+  test('posts a message without a promise, whether the channel can or not, and tells what became of it', async () => {
+    const clock = new SimulatedClock();
+    const [a, b] = channelPair({ clock });
+    const told: unknown[] = [];
+    const posted: number[] = [];
+    const posting: ByteChannel = {
+      open: true,
+      send: () => Promise.reject(new Error('not this way')),
+      post: (pieces, done) => {
+        posted.push(pieces.length);
+        done(null);
+      },
+      onPiece: () => undefined,
+      onClose: () => undefined,
+      close: () => undefined,
+    };
+    const { channel, counters } = open(a);
+    const right = open(b);
+    for (const each of [channel, open(posting).channel]) each.post(PULL, (error) => told.push(error));
+    expect([told, posted]).toEqual([[null], [1]]);
+    await clock.advance(0);
+    expect(told).toEqual([null, null]);
+    expect(right.got.map(({ event }) => event)).toEqual(['pullDiscovery']);
+    expect(counters).toMatchObject({ messagesSent: 1, bytesSent: PULL_BYTES.length + 4 });
+    channel.post({ ...PULL, event: 'nothing' as 'pullDiscovery' }, (error) => told.push(error));
+    expect(told[2]).toBeInstanceOf(Error);
+    a.close();
+    channel.post(PULL, (error) => told.push(error));
+    await clock.advance(0);
+    expect(told[3]).toMatchObject({ code: 'LINK_CHANNEL_CLOSED' });
+  });
+
   test('carries messages of any size, and counts bytes and messages on both sides', async () => {
     const clock = new SimulatedClock();
     const [a, b] = channelPair({ clock });

@@ -28,7 +28,7 @@ export class Committees {
 
   /** The committee in force at this moment. */
   get present(): Committee {
-    return this.at(this.#options.now());
+    return this.#committee(this.#inForce);
   }
 
   /**
@@ -37,7 +37,7 @@ export class Committees {
    */
   get known(): ReadonlySet<string> {
     const rosters = this.#rosters;
-    const from = rosterAt(rosters, this.#options.now());
+    const from = this.#inForce;
     const newest = rosters.at(-1)!;
     if (this.#known?.from !== from || this.#known.newest !== newest) {
       const named = rosters.slice(rosters.indexOf(from)).flatMap(({ members }) => members);
@@ -60,7 +60,7 @@ export class Committees {
 
   /** The fingerprint that the roster in force names for a member. */
   fingerprintOf(identity: string): string | undefined {
-    const { members } = rosterAt(this.#rosters, this.#options.now());
+    const { members } = this.#inForce;
     return members.find((member) => member.identity === identity)?.fingerprint;
   }
 
@@ -82,6 +82,12 @@ export class Committees {
   /** There is a newer roster. */
   onChanged(listener: () => void): Unsubscribe {
     return this.#options.rosters.onChanged(listener);
+  }
+
+  /** The roster in force at this moment. It is asked for with each publish, so the clock is only read where there are several. */
+  get #inForce(): Roster {
+    const rosters = this.#rosters;
+    return rosters.length === 1 ? rosters[0]! : rosterAt(rosters, this.#options.now());
   }
 
   get #rosters(): readonly Roster[] {

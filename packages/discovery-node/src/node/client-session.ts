@@ -90,7 +90,7 @@ export class ClientSession {
       if (requestID === 0n) return;
       // Not made by `create`, which costs as much as sending it.
       const body = { $typeName: PublishToDiscoveryResultSchema.typeName, requestID, code: PUBLISH_CODES[code], detail };
-      this.#client.send({ event: 'publishToDiscoveryResult', body }).catch(this.#failed);
+      this.#client.post({ event: 'publishToDiscoveryResult', body }, this.#posted);
     });
   }
 
@@ -123,6 +123,10 @@ export class ClientSession {
     this.#logger.debug(why, { from: this.#from.source, event });
     this.#client.close();
   }
+
+  readonly #posted = (error: unknown): void => {
+    if (error !== null) this.#failed(error);
+  };
 
   readonly #failed = (error: unknown): void => {
     this.#logger.debug('a client could not be answered', { from: this.#from.source, error });

@@ -16,6 +16,12 @@ export interface ByteChannel {
    */
   send(pieces: readonly Uint8Array[]): Promise<void>;
   /**
+   * {@link send} without a promise. Left out: there is only that.
+   *
+   * @param done told once, perhaps at once: null, or what `send` rejects with. Must not throw
+   */
+  post?(pieces: readonly Uint8Array[], done: (error: LinkError | null) => void): void;
+  /**
    * Sets who takes what arrives; pieces that came before wait for it. A piece is good until the listener returns: whoever
    * keeps it copies it.
    */

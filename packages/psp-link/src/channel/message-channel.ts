@@ -77,6 +77,23 @@ export class MessageChannel {
   }
 
   /**
+   * {@link send} for who sends thousands of messages a second: no promise is made.
+   *
+   * @param done told once, perhaps at once: null, or what `send` rejects with. Must not throw
+   */
+  post(message: DiscoveryMessage, done: (error: unknown) => void): void {
+    let pieces: readonly Uint8Array[];
+    try {
+      pieces = segmentBody(message.event, [encodeDiscoveryBody(message)], this.#options.limits);
+    } catch (error) {
+      return done(error);
+    }
+    this.#count(pieces);
+    if (this.#channel.post !== undefined) this.#channel.post(pieces, done);
+    else this.#channel.send(pieces).then(() => done(null), done);
+  }
+
+  /**
    * Sends a message whose body is encoded already, in one window or several, one after the other. Most of a large body is
    * not copied, so what many channels are sent, such as the directory that every client pulls, costs memory once.
    *
@@ -94,10 +111,14 @@ export class MessageChannel {
     } catch (error) {
       return Promise.reject(error);
     }
+    this.#count(pieces);
+    return this.#channel.send(pieces);
+  }
+
+  #count(pieces: readonly Uint8Array[]): void {
     const { counters } = this.#options;
     counters.messagesSent++;
     for (const piece of pieces) counters.bytesSent += piece.length;
-    return this.#channel.send(pieces);
   }
 
   /**

@@ -21,11 +21,11 @@ interface Sending {
   readonly pieces: readonly Uint8Array[];
   /** The next piece to be handed over. */
   next: number;
-  readonly resolve: () => void;
-  readonly reject: (error: LinkError) => void;
-  /** Called before either. */
-  readonly settled: () => void;
+  readonly done: Done;
 }
+
+/** Told once what became of what was sent: null when the wire has taken it over. Must not throw. */
+export type Done = (error: LinkError | null) => void;
 
 /** A queue without the cost of shifting arrays. */
 class Fifo<T> {
@@ -132,23 +132,16 @@ export class CellWriter {
     this.#schedule();
   }
 
-  /**
-   * Sends pieces as streamRelay cells.
-   *
-   * @param settled called once, just before the promise settles
-   * @returns when the wire has taken the last
-   */
-  send(lane: Lane, circuitId: number, pieces: readonly Uint8Array[], settled: () => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#lanes[lane].push({ circuitId, pieces, next: 0, resolve, reject, settled });
-      this.#schedule();
-    });
+  /** Sends pieces as streamRelay cells. */
+  send(lane: Lane, circuitId: number, pieces: readonly Uint8Array[], done: Done): void {
+    this.#lanes[lane].push({ circuitId, pieces, next: 0, done });
+    this.#schedule();
   }
 
   /** Drops what waits of a stream. */
   drop(circuitId: number, error: LinkError): void {
     for (const lane of Object.values(this.#lanes)) {
-      for (const sending of lane.remove((item) => item.circuitId !== circuitId)) fail(sending, error);
+      for (const sending of lane.remove((item) => item.circuitId !== circuitId)) sending.done(error);
     }
   }
 
@@ -157,9 +150,9 @@ export class CellWriter {
     this.#closed = true;
     this.#control.clear();
     this.#buffer = new Uint8Array(0);
-    for (const sending of this.#finishing.splice(0)) fail(sending, error);
+    for (const sending of this.#finishing.splice(0)) sending.done(error);
     for (const lane of Object.values(this.#lanes)) {
-      for (const sending of lane.remove(() => false)) fail(sending, error);
+      for (const sending of lane.remove(() => false)) sending.done(error);
     }
   }
 
@@ -222,18 +215,10 @@ export class CellWriter {
     this.#inFlightBytes = 0;
     const finished = this.#finishing;
     this.#finishing = [];
-    for (const sending of finished) {
-      sending.settled();
-      sending.resolve();
-    }
+    for (const sending of finished) sending.done(null);
     this.#pump();
     this.#listener.progressed();
   }
-}
-
-function fail(sending: Sending, error: LinkError): void {
-  sending.settled();
-  sending.reject(error);
 }
 
 /** Cells of one write, in a buffer that grows when it must. */

@@ -1,12 +1,12 @@
 import type { ByteChannel } from '../channel/byte-channel.js';
 import { MAX_PAYLOAD_BYTES } from '../cells/command.js';
 import { LinkError } from '../errors.js';
-import type { Lane } from './cell-writer.js';
+import type { Done, Lane } from './cell-writer.js';
 
 /** What a stream needs of its connection. */
 export interface StreamHost {
   /** Hands pieces to the writer; their length was checked. */
-  sendPieces(stream: PspStream, pieces: readonly Uint8Array[], bytes: number): Promise<void>;
+  sendPieces(stream: PspStream, pieces: readonly Uint8Array[], bytes: number, done: Done): void;
   /** The stream ends by the caller's will. */
   closeStream(stream: PspStream): void;
   /** The peer reads any number of cells of a record. */
@@ -31,6 +31,8 @@ export class PspStream implements ByteChannel {
   readonly namespace: number;
   /** Whether its cells wait for those of other streams. Change it before the first `send`. */
   lane: Lane;
+  /** @internal Bytes that wait to be sent; kept by the host. */
+  queuedBytes = 0;
   readonly #host: StreamHost;
   readonly #maxUnreadBytes: number;
   #closed: LinkError | null = null;
@@ -66,15 +68,26 @@ export class PspStream implements ByteChannel {
    *   piece over 65,535 bytes
    */
   send(pieces: readonly Uint8Array[]): Promise<void> {
-    if (this.#closed !== null) return Promise.reject(this.#closed);
+    return new Promise((resolve, reject) =>
+      this.post(pieces, (error) => {
+        if (error === null) resolve();
+        else reject(error);
+      }),
+    );
+  }
+
+  /** {@link send} without a promise. @param done told once, perhaps at once: null, or what `send` rejects with. Must not throw */
+  post(pieces: readonly Uint8Array[], done: Done): void {
+    if (this.#closed !== null) return done(this.#closed);
     let bytes = 0;
     for (const piece of pieces) {
       if (piece.length > MAX_PAYLOAD_BYTES) {
-        return Promise.reject(new LinkError('LINK_TOO_LARGE', 'a piece does not fit a cell', { found: piece.length }));
+        return done(new LinkError('LINK_TOO_LARGE', 'a piece does not fit a cell', { found: piece.length }));
       }
       bytes += piece.length;
     }
-    return pieces.length === 0 ? Promise.resolve() : this.#host.sendPieces(this, pieces, bytes);
+    if (pieces.length === 0) done(null);
+    else this.#host.sendPieces(this, pieces, bytes, done);
   }
 
   /**

@@ -10,7 +10,7 @@ import {
 } from '../cells/stream-cells.js';
 import { LinkError } from '../errors.js';
 import type { LinkLimits } from '../limits.js';
-import type { CellWriter } from './cell-writer.js';
+import type { CellWriter, Done } from './cell-writer.js';
 import { countRefusal, type LinkCounters } from './counters.js';
 import type { OpenStreamOptions } from './psp-connection.js';
 import { PspStream, type StreamHost } from './psp-stream.js';
@@ -39,7 +39,6 @@ export class StreamTable implements StreamHost {
   readonly #options: StreamTableOptions;
   readonly #streams = new Map<number, PspStream>();
   readonly #opening = new Map<number, Opening>();
-  readonly #queuedBytes = new Map<PspStream, number>();
   #allQueuedBytes = 0;
   readonly #full = new Set<PspStream>();
   #listener: ((stream: PspStream) => void) | null = null;
@@ -107,25 +106,23 @@ export class StreamTable implements StreamHost {
     for (const stream of [...this.#streams.values()]) this.#forget(stream, error);
   }
 
-  sendPieces(stream: PspStream, pieces: readonly Uint8Array[], bytes: number): Promise<void> {
+  sendPieces(stream: PspStream, pieces: readonly Uint8Array[], bytes: number, done: Done): void {
     const { limits, writer } = this.#options;
-    const queued = this.#queuedBytes.get(stream) ?? 0;
+    const queued = stream.queuedBytes;
     if (
       queued + bytes > limits.maxQueuedStreamBytes ||
       this.#allQueuedBytes + bytes > limits.maxQueuedConnectionBytes
     ) {
       const details = { bytes, queued, queuedOfConnection: this.#allQueuedBytes };
-      return Promise.reject(new LinkError('LINK_CHANNEL_OVERLOADED', 'too many bytes wait to be sent', details));
+      return done(new LinkError('LINK_CHANNEL_OVERLOADED', 'too many bytes wait to be sent', details));
     }
-    this.#queuedBytes.set(stream, queued + bytes);
+    stream.queuedBytes += bytes;
     this.#allQueuedBytes += bytes;
-    const settled = (): void => {
+    writer.send(stream.lane, stream.id, pieces, (error) => {
+      stream.queuedBytes -= bytes;
       this.#allQueuedBytes -= bytes;
-      const left = (this.#queuedBytes.get(stream) ?? bytes) - bytes;
-      if (left > 0) this.#queuedBytes.set(stream, left);
-      else this.#queuedBytes.delete(stream);
-    };
-    return writer.send(stream.lane, stream.id, pieces, settled);
+      done(error);
+    });
   }
 
   shareRecords(): void {

@@ -344,6 +344,39 @@ test('reads wait until a quorum has the new state', async () => {
   expect(read).toBe(true);
 });
 
+test('a snapshot that was being sent is sent no further, though the follower is slow to answer the last chunk', async () => {
+  const leader = await settledCluster({ trailingLogs: 0, snapshotChunkBytes: 10 });
+  const away = cluster.up.find(({ id }) => id !== leader.id)!;
+  await cluster.stop(away.id);
+  for (let i = 0; i < 100; i++) await cluster.apply(`line ${i}`);
+  await leader.raft.snapshot();
+  const create = away.snapshotStore.create.bind(away.snapshotStore);
+  jest.spyOn(away.snapshotStore, 'create').mockImplementation((meta) => {
+    const sink = create(meta);
+    const write = (chunk: Uint8Array): Promise<void> =>
+      new Promise((resolve) => cluster.clock.setTimer(20, () => resolve(sink.write(chunk))));
+    return {
+      id: sink.id,
+      get size() {
+        return sink.size;
+      },
+      write,
+      close: () => sink.close(),
+      cancel: () => sink.cancel(),
+    };
+  });
+  await cluster.restart(away.id);
+  const chunks = (): number =>
+    cluster.network.delivered.filter(({ to, message }) => to === away.id && message.kind === 'installSnapshot').length;
+  await cluster.clock.advanceUntil(() => chunks() > 5, 5000);
+  const { meta, bytes } = state(['a long line '.repeat(20)]);
+  const before = chunks();
+  await cluster.clock.resolve(leader.raft.restore(meta, bytes), 5000);
+  expect(await cluster.converge()).toHaveLength(1);
+  // What it takes, and what was under way.
+  expect(chunks() - before).toBeLessThan(meta.size / 10 + 10);
+});
+
 test('a server whose restored state the cluster never got stops instead of going on with it', async () => {
   const leader = await settledCluster();
   cluster.network.filter = (_, __, message) => message.kind !== 'installSnapshot';

@@ -60,8 +60,8 @@ export class SnapshotLane {
   readonly #ports: SnapshotPorts;
   readonly #header: RpcHeader;
   readonly #receiver: SnapshotReceiver;
-  /** Snapshots being sent, by peer; the value is the leadership they belong to. */
-  readonly #sending = new Map<ServerId, number>();
+  /** Snapshots being sent, by peer: the newest transfer to each. One that was called off may still wait for an answer. */
+  readonly #sending = new Map<ServerId, symbol>();
   #last: SnapshotMeta | null;
   #taking: Promise<SnapshotMeta> | null = null;
   /** Bytes of entries applied since the state of the last snapshot was frozen. */
@@ -214,8 +214,9 @@ export class SnapshotLane {
     const { store, transport, feed, logger } = this.#ports;
     const config = this.#ports.config();
     const peerId = peer.id;
-    this.#sending.set(peerId, epoch);
-    const current = (): boolean => this.#sending.get(peerId) === epoch && !this.#stopped;
+    const transfer = Symbol(peerId);
+    this.#sending.set(peerId, transfer);
+    const current = (): boolean => this.#sending.get(peerId) === transfer && !this.#stopped;
     sendSnapshot({
       store,
       header: this.#header,
@@ -235,6 +236,7 @@ export class SnapshotLane {
       },
       (error: unknown) => {
         logger.warn('a snapshot could not be sent', { peerId, error });
+        if (!current()) return;
         feed({ type: 'snapshotSendFailed', peerId, epoch });
       },
     );

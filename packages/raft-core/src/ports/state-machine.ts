@@ -16,7 +16,10 @@ export interface ApplyContext {
 
 /** A frozen view of the state, taken between two entries. */
 export interface StateMachineSnapshot {
-  /** Writes the state; may take long, while the state machine goes on. */
+  /**
+   * Writes the state; may take long, while the state machine goes on. Who waits for each `write` needs the memory of one chunk; who
+   * does not, of all. A chunk must not be written to before its `write` is done.
+   */
   persist(write: (chunk: Uint8Array) => MaybePromise<void>): MaybePromise<void>;
   /** Called once, whether `persist` was called or not. */
   release(): void;

@@ -4,10 +4,11 @@ import { EntryType, type Configuration, type LogEntry, type SnapshotMeta } from 
 import type { LogStore } from '../ports/log-store.js';
 import type { SnapshotStore } from '../ports/snapshot-store.js';
 import type { StableStore } from '../ports/stable-store.js';
-import type { StateMachine } from '../ports/state-machine.js';
+import type { StateMachine, StateMachineSnapshot } from '../ports/state-machine.js';
 import { hasExistingState, loadState } from './load-state.js';
 import type { LogEnd } from './read-log-end.js';
 import { storeCall } from './store-call.js';
+import { storeFrozen } from './store-frozen.js';
 
 /** Bytes of log read at once. */
 const READ_BYTES = 4 << 20;
@@ -67,7 +68,7 @@ export async function recoverCluster(options: RecoverOptions): Promise<SnapshotM
   }
   await replay(options, (snapshot?.index ?? 0) + 1, index);
   const meta = { version: 1, index, term: terms.lastTerm, configuration, configurationIndex: index };
-  const stored = await writeSnapshot(options, meta);
+  const stored = await storeFrozen(options.snapshotStore, meta, freeze(options.stateMachine));
   await storeCall('resetting the log', () => logStore.reset(index + 1));
   return stored;
 }
@@ -92,22 +93,10 @@ function apply(stateMachine: StateMachine<unknown>, entry: LogEntry): void {
   }
 }
 
-async function writeSnapshot(
-  { snapshotStore, stateMachine }: RecoverOptions,
-  meta: Omit<SnapshotMeta, 'id' | 'size'>,
-): Promise<SnapshotMeta> {
-  const snapshot = stateMachine.snapshot();
+function freeze(stateMachine: StateMachine<unknown>): StateMachineSnapshot {
   try {
-    const sink = await storeCall('creating a snapshot', () => snapshotStore.create(meta));
-    try {
-      await snapshot.persist((chunk) => sink.write(chunk));
-      return await sink.close();
-    } catch (cause) {
-      await sink.cancel();
-      if (cause instanceof RaftError) throw cause;
-      throw new RaftError('RAFT_SNAPSHOT_FAILED', 'the snapshot could not be written', {}, cause);
-    }
-  } finally {
-    snapshot.release();
+    return stateMachine.snapshot();
+  } catch (cause) {
+    throw new RaftError('RAFT_STATE_MACHINE_FAILED', 'the state machine could not freeze its state', {}, cause);
   }
 }

@@ -21,6 +21,7 @@ import type { Transport } from '../ports/transport.js';
 import type { FrozenState } from './apply-lane.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { sendSnapshot } from './snapshot-sender.js';
+import { storeFrozen } from './store-frozen.js';
 import { endOfTombstones } from './tombstone-run.js';
 
 /**
@@ -175,8 +176,6 @@ export class SnapshotLane {
     } catch (cause) {
       if (cause instanceof RaftError) throw cause;
       throw new RaftError('RAFT_SNAPSHOT_FAILED', 'the snapshot could not be written', {}, cause);
-    } finally {
-      frozen.snapshot.release();
     }
   }
 
@@ -192,16 +191,9 @@ export class SnapshotLane {
     }
   }
 
-  async #write({ index, term, snapshot }: FrozenState): Promise<SnapshotMeta> {
+  #write({ index, term, snapshot }: FrozenState): Promise<SnapshotMeta> {
     const { index: configurationIndex, configuration } = this.#ports.configurationAt(index);
-    const sink = await this.#ports.store.create({ version: 1, index, term, configuration, configurationIndex });
-    try {
-      await snapshot.persist((chunk) => sink.write(chunk));
-      return await sink.close();
-    } catch (error) {
-      await sink.cancel();
-      throw error;
-    }
+    return storeFrozen(this.#ports.store, { version: 1, index, term, configuration, configurationIndex }, snapshot);
   }
 
   /** A snapshot is stored; a newer one may have come before. */

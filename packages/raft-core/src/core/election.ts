@@ -59,6 +59,8 @@ export function becomeFollower(node: CoreNode, term: Term, leader: RpcHeader | n
 export function mayCampaign(node: CoreNode): boolean {
   const { configurations, commitIndex, id } = node;
   if (node.storeFailed) return false;
+  // No term is left that a number can hold: the next would be taken for the one after it, and could be voted in twice.
+  if (node.term >= Number.MAX_SAFE_INTEGER) return false;
   const { latest } = configurations;
   const before = configurations.at(Math.max(commitIndex, latest.index - 1));
   return isVoterIn(latest.configuration, id) || isVoterIn(before.configuration, id);

@@ -1,7 +1,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { DiscoveryItemSchema, DiscoveryListingSchema } from '@discovery-raft/protocol';
 import type { StoredDirectory } from '../src/index.js';
-import { Cluster, START } from './fixtures/cluster.js';
+import { Cluster, SLOT, START, type ClusterNode } from './fixtures/cluster.js';
 import { identityOf, makePacket } from './fixtures/fake-crypto.js';
 
 function listed(directory: StoredDirectory | null): string[] {
@@ -71,6 +71,29 @@ describe('a whole round', () => {
         .list.get(identityOf('x'))[0]
         ?.attestations.map(({ attester }) => attester),
     ).toContain(cluster.node(1).id);
+  });
+});
+
+describe('a leader that cannot sign', () => {
+  const breaks: readonly [string, (leader: ClusterNode) => void][] = [
+    ['its key is gone', ({ signer }) => (signer.failing = true)],
+    ['its disk is full', ({ store }) => (store.failing = true)],
+    ['its clock was ahead', ({ store }) => (store.signed = { round: START, digest: new Uint8Array(32) })],
+  ];
+
+  test.each(breaks)('as %s keeps nobody else from it', async (_, breakIt) => {
+    const cluster = await Cluster.started(4);
+    for (let i = 0; i < 4; i++) await cluster.publish(i, makePacket({ name: 'a', expiration: LATER }));
+    await cluster.time.advance(1);
+    breakIt(cluster.node(0));
+    await cluster.restart(0);
+    breakIt(cluster.node(0));
+    await cluster.runRound();
+    for (const i of [0, 1, 2, 3]) {
+      const directory = await cluster.directory(i);
+      expect(directory).toMatchObject({ round: START / SLOT + 1, items: 1 });
+      expect(directory!.directory.signatures).toHaveLength(3);
+    }
   });
 });
 

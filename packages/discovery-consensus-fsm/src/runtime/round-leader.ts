@@ -7,6 +7,7 @@ import {
 import type { DiscoveryConsensusVote, DiscoveryFinalConsensus, DiscoverySignature } from '@discovery-raft/protocol';
 import type { MachineEvent } from '../machine/states.js';
 import type { Committee } from '../policy/committee.js';
+import type { NoReason } from '../policy/judgement.js';
 import type { BuiltListing } from '../policy/listing.js';
 import { slotExpiration, slotStart } from '../policy/slots.js';
 import type { Handled } from '../refusals.js';
@@ -53,6 +54,8 @@ export interface RoundResult {
 }
 
 const MAX_REASON_LENGTH = 64;
+/** Why a leader's own signature may be missing although the listing is as it should be: the others' may do without it. */
+const CANNOT_SIGN: ReadonlySet<NoReason> = new Set(['staleRound', 'alreadySigned', 'storeFailed', 'signerFailed']);
 
 /** The leader's part of a round: freeze, ask, collect, send the final set. Source: DISCOVERY.md section 3. */
 export class RoundLeader {
@@ -150,13 +153,13 @@ export class RoundLeader {
     const deciding = this.#ownVote.decide(round, led.committee.version, listing, undefined, undefined, isDropped);
     const own = await within(deadline, deciding);
     if (!led.collecting || own === LATE) return;
-    if (!own.yes) return this.#close(led, `own vote: ${own.reason}`);
+    if (!own.yes && !CANNOT_SIGN.has(own.reason)) return this.#close(led, `own vote: ${own.reason}`);
     const stateDigest = (await this.#states.digestAt(marker.index)) ?? NO_DIGEST;
     if (!led.collecting) return;
     led.listing = listing;
     led.frozenIndex = marker.index;
-    led.box.cast(self, { verdict: 'yes', signature: own.signature });
-    if (own.shortSignature !== undefined) led.short.set(self, own.shortSignature);
+    led.box.cast(self, own.yes ? { verdict: 'yes', signature: own.signature } : { verdict: 'no', reason: own.reason });
+    if (own.yes && own.shortSignature !== undefined) led.short.set(self, own.shortSignature);
     const { items } = listing;
     this.#context.emit('votingStarted', { round, items, frozenIndex: marker.index });
     const body = create(DiscoveryRequestConsensusVoteSchema, {

@@ -13,6 +13,13 @@ const STOP_LIMIT_MS = 20_000;
 /** How much of its log is shown when a process ends by itself. */
 const LOG_TAIL_LINES = 12;
 
+const running = new Set<ChildProcess>();
+
+/** Ends all that run without warning: for a process that is about to end, and would leave them behind. */
+export function killChildNodes(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
 /** The process of one node, and the way to its admin socket. */
 export class ChildNode {
   readonly made: MadeNode;
@@ -43,10 +50,12 @@ export class ChildNode {
       { stdio: ['ignore', 'ignore', log] },
     );
     closeSync(log);
+    running.add(child);
     let ended: string | undefined;
     const exited = new Promise<void>((resolve) => {
       const end = (how: string): void => {
         ended ??= how;
+        running.delete(child);
         resolve();
       };
       child.once('error', (error) => end(error.message));

@@ -33,7 +33,8 @@ export function compileCli(folder: string): CompiledCli {
 const ENTRY = `
 const { runCli } = require('./src/cli/program.js');
 require('./src/cli/mind-output.js').mindOutput(process);
-const environment = { dataFolder: '', version: '0.0.0', stdout: process.stdout, stderr: process.stderr, env: process.env };
+const dataFolder = ${JSON.stringify(join(PACKAGES, SELF, 'data'))};
+const environment = { dataFolder, programFile: __filename, version: '0.0.0', stdout: process.stdout, stderr: process.stderr, env: process.env };
 runCli(process.argv.slice(2), environment).then((code) => { process.exitCode = code; });
 `;
 

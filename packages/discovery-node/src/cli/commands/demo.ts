@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -80,10 +81,18 @@ async function withFolder<T>(
 ): Promise<T> {
   if (inProcess === true || programFile === undefined) return run(undefined);
   const command = [process.execPath, programFile];
-  if (keep !== undefined) return run({ command, folder: resolve(keep) });
+  const [{ cleanedUpOnSignal }, { killChildNodes }] = await Promise.all([
+    import('../../demo/clean-up-on-signal.js'),
+    import('../../demo/child-node.js'),
+  ]);
+  if (keep !== undefined) return cleanedUpOnSignal(killChildNodes, () => run({ command, folder: resolve(keep) }));
   const folder = await mkdtemp(join(tmpdir(), 'discovery-demo-'));
+  const cleanUp = (): void => {
+    killChildNodes();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
   try {
-    return await run({ command, folder });
+    return await cleanedUpOnSignal(cleanUp, () => run({ command, folder }));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

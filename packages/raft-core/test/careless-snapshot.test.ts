@@ -95,6 +95,30 @@ test('one that cannot be released fails it with a typed error, and the node goes
   expect((await cluster.clock.resolve(raft.snapshot(), 1000)).index).toBe(raft.lastIndex);
 });
 
+test('one that is asked for while the state machine is being restored never has an older configuration', async () => {
+  cluster = await TestCluster.start(3, { config: { trailingLogs: 0 } });
+  const leader = await cluster.leader();
+  const away = cluster.up.find(({ id }) => id !== leader.id)!;
+  await cluster.stop(away.id);
+  const added = await cluster.clock.resolve(leader.raft.addNonvoter('n', 'address-of-n'), 1000);
+  await cluster.apply('x');
+  await leader.raft.snapshot();
+  await cluster.restart(away.id);
+  const outcomes = new Set<unknown>();
+  const { machine, raft, snapshotStore } = away;
+  const restore = machine.restore.bind(machine);
+  machine.restore = async (bytes) => {
+    await restore(bytes);
+    // At every moment from here on.
+    for (let ticks = 0, then = Promise.resolve(); ticks < 60; ticks++) {
+      then = then.then(() => void raft.snapshot().catch((error: { code: string }) => outcomes.add(error.code)));
+    }
+  };
+  await cluster.converge();
+  expect([...outcomes].sort()).toEqual(['RAFT_NOTHING_NEW_TO_SNAPSHOT', 'RAFT_SNAPSHOT_FAILED']);
+  expect(snapshotStore.list().map(({ configurationIndex }) => configurationIndex)).toEqual([added]);
+});
+
 test('a recovery stores it whole too, and says what the state machine could not do', async () => {
   const snapshotStore = new MemorySnapshotStore();
   const stores = { logStore: new MemoryLogStore(), stableStore: new MemoryStableStore(), snapshotStore };

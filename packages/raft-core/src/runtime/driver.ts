@@ -278,6 +278,7 @@ export class Driver<Response> {
         config: () => this.config,
         feed: (input) => this.feed(input),
         appliedIndex: () => this.appliedIndex,
+        commitIndex: () => this.core.commitIndex,
         readable: () => this.readable,
         freeze: () => this.applyLane.freeze(),
         configurationAt: (index) => this.core.configurationAt(index),

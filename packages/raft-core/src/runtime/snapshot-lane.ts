@@ -46,6 +46,8 @@ export interface SnapshotPorts {
   readonly feed: (input: Input) => void;
   /** Last index that the state machine has applied. */
   readonly appliedIndex: () => LogIndex;
+  /** Last index that the core knows to be committed. */
+  readonly commitIndex: () => LogIndex;
   /** Whether the state may be shown, see `Raft.readable`. */
   readonly readable: () => boolean;
   readonly freeze: () => FrozenState;
@@ -159,6 +161,10 @@ export class SnapshotLane {
     // A state that lacks redacted entries, and not yet shows what superseded them, must not be handed on.
     if (!this.#ports.readable()) {
       throw new RaftError('RAFT_SNAPSHOT_FAILED', 'this node has not applied what superseded redacted entries');
+    }
+    // Restored a moment ago: the core has yet to hear of it, and of the configuration that goes with the state.
+    if (this.#ports.appliedIndex() > this.#ports.commitIndex()) {
+      throw new RaftError('RAFT_SNAPSHOT_FAILED', 'the state machine is being restored; try again');
     }
     const frozen = this.#ports.freeze();
     const bytes = this.#bytesSince;

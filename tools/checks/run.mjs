@@ -1,19 +1,37 @@
 #!/usr/bin/env node
 // `npm test`: everything that must hold before a change is merged, in one command on any machine.
 //
-//   npm test                      all steps
-//   npm test -- --only lint       one step (may be given several times)
-//   npm test -- --list            the steps and what each shows
-//
 // The last line is `N passed, N failed`: tests of all packages plus the single checks of the other steps. The exit code
 // is 0 only if something ran and nothing failed.
 import { parseArgs } from 'node:util';
 import { createReport } from './report.mjs';
 import { steps } from './steps.mjs';
 
-const { values } = parseArgs({
-  options: { only: { type: 'string', multiple: true }, list: { type: 'boolean' } },
-});
+const USAGE = `npm test                    all steps
+npm test -- --only NAME     one step (may be given several times)
+npm test -- --list          the steps and what each shows
+`;
+
+function readArguments() {
+  try {
+    const options = /** @type {const} */ ({
+      only: { type: 'string', multiple: true },
+      list: { type: 'boolean' },
+      help: { type: 'boolean' },
+    });
+    return parseArgs({ options }).values;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+const values = readArguments();
+
+if (values.help) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
 
 const width = Math.max(...steps.map((step) => step.name.length));
 

@@ -18,6 +18,8 @@ export interface GateCounters {
 /** Bytes that a change costs beside its key and value: a part of a page, and the pages above it. */
 const CHANGE_OVERHEAD_BYTES = 64;
 const COMMIT_OVERHEAD_BYTES = 32 << 10;
+/** More than the head of the log has. */
+const SMALL_RECORD_BYTES = 64;
 
 /**
  * The one way to the database. A write that fails leaves the disk in doubt: what the operating system kept of it nobody
@@ -110,6 +112,8 @@ export class WriteGate {
 
   #checkRoom(changes: readonly Change[], bytes: number): void {
     if (!changes.some(({ value }) => value !== null)) return;
+    // A compaction makes room: it must not fail for the want of it.
+    if (takesAway(changes)) return;
     const neededBytes = bytes + changes.length * CHANGE_OVERHEAD_BYTES + COMMIT_OVERHEAD_BYTES;
     if (this.#usedBytes + neededBytes > this.#maxBytes) this.#usedBytes = this.#database.usage().usedBytes;
     if (this.#usedBytes + neededBytes > this.#maxBytes) {
@@ -123,4 +127,10 @@ export class WriteGate {
     const message = `the store takes no more writes since one failed (${first.message})`;
     return new StoreError(message, { failure: 'poisoned', path: this.path, part: 'database' }, first);
   }
+}
+
+/** Whether changes take values away and write no more than a small record for it. */
+function takesAway(changes: readonly Change[]): boolean {
+  if (!changes.some(({ value }) => value === null)) return false;
+  return changes.reduce((sum, { value }) => sum + (value?.length ?? 0), 0) <= SMALL_RECORD_BYTES;
 }

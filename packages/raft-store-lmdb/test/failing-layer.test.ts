@@ -112,6 +112,23 @@ test('more than maxBytes is not taken; what compaction frees can be used again',
   expect(store.stats().usedBytes).toBeLessThan(1 << 20);
 });
 
+test.each(['truncatePrefix', 'reset'] as const)(
+  'a log that has come to maxBytes can be made shorter (%s)',
+  async (call) => {
+    const maxBytes = 1 << 20;
+    const store = await openTemp({ maxBytes, cacheBytes: 0 });
+    const { logStore } = store;
+    // The next entry would need more than is left.
+    while (store.stats().usedBytes < maxBytes - (33 << 10))
+      await logStore.append(append(logStore.lastIndex + 1, 4, 1000));
+    await logStore[call](logStore.lastIndex - 10);
+    expect(store.stats().usedBytes).toBeLessThan(maxBytes / 10);
+    const { lastIndex } = logStore;
+    for (let i = 1; i <= 20; i++) await logStore.append(append(lastIndex + i, 1, 1000));
+    expect(store.failure).toBeNull();
+  },
+);
+
 test.each(['write', 'sync'] as const)(
   'a snapshot whose %s fails is dropped, and does no harm to the log',
   async (call) => {

@@ -6,16 +6,43 @@ import { resultLine, table, type ResultLine } from './report.js';
 // This file runs as out-tsc/run.js; a benchmark whose source is gone may have left its compiled file behind.
 const sources = new URL('../suite/', import.meta.url);
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', multiple: true },
-    json: { type: 'boolean', default: false },
-    list: { type: 'boolean', default: false },
-    full: { type: 'boolean', default: false },
-    seconds: { type: 'string', default: '2' },
-    repeats: { type: 'string', default: '3' },
-  },
-});
+const USAGE = `npm run bench -- [--only NAME]... [--full] [--seconds S] [--repeats N] [--json]
+npm run bench -- --list
+
+  --only NAME    those of this name, or whose names begin with it and a slash
+  --full         also those that take minutes
+  --seconds S    how long each repeat measures (2)
+  --repeats N    repeats, of which the median counts (3)
+  --json         one JSON object a benchmark on standard output
+  --list         the names, with their units
+
+HASHICORP_BENCH=FILE measures the hashicorp/raft baseline in turn with ours.
+`;
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        only: { type: 'string', multiple: true },
+        json: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        full: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+        seconds: { type: 'string', default: '2' },
+        repeats: { type: 'string', default: '3' },
+      },
+    }).values;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+const values = readArguments();
+if (values.help) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
 
 async function discover(): Promise<Bench[]> {
   const files = readdirSync(sources).filter((name) => name.endsWith('.bench.ts'));

@@ -40,6 +40,12 @@ export interface LiePlan {
   readonly forgedDirectories: number;
   /** Says that its state is another than it is, to each or to all alike, and before it has one. */
   readonly falseStates: number;
+  /** Leading: writes anew, as ended or soon to end, what others have attested. */
+  readonly earlyEnds: number;
+  /** Leading: writes forged packets and attestations with certificates that do not hold now, whatever another time may bring. */
+  readonly madeUpDates: number;
+  /** Leading: writes attestations of strangers in place of the members', so many that no other finds room. */
+  readonly crowds: number;
 }
 
 /** One discovery node. */
@@ -108,7 +114,8 @@ export function drawDiscoveryScenario(seed: number, policy: PolicyName): Discove
   const size = dice.pick([4, 4, 4, 5, 5, 6, 7, 7, 8, 9]);
   const liars = dice.chance(0.1) ? 0 : dice.chance(0.7) ? liarsOf(size) : 1;
   const skewed = dice.chance(0.5);
-  const nodes = Array.from({ length: size }, (_, i) => drawNode(dice, `d${i + 1}`, i < liars, skewed));
+  const drawn = Array.from({ length: size }, (_, i) => drawNode(dice, `d${i + 1}`, i < liars, skewed));
+  const nodes = withPoisons(drawn, new Dice(seed ^ 0x5d3e90b7));
   // What ADR 0016 promises, it promises of the safe policy.
   const slotMs = SLOT_SECONDS * 1000;
   const lying = nodes.filter(({ lies }) => lies !== null).length;
@@ -152,7 +159,7 @@ function drawNode(dice: Dice, name: string, lies: boolean, skewed: boolean): Nod
   const wild = lies ? dice.chance(0.3) : skewed && dice.chance(0.15);
   return {
     name,
-    lies: lies ? drawLies(dice) : null,
+    lies: lies ? { ...NO_LIES, ...drawLies(dice) } : null,
     skewSeconds: wild ? dice.between(-1.5, 1.5) * SLOT_SECONDS : calmSkewSeconds,
     calmSkewSeconds: lies && wild ? dice.between(-1, 1) * TOLERANCE_SECONDS : calmSkewSeconds,
     disk: dice.chance(0.5)
@@ -171,7 +178,7 @@ function newcomer(name: string): NodePlan {
 export const NO_LIES: LiePlan = {
   ...{ silence: 0, falseVotes: 0, late: 0, twoLists: 0, wrongDigests: 0, falseFinals: 0, omission: 0, removal: 0 },
   ...{ poison: 0, wrongTime: 0, replay: 0, garbage: 0, pretence: 0, forgedForwards: 0, forgedDirectories: 0 },
-  falseStates: 0,
+  ...{ falseStates: 0, earlyEnds: 0, madeUpDates: 0, crowds: 0 },
 };
 
 /** Machines on which nothing goes wrong. */
@@ -181,7 +188,7 @@ export const NO_MACHINE_FAULTS: MachineFaults = {
 };
 
 /** A liar has a few habits rather than all: what one lie prevents must not hide another. */
-function drawLies(dice: Dice): LiePlan {
+function drawLies(dice: Dice): Omit<LiePlan, 'earlyEnds' | 'madeUpDates' | 'crowds'> {
   const every = dice.pick([0.15, 0.3, 0.5]);
   const habit = (): number => (dice.chance(every) ? dice.pick([0.1, 0.4, 0.9]) : 0);
   return {
@@ -202,6 +209,15 @@ function drawLies(dice: Dice): LiePlan {
     forgedDirectories: habit(),
     falseStates: habit(),
   };
+}
+
+/** With dice of their own: what else a seed decides stays as it was. */
+function withPoisons(nodes: readonly NodePlan[], dice: Dice): NodePlan[] {
+  const habit = (): number => (dice.chance(0.2) ? dice.pick([0.1, 0.4, 0.9]) : 0);
+  return nodes.map((node) => {
+    if (node.lies === null) return node;
+    return { ...node, lies: { ...node.lies, earlyEnds: habit(), madeUpDates: habit(), crowds: habit() } };
+  });
 }
 
 function drawLinks(dice: Dice, calm: LinkFaults): LinkFaults {

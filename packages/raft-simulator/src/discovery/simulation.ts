@@ -16,6 +16,7 @@ import { identityOf, nameOf, splitPacket } from './crypto/packets.js';
 import { Conspiracy } from './liars/conspiracy.js';
 import { Liar } from './liars/liar.js';
 import { Mischief } from './liars/mischief.js';
+import { Poisoner } from './liars/poisoner.js';
 import { MessageNetwork } from './network/message-network.js';
 import { DiscoveryNemesis } from './nemesis.js';
 import { DirectoryDisk } from './node/directory-disk.js';
@@ -225,7 +226,11 @@ class DiscoverySimulation {
     new Outside({
       ...{ plan, world: this.#world, dice: this.#dice.fork(), ring: this.#ring, nodes: this.#nodes, receipt },
     }).start();
-    for (const liar of this.#liars.values()) new Mischief(liar).start();
+    const poisonDice = new Dice(this.#scenario.seed ^ 0x6b8f2c15);
+    for (const liar of this.#liars.values()) {
+      new Mischief(liar).start();
+      new Poisoner(liar, poisonDice.fork()).start();
+    }
     this.#pullSometimes();
     await this.#until(slotStartMs(FAULT_SLOTS) + 5000);
     if (!this.#failed) {

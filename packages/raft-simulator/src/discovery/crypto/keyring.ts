@@ -63,6 +63,12 @@ export class Keyring {
     return known;
   }
 
+  /** The dates that a certificate claims, whoever made it; null when it has none. */
+  claimedPeriod(bytes: Uint8Array): Period | null {
+    const [, notBefore, notAfter] = decoder.decode(bytes).split('|');
+    return notAfter === undefined ? null : { notBefore: Number(notBefore), notAfter: Number(notAfter) };
+  }
+
   /** Whose signature over `content` this is; null when it is nobody's. */
   signer(signature: DiscoverySignature, content: Uint8Array): Certificate | null {
     const certificate = this.certificate(signature.certificate);

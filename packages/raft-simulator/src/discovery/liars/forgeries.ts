@@ -16,6 +16,7 @@ import {
 import type { DiscoveryMessage } from '@discovery-raft/discovery-consensus-fsm';
 import type { Dice } from '../../scenario/dice.js';
 import { creationOf, LIFETIME_SLOTS, SLOT_SECONDS } from '../calendar.js';
+import type { Period } from '../crypto/keyring.js';
 import { VERSION } from '../crypto/packets.js';
 
 /** Bytes that mean nothing. */
@@ -26,6 +27,11 @@ export function noise(dice: Dice, length: number): Uint8Array {
 /** A signature of nobody, that names its certificate's owner. */
 export function forgedSignature(dice: Dice, certificate: Uint8Array): DiscoverySignature {
   return { $typeName: 'protocol.DiscoverySignature', certificate, signature: noise(dice, 64) };
+}
+
+/** A certificate that nobody has made for anybody, with dates as the forger likes them. */
+export function forgedCertificate(identity: string, { notBefore, notAfter }: Period): Uint8Array {
+  return new TextEncoder().encode(`${identity}|${notBefore}|${notAfter}|00`);
 }
 
 /** A number as bad as a field of 64 bits can hold it. */

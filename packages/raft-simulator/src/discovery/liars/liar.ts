@@ -44,9 +44,13 @@ export class Liar implements Disguise {
     this.#fooled = new Set(honest.slice(0, Math.ceil(honest.length / 2)));
   }
 
-  /** Whether it lies so this time. */
-  lies(lie: keyof LiePlan): boolean {
-    const does = this.parts.dice.chance(this.parts.plan[lie]);
+  /**
+   * Whether it lies so this time.
+   *
+   * @param dice decide it
+   */
+  lies(lie: keyof LiePlan, dice = this.parts.dice): boolean {
+    const does = dice.chance(this.parts.plan[lie]);
     if (does) this.parts.lied(lie);
     return does;
   }

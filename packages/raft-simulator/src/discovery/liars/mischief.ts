@@ -11,6 +11,7 @@ import type { LiePlan } from '../scenario.js';
 import {
   directoryOf,
   finalSet,
+  forgedCertificate,
   forgedSignature,
   garbage,
   listingBytes,
@@ -216,7 +217,7 @@ export class Mischief {
 /** A packet in somebody's name that somebody never made. */
 function forgedPacket(publisher: number, expiration: number, signature: Uint8Array): Uint8Array {
   const identity = identityOf(`p${publisher}`, 'onion');
-  const certificate = new TextEncoder().encode(`${identity}|0|99999999999|00`);
+  const certificate = forgedCertificate(identity, { notBefore: 0, notAfter: 99_999_999_999 });
   const item = makeItem(identity, expiration, '203.0.113.99:9');
   return joinPacket(item, { $typeName: 'protocol.DiscoverySignature', certificate, signature });
 }

@@ -138,6 +138,46 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
     edits: [{ file: 'runtime/list-weeding', find: "if (worth === 'good')", replace: "if (worth !== 'none')" }],
   },
   {
+    name: 'early-ends-believed',
+    rule: '§2: until when an attestation holds is its certificate’s word, not the leader’s',
+    edits: [
+      {
+        file: 'runtime/attestation-round',
+        find: 'this.#prolong(record, known, lackedBy);',
+        replace: 'continue;',
+      },
+    ],
+  },
+  {
+    name: 'misdated-packets-stay',
+    rule: '§2: a forged packet goes, also when its made-up dates are what it is refused for',
+    edits: [
+      {
+        file: 'runtime/judged-record',
+        find: "return isDoubtful(verdict) ? 'doubtful' : 'forged';",
+        replace: "return isDoubtful(verdict) ? 'good' : 'forged';",
+      },
+    ],
+  },
+  {
+    name: 'misdated-attestations-stay',
+    rule: '§2: so does a forged attestation, which keeps the real one out',
+    edits: [
+      { file: 'runtime/judged-record', find: 'if (this.slots.some(isOpen))', replace: 'if (isOpen === undefined)' },
+    ],
+  },
+  {
+    name: 'crowds-stay',
+    rule: '§2: attestations of strangers leave room for those of members',
+    edits: [
+      {
+        file: 'runtime/judged-record',
+        find: 'record.attesters.length - this.slots.length > MAX_STRANGERS;',
+        replace: 'this.slots.length > MAX_STRANGERS;',
+      },
+    ],
+  },
+  {
     name: 'offered-directory-not-verified',
     rule: '§5: a directory of a peer must carry a quorum',
     edits: [

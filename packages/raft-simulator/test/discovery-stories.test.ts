@@ -38,7 +38,7 @@ function story(seed: number, { size = 4, lies, skews = [], ...rest }: Change): D
     ...{ ...drawn, nodes, root: null, calm, links: calm, verifyMs: 0, shortListingBytes: 1 << 20 },
     // Leadership goes round, so that liars come to lead.
     faults: { ...NO_MACHINE_FAULTS, transferEveryMs: lies === undefined ? 0 : 5000, durationMs: 1000 },
-    outside: { publishers: 6, dated: 0, floodPerSlot: 0, trashPerSlot: 0 },
+    outside: { publishers: 6, dated: 0, floodPerSlot: 0, trashPerSlot: 0, dividing: 0 },
     ...rest,
   };
 }
@@ -78,6 +78,14 @@ describe('a lying leader', () => {
     const { counts } = await tell({ lies: { poison: 0.9 } });
     expect(counts.lies).toBeGreaterThan(5);
   });
+
+  test.each([{ earlyEnds: 0.9 }, { madeUpDates: 0.9 }, { crowds: 0.9 }])(
+    'poisons the list so that it looks in order, by %j: the next leader heals it',
+    async (lies) => {
+      const { counts } = await tell({ lies });
+      expect(counts.lies).toBeGreaterThan(2);
+    },
+  );
 });
 
 describe('lying voters', () => {
@@ -98,7 +106,7 @@ describe('lying voters', () => {
 describe('time', () => {
   test('certificates of publishers begin and end in the middle of rounds', async () => {
     const { counts } = await tell({
-      outside: { publishers: 3, dated: 12, floodPerSlot: 0, trashPerSlot: 0 },
+      outside: { publishers: 3, dated: 12, floodPerSlot: 0, trashPerSlot: 0, dividing: 0 },
       verifyMs: 20,
     });
     expect(counts.accepted).toBeGreaterThan(20);
@@ -118,9 +126,17 @@ describe('time', () => {
 
 describe('outsiders', () => {
   test('flood one node with valid items, and all with rubbish: rounds go on, and nobody else is crowded out', async () => {
-    const { counts } = await tell({ outside: { publishers: 6, dated: 0, floodPerSlot: 20, trashPerSlot: 20 } });
+    const { counts } = await tell({
+      outside: { publishers: 6, dated: 0, floodPerSlot: 20, trashPerSlot: 20, dividing: 0 },
+    });
     expect(counts.refused).toBeGreaterThan(50);
     expect(counts.published).toBeGreaterThan(4 * 5);
+  });
+
+  test('give nodes different packets of one expiration: each is listed in one version', async () => {
+    const outside = { publishers: 3, dated: 0, floodPerSlot: 0, trashPerSlot: 0, dividing: 6 };
+    const { counts } = await tell({ outside, lies: { omission: 0.4, removal: 0.4 } });
+    expect(counts.accepted).toBeGreaterThan(20);
   });
 });
 

@@ -82,6 +82,8 @@ export interface OutsidePlan {
   readonly floodPerSlot: number;
   /** Packets that mean nothing or are forged, in each slot. */
   readonly trashPerSlot: number;
+  /** Further publishers that give nodes different packets of one expiration. */
+  readonly dividing: number;
 }
 
 /** Everything that one seed decides before the first event. */
@@ -135,6 +137,8 @@ export function drawDiscoveryScenario(seed: number, policy: PolicyName): Discove
       dated: dice.pick([0, 0, 2, 4]),
       floodPerSlot: dice.pick([0, 0, 6, 10]),
       trashPerSlot: dice.pick([0, 3, 6]),
+      // With dice of their own, so that what else a seed decides stays as it was.
+      dividing: new Dice(seed ^ 0x41a7d9e3).pick([0, 0, 0, 1, 3]),
     },
     raft: {
       heartbeatTimeoutMs: 2000,

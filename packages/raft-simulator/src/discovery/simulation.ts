@@ -222,11 +222,20 @@ class DiscoverySimulation {
       note: (what, detail) => this.#journal.note('operator', what, [], () => detail),
     });
     const receipt = (told: Receipt): void => this.#receipt(told);
-    const { outside: plan } = this.#scenario;
+    const { outside: plan, seed } = this.#scenario;
+    const dividingDice = new Dice(seed ^ 0x17c4e82b);
     new Outside({
-      ...{ plan, world: this.#world, dice: this.#dice.fork(), ring: this.#ring, nodes: this.#nodes, receipt },
+      ...{
+        plan,
+        world: this.#world,
+        dice: this.#dice.fork(),
+        dividingDice,
+        ring: this.#ring,
+        nodes: this.#nodes,
+        receipt,
+      },
     }).start();
-    const poisonDice = new Dice(this.#scenario.seed ^ 0x6b8f2c15);
+    const poisonDice = new Dice(seed ^ 0x6b8f2c15);
     for (const liar of this.#liars.values()) {
       new Mischief(liar).start();
       new Poisoner(liar, poisonDice.fork()).start();

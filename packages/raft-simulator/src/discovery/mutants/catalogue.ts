@@ -178,6 +178,17 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'first-version-kept',
+    rule: '§4: of packets of one expiration that in the list counts, whichever a node was given first',
+    edits: [
+      {
+        file: 'runtime/publish-desk',
+        find: 'expiration <= held.expiration && !isListedInstead(entry, expiration, held)',
+        replace: 'expiration <= held.expiration',
+      },
+    ],
+  },
+  {
     name: 'offered-directory-not-verified',
     rule: '§5: a directory of a peer must carry a quorum',
     edits: [

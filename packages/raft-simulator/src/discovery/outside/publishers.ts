@@ -9,6 +9,7 @@ import { identityOf, joinPacket, makeItem, makePacket, VERSION } from '../crypto
 import type { DiscoverySimNode } from '../node/discovery-node.js';
 import type { OutsidePlan } from '../scenario.js';
 import type { Receipt } from '../checkers/checker.js';
+import { DividingPublishers } from './dividing-publishers.js';
 
 /** Everybody outside: publishers that refresh their items, those that flood a node, those that send rubbish. */
 export class Outside {
@@ -16,6 +17,8 @@ export class Outside {
     readonly plan: OutsidePlan;
     readonly world: VirtualClock;
     readonly dice: Dice;
+    /** Of publishers that divide the nodes: what others do stays as it was. */
+    readonly dividingDice: Dice;
     readonly ring: Keyring;
     readonly nodes: readonly DiscoverySimNode[];
     readonly receipt: (receipt: Receipt) => void;
@@ -27,6 +30,7 @@ export class Outside {
     plan: OutsidePlan;
     world: VirtualClock;
     dice: Dice;
+    dividingDice: Dice;
     ring: Keyring;
     nodes: readonly DiscoverySimNode[];
     receipt: (receipt: Receipt) => void;
@@ -43,6 +47,11 @@ export class Outside {
       world.schedule(dice.between(3000, slotStartMs(8)), () => this.#dated(`t${i}`));
     if (plan.floodPerSlot > 0) this.#floodNext(dice.pick(this.#parts.nodes), 1);
     if (plan.trashPerSlot > 0) this.#trashNext();
+    const { dividingDice, ring, nodes } = this.#parts;
+    new DividingPublishers({
+      ...{ count: plan.dividing, world, dice: dividingDice, ring, nodes },
+      send: (source, node, packet, confirmed) => this.#send(source, node, packet, confirmed),
+    }).start();
   }
 
   /** Publishes an item and comes back before it expires. */

@@ -3,6 +3,13 @@ import type { Context } from '../src/runtime/context.js';
 import { Newcomers } from '../src/runtime/newcomers.js';
 
 const PER_TURN = 10;
+const SELF = 'self';
+const NOW = 1000;
+
+/** A record that has left the list. */
+function gone(attesters: readonly string[], expiration = NOW + 1): ListedRecord {
+  return { isLive: false, attesters, expiration } as ListedRecord;
+}
 
 function listed(identities: number): { records: readonly ListedRecord[]; view: ListedView; wasWalked: () => boolean } {
   const records = Array.from({ length: identities }, () => ({ isLive: true }) as ListedRecord);
@@ -25,7 +32,8 @@ function newcomers() {
   const context = {
     config: { recordsPerSlice: 8 * PER_TURN },
     ports: { yieldNow: () => new Promise<void>((resolve) => turns.push(resolve)) },
-    time: { setTimer: (_seconds: number, due: () => void) => void timers.push(due) },
+    self: SELF,
+    time: { wallNow: () => NOW, setTimer: (_seconds: number, due: () => void) => void timers.push(due) },
   };
   /** Lets everything have its turn. */
   const turn = async (): Promise<void> => {
@@ -97,7 +105,7 @@ describe('newcomers', () => {
     expect(late.pending).toBe(3 * PER_TURN);
     late.addAll(view);
     expect(late.pending).toBe(3 * PER_TURN);
-    late.add({ isLive: false } as ListedRecord);
+    late.add(gone(['other']));
     expect(late.pending).toBe(3 * PER_TURN + 1);
     await turn();
     timers[0]!();
@@ -105,6 +113,15 @@ describe('newcomers', () => {
     expect(seen).toHaveLength(3 * PER_TURN);
     late.addAll(view);
     late.close();
+    expect(late.pending).toBe(0);
+  });
+
+  test('that have left by the time they are looked at count when this node attested them and they hold on', async () => {
+    const { newcomers: late, seen, turn } = newcomers();
+    const own = gone(['other', SELF]);
+    for (const record of [gone(['other']), own, gone([SELF], NOW)]) late.add(record);
+    await turn();
+    expect(seen).toEqual([own]);
     expect(late.pending).toBe(0);
   });
 });

@@ -5,7 +5,8 @@ Error.stackTraceLimit = 0;
 
 /** CI runs sixty by the command; these show what the command rests on. */
 describe('fixed seeds of the discovery simulation', () => {
-  test.each([49])('seed %i breaks no rule', async (seed) => {
+  // In 50524 and 50544 a liar takes out what a node that starts again has attested, before that has looked at its list.
+  test.each([49, 50_524, 50_544])('seed %i breaks no rule', async (seed) => {
     const { violation, counts } = await simulateDiscovery(seed);
     expect(violation).toBeNull();
     expect(counts.published).toBeGreaterThan(0);

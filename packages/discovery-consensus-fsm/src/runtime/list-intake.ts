@@ -103,7 +103,8 @@ export class ListIntake {
     try {
       if (record === this.#told && this.#known !== undefined) this.#book.enterKnown(record, this.#known);
       else {
-        this.#desk.seen(record);
+        // Nobody's packet is in the list by a record that has left.
+        if (record.isLive) this.#desk.seen(record);
         this.#book.enter(record, this.#desk.own.get(record.identity)?.entry);
       }
       this.#desk.own.learn(record);

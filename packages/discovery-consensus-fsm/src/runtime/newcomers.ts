@@ -12,7 +12,8 @@ const MAX_HOLDS = 40;
 /**
  * Records that have come into the list and have to be looked at. A few are looked at as they come; of a whole list, such as
  * a node replays when it starts, none as long as more come than can be looked at (the list is to be there first),
- * then no more in one turn than leaves room for everything else, and none that has left the list again by then.
+ * then no more in one turn than leaves room for everything else, and none that has left the list again by then, unless this
+ * node attested it: it answers for that, and whoever led may have taken it out.
  */
 export class Newcomers {
   readonly #context: Context;
@@ -123,8 +124,13 @@ export class Newcomers {
 
   #lookLate(record: ListedRecord): void {
     // Passing over what has left costs next to nothing.
-    if (!record.isLive) return;
+    if (!record.isLive && !this.#isOwn(record)) return;
     this.#left--;
     this.#look(record);
+  }
+
+  #isOwn({ attesters, expiration }: ListedRecord): boolean {
+    const { self, time } = this.#context;
+    return attesters.includes(self) && expiration > time.wallNow();
   }
 }

@@ -80,7 +80,8 @@ class OneIdentity implements ListReader {
   }
 }
 
-function makeIntake() {
+/** @param yieldNow to have records looked at later */
+function makeIntake(yieldNow?: () => Promise<void>) {
   const list = new OneIdentity();
   const verifier = new FakeVerifier();
   const ports = {
@@ -88,6 +89,7 @@ function makeIntake() {
     verifier,
     sha256,
     signer: new FakeSigner(SELF),
+    yieldNow,
     clock: { now: () => 0, wallNow: () => 10_000, setTimer: () => ({ cancel: () => undefined }) },
   } as unknown as ConsensusPorts;
   const members = [SELF, PEER].map((identity) => ({ identity }));
@@ -166,5 +168,18 @@ describe('the intake of the list', () => {
     expect(book.size).toBe(2);
     await intake.tidy();
     expect(book.size).toBe(1);
+  });
+
+  test('takes a packet for arrived by no record that has left before it was looked at', async () => {
+    const turns: (() => void)[] = [];
+    const { list, desk, intake } = makeIntake(() => new Promise((resolve) => turns.push(resolve)));
+    const packet = packetUntil(20_000);
+    await list.insert(packet, 20_000, [SELF]);
+    await desk.accept(packet);
+    expect([desk.queue.size, intake.pending]).toEqual([1, 1]);
+    Object.assign(list.get()[0]!, { isLive: false });
+    for (const go of turns) go();
+    await settle();
+    expect([desk.queue.size, intake.pending]).toEqual([1, 0]);
   });
 });

@@ -20,6 +20,15 @@ async function forgedBy(member: string, expiration: number, validity?: Validity)
   return { attester: member, signature, expiration };
 }
 
+/** A cluster in whose list one item is, attested by all four. */
+async function attestedByAll() {
+  const cluster = await Cluster.started(4);
+  const packet = makePacket({ name: 'a', expiration: LATER });
+  for (let i = 0; i < 4; i++) await cluster.publish(i, packet);
+  await cluster.time.advance(5);
+  return { cluster, packet, identity: identityOf('a') };
+}
+
 describe('a list that a lying leader has poisoned', () => {
   test('forged attestations, which keep the real ones out, are taken out by the next leader', async () => {
     const cluster = await Cluster.started(4);
@@ -86,11 +95,7 @@ describe('a list that a lying leader has poisoned', () => {
   });
 
   test('forged attestations with made-up certificates that do not hold now are taken out, those of others stay', async () => {
-    const cluster = await Cluster.started(4);
-    const packet = makePacket({ name: 'a', expiration: LATER });
-    for (let i = 0; i < 4; i++) await cluster.publish(i, packet);
-    await cluster.time.advance(5);
-    const identity = identityOf('a');
+    const { cluster, packet, identity } = await attestedByAll();
     const [kept] = cluster.node(0).list.get(identity)[0]!.attestations;
     cluster.log.push({ kind: 'delete', identity }, { kind: 'upsert', packet, attestation: kept! });
     for (const { id } of cluster.nodes.filter((node) => node.id !== kept!.attester)) {
@@ -119,11 +124,7 @@ describe('a list that a lying leader has poisoned', () => {
   });
 
   test('attestations that a lying leader left out are put back by who has verified them, whoever has forgotten them', async () => {
-    const cluster = await Cluster.started(4);
-    const packet = makePacket({ name: 'a', expiration: LATER });
-    for (let i = 0; i < 4; i++) await cluster.publish(i, packet);
-    await cluster.time.advance(5);
-    const identity = identityOf('a');
+    const { cluster, packet, identity } = await attestedByAll();
     const [kept] = cluster.node(0).list.get(identity)[0]!.attestations;
     cluster.log.push({ kind: 'delete', identity }, { kind: 'upsert', packet, attestation: kept! });
     await cluster.elect(1);
@@ -135,11 +136,7 @@ describe('a list that a lying leader has poisoned', () => {
   });
 
   test('attestations that a lying leader has let run out count again once an honest one leads', async () => {
-    const cluster = await Cluster.started(4);
-    const packet = makePacket({ name: 'a', expiration: LATER });
-    for (let i = 0; i < 4; i++) await cluster.publish(i, packet);
-    await cluster.time.advance(5);
-    const identity = identityOf('a');
+    const { cluster, packet, identity } = await attestedByAll();
     const { attestations } = cluster.node(0).list.get(identity)[0]!;
     cluster.log.push({ kind: 'delete', identity });
     for (const real of attestations) {
@@ -159,11 +156,7 @@ describe('a list that a lying leader has poisoned', () => {
   });
 
   test('attestations of strangers, so many that no other finds room, are taken out by the next leader', async () => {
-    const cluster = await Cluster.started(4);
-    const packet = makePacket({ name: 'a', expiration: LATER });
-    for (let i = 0; i < 4; i++) await cluster.publish(i, packet);
-    await cluster.time.advance(5);
-    const identity = identityOf('a');
+    const { cluster, packet, identity } = await attestedByAll();
     cluster.log.push({ kind: 'delete', identity });
     for (let i = 0; i < MOST_ATTESTATIONS; i++) {
       const attestation = await forgedBy(identityOf(`s${i}`, 'discovery'), LATER);

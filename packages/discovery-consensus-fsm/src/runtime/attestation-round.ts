@@ -131,7 +131,7 @@ export class AttestationRound {
   /** A word of a member that the record does not have, although it was verified here. */
   #wordOf({ entry, slots }: JudgedRecord, member: string): JudgedAttestation | 'underWay' | undefined {
     if (entry.attestations === slots) return undefined;
-    if (this.#book.attestationOf(entry, member) === 'underWay') return 'underWay';
+    if (entry.stateOfWord(member) === 'underWay') return 'underWay';
     return entry.verifiedWord(member);
   }
 

@@ -93,8 +93,20 @@ export class BookEntry implements Judged<PacketVerdict> {
     this.attestations = [...this.attestations, slot];
   }
 
+  /** What is known, or will be, of a signature over the packet; undefined for one that never came. */
   find(attester: string, signature: DiscoverySignature): JudgedAttestation | undefined {
     return this.attestations.find((slot) => slot.is(attester, signature));
+  }
+
+  /** What is known of a member's word for the packet. */
+  stateOfWord(attester: string): 'verified' | 'underWay' | 'missing' {
+    let isUnderWay = false;
+    for (const slot of this.attestations) {
+      if (slot.attester !== attester) continue;
+      if (slot.verdict?.ok === true) return 'verified';
+      isUnderWay ||= slot.verdict === undefined;
+    }
+    return isUnderWay ? 'underWay' : 'missing';
   }
 
   /** What was verified of a member's word for the packet: that which holds longest. */

@@ -87,7 +87,7 @@ export class OwnEntries {
   renew(own: OwnEntry, packet: Uint8Array): void {
     const { identity, entry, expiration, signature: old } = own;
     if (old === undefined || !this.#queue.hasRoom(packet.length, this.#signing)) return;
-    const word = this.#book.slotOf(entry, this.#context.self, old)?.verdict;
+    const word = entry.find(this.#context.self, old)?.verdict;
     if (word?.ok !== true || heldUntil(expiration, word) >= expiration) return;
     const failed = (error: unknown): void => raiseAlarm(this.#context, 'signerFailed', describeFailure(error));
     const take = (signature: DiscoverySignature): void => {
@@ -158,7 +158,7 @@ export class OwnEntries {
     this.#queue.superseded(record.identity, record.expiration);
     if (mine === undefined) return;
     const { self } = this.#context;
-    const word = this.#book.slotOf(entry, self, mine);
+    const word = entry.find(self, mine);
     if (word === undefined) return;
     whenJudged(word, (judged) =>
       this.#guarded(() => {

@@ -219,8 +219,7 @@ export class PublishDesk {
     const attestation = { attester: from, signature, expiration: heldUntil(verdict.expiration, word) };
     this.#upsert(packet, attestation, verdict, () => this.#release(entry, packet, verdict));
     // The leader has just verified the packet, so it can attest it as well; refusals (an older packet) do no harm here.
-    if (this.#book.attestationOf(entry, this.#context.self) === 'missing')
-      this.#attest(entry, packet, verdict, () => undefined);
+    if (entry.stateOfWord(this.#context.self) === 'missing') this.#attest(entry, packet, verdict, () => undefined);
     return HEEDED;
   }
 

@@ -177,22 +177,6 @@ export class RecordBook {
     return own?.verdict.ok && own.certificate.is(certificate) ? heldUntil(expiration, own.verdict) : expiration;
   }
 
-  /** What is known, or will be, of a signature over a packet; undefined for one that never came. */
-  slotOf(entry: BookEntry, attester: string, signature: DiscoverySignature): Judged<SignatureVerdict> | undefined {
-    return entry.find(attester, signature);
-  }
-
-  /** What is known of a member's word for a packet. */
-  attestationOf(entry: BookEntry, attester: string): 'verified' | 'underWay' | 'missing' {
-    let isUnderWay = false;
-    for (const slot of entry.attestations) {
-      if (slot.attester !== attester) continue;
-      if (slot.verdict?.ok === true) return 'verified';
-      isUnderWay ||= slot.verdict === undefined;
-    }
-    return isUnderWay ? 'underWay' : 'missing';
-  }
-
   /**
    * Judges every record of a view at one moment. Waits for verdicts that are still out. O(n), but little for each record
    * that was judged before.

@@ -1,6 +1,7 @@
 // A user's restore: the state of the whole cluster is replaced, or nothing has changed.
 import { EntryType, type LogStore, type RaftError, type SnapshotBytes } from '../src/index.js';
 import { CoreDriver } from './support/core-driver.js';
+import { holdSnapshotCall } from './support/slow-stores.js';
 import { TestCluster, type TestServer } from './support/test-cluster.js';
 
 let cluster: TestCluster;
@@ -118,27 +119,7 @@ function gate(): { readonly passed: Promise<void>; open(): void } {
 describe('shutdown waits for what the restore has under way at its store, and begins nothing more', () => {
   test.each(['create', 'write', 'close'] as const)('%s', async (call) => {
     const leader = await settledCluster();
-    const calls: string[] = [];
-    const held = gate();
-    const create = leader.snapshotStore.create.bind(leader.snapshotStore);
-    const slow = async <T>(name: string, does: () => T): Promise<T> => {
-      calls.push(`${name} begins`);
-      if (name === call) await held.passed;
-      calls.push(`${name} ends`);
-      return does();
-    };
-    jest.spyOn(leader.snapshotStore, 'create').mockImplementation(((meta: Parameters<typeof create>[0]) =>
-      slow('create', () => {
-        const sink = create(meta);
-        return {
-          get size() {
-            return sink.size;
-          },
-          write: (chunk: Uint8Array) => slow('write', () => sink.write(chunk)),
-          close: () => slow('close', () => sink.close()),
-          cancel: () => void calls.push('cancelled'),
-        };
-      })) as never);
+    const { calls, open } = holdSnapshotCall(leader.snapshotStore, call);
     const { meta } = state(['new']);
     async function* bytes(): SnapshotBytes {
       yield Buffer.from(JSON.stringify(['new']));
@@ -151,7 +132,7 @@ describe('shutdown waits for what the restore has under way at its store, and be
     await expect(refused).resolves.toMatchObject({ code: 'RAFT_SHUTDOWN', details: { outcome: 'unknownOutcome' } });
     await cluster.clock.advance(1000);
     expect(down).toBe(false);
-    held.open();
+    open();
     await shutdown;
     const last = [`${call} begins`, `${call} ends`, ...(call === 'close' ? [] : ['cancelled'])];
     expect(calls.slice(-last.length)).toEqual(last);

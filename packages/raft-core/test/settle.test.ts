@@ -1,6 +1,7 @@
 // Promises always settle: whatever ends the call, the term or the node, and in whatever state it comes.
 import { RaftError, seededRandom, type Raft } from '../src/index.js';
 import { voteRequest } from './support/core-driver.js';
+import { holdSnapshotCall } from './support/slow-stores.js';
 import { TestCluster, type TestServer } from './support/test-cluster.js';
 
 type Outcome = { readonly code: string; readonly outcome?: unknown };
@@ -133,28 +134,7 @@ describe('shutdown', () => {
       await cluster.stop(away.id);
       await cluster.apply('second');
       await leader.raft.snapshot();
-      const calls: string[] = [];
-      let open = (): void => undefined;
-      const passed = new Promise<void>((resolve) => (open = resolve));
-      const slow = async <T>(name: string, does: () => T): Promise<T> => {
-        calls.push(`${name} begins`);
-        if (name === held) await passed;
-        calls.push(`${name} ends`);
-        return does();
-      };
-      const create = away.snapshotStore.create.bind(away.snapshotStore);
-      jest.spyOn(away.snapshotStore, 'create').mockImplementation(((meta: Parameters<typeof create>[0]) =>
-        slow('create', () => {
-          const sink = create(meta);
-          return {
-            get size() {
-              return sink.size;
-            },
-            write: (chunk: Uint8Array) => slow('write', () => sink.write(chunk)),
-            close: () => slow('close', () => sink.close()),
-            cancel: () => sink.cancel(),
-          };
-        })) as never);
+      const { calls, open } = holdSnapshotCall(away.snapshotStore, held);
       await cluster.restart(away.id);
       await cluster.clock.advanceUntil(() => calls.includes(`${held} begins`), 10_000);
       let down = false;

@@ -5,6 +5,7 @@ import type {
   LogStore,
   MemoryLogStore,
   MemoryStableStore,
+  SnapshotStore,
   StableStore,
 } from '../../src/index.js';
 
@@ -130,4 +131,44 @@ export class SlowStableStore implements StableStore {
   }
 
   close(): void {}
+}
+
+/** A call of a snapshot store that is held up, and what was called. */
+export interface HeldCall {
+  /** `create`, `write` and `close`, each when it `begins` and when it `ends`, and `cancelled`. */
+  readonly calls: readonly string[];
+  /** Lets the call go on. */
+  open(): void;
+}
+
+/** Holds one of a snapshot store's calls up until it is let go on. */
+export function holdSnapshotCall(store: SnapshotStore, held: 'create' | 'write' | 'close'): HeldCall {
+  const calls: string[] = [];
+  let open: () => void = () => undefined;
+  const passed = new Promise<void>((resolve) => (open = resolve));
+  const slow = async <T>(name: string, does: () => T): Promise<Awaited<T>> => {
+    calls.push(`${name} begins`);
+    if (name === held) await passed;
+    calls.push(`${name} ends`);
+    return await does();
+  };
+  const create = store.create.bind(store);
+  jest.spyOn(store, 'create').mockImplementation((meta) =>
+    slow('create', async () => {
+      const sink = await create(meta);
+      return {
+        id: sink.id,
+        get size() {
+          return sink.size;
+        },
+        write: (chunk) => slow('write', () => sink.write(chunk)),
+        close: () => slow('close', () => sink.close()),
+        cancel: () => {
+          calls.push('cancelled');
+          return sink.cancel();
+        },
+      };
+    }),
+  );
+  return { calls, open };
 }
